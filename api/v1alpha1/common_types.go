@@ -1,0 +1,152 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Names of annotations and labels that carry the API group.
+const (
+	// AnnotationReconcileRequestedAt asks for a pass now; any new value does.
+	AnnotationReconcileRequestedAt = "gatehouse.dev/reconcile-requested-at"
+	// AnnotationAccessHash is put on the pods of an MCPServer so that kubelet refreshes their ConfigMap at once.
+	AnnotationAccessHash = "gatehouse.dev/access-hash"
+	// LabelServer names the MCPServer that a cluster object belongs to.
+	LabelServer = "gatehouse.dev/mcp-server"
+)
+
+// ManagementPolicy says how far the operator may go.
+// +kubebuilder:validation:Enum=Enforce;ObserveOnly;Paused
+type ManagementPolicy string
+
+const (
+	// ManagementEnforce makes Databricks agree with the spec. The default.
+	ManagementEnforce ManagementPolicy = "Enforce"
+	// ManagementObserveOnly reports what would be done and writes nothing.
+	ManagementObserveOnly ManagementPolicy = "ObserveOnly"
+	// ManagementPaused does nothing at all.
+	ManagementPaused ManagementPolicy = "Paused"
+)
+
+// DeletionPolicy says what happens in Databricks when the resource is deleted.
+// +kubebuilder:validation:Enum=Delete;Orphan
+type DeletionPolicy string
+
+const (
+	// DeletionDelete removes what the resource created. The default.
+	DeletionDelete DeletionPolicy = "Delete"
+	// DeletionOrphan leaves it where it is.
+	DeletionOrphan DeletionPolicy = "Orphan"
+)
+
+// LocalReference names a resource in the same namespace, or a cluster-scoped one.
+type LocalReference struct {
+	// name is the metadata.name of the resource.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// SecretKeyReference names one key of a Secret.
+type SecretKeyReference struct {
+	// name is the name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// key is the key whose value is used.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key"`
+}
+
+// SecurableType is a kind of Unity Catalog object.
+// +kubebuilder:validation:Enum=Catalog;Schema;Table;Function
+type SecurableType string
+
+const (
+	// SecurableCatalog is a catalog, named `c`.
+	SecurableCatalog SecurableType = "Catalog"
+	// SecurableSchema is a schema, named `c.s`.
+	SecurableSchema SecurableType = "Schema"
+	// SecurableTable is a table or view, named `c.s.t`.
+	SecurableTable SecurableType = "Table"
+	// SecurableFunction is a function, named `c.s.f`.
+	SecurableFunction SecurableType = "Function"
+)
+
+// Privilege is a Unity Catalog privilege that the operator may grant. ALL
+// PRIVILEGES, MANAGE and ownership are not among them and never will be.
+// +kubebuilder:validation:Enum=USE_CATALOG;USE_SCHEMA;SELECT;EXECUTE;MODIFY;READ_VOLUME;BROWSE
+type Privilege string
+
+// SecurableName is the name of a Unity Catalog object in one to three parts,
+// each of lower-case letters, digits, underscores and dashes.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=255
+// +kubebuilder:validation:Pattern=`^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_][a-z0-9_-]*){0,2}$`
+type SecurableName string
+
+// Securable names one Unity Catalog object.
+// +kubebuilder:validation:XValidation:rule="self.type == 'Catalog' ? size(self.name.split('.')) == 1 : (self.type == 'Schema' ? size(self.name.split('.')) == 2 : size(self.name.split('.')) == 3)",message="`name` must have one part for a 'Catalog', two for a 'Schema' and three for a 'Table' or 'Function'"
+type Securable struct {
+	// type is the kind of object.
+	// +required
+	Type SecurableType `json:"type"`
+	// name is the full name, lower case.
+	// +required
+	Name SecurableName `json:"name"`
+}
+
+// Grant gives privileges on one Unity Catalog object to a role's service principal.
+// +kubebuilder:validation:XValidation:rule="self.privileges.all(p, p == 'USE_CATALOG' ? self.type == 'Catalog' : (p == 'USE_SCHEMA' ? self.type in ['Catalog','Schema'] : (p in ['SELECT','MODIFY'] ? self.type != 'Function' : (p == 'EXECUTE' ? self.type != 'Table' : (p == 'READ_VOLUME' ? self.type in ['Catalog','Schema'] : self.type != 'Function')))))",message="a privilege in `privileges` must be applicable to the `type`"
+type Grant struct {
+	Securable `json:",inline"`
+	// privileges are what is granted on the object.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=7
+	Privileges []Privilege `json:"privileges"`
+}
+
+// AccountGroupName is the display name of an account group.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=128
+// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9 _.-]*$`
+type AccountGroupName string
+
+// PEMBundle is one or more PEM encoded certificates.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=65536
+// +kubebuilder:validation:Pattern=`^-----BEGIN CERTIFICATE-----`
+type PEMBundle string
+
+// HTTPSURL is an https URL without user information, query or fragment.
+// +kubebuilder:validation:MinLength=9
+// +kubebuilder:validation:MaxLength=512
+// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$`
+type HTTPSURL string
+
+// HTTPSHost is an https URL of a host: no path, query, fragment or trailing slash.
+// +kubebuilder:validation:MinLength=9
+// +kubebuilder:validation:MaxLength=300
+// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$`
+type HTTPSHost string
+
+// WarehouseID is the id of a SQL warehouse.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=64
+// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
+type WarehouseID string
+
+// NamePattern is a name in which '*' stands for any characters.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=255
+// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_.*/ -]+$`
+type NamePattern string
+
+// OAuthScope is a Databricks OAuth scope. `all-apis` is refused: a token must
+// say what it is for.
+// +kubebuilder:validation:Enum=sql;genie;dashboards.genie;model-serving;vector-search;unity-catalog
+type OAuthScope string

@@ -1,0 +1,85 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types. Ready summarises; Reconciling and Stalled follow kstatus and
+// exist only while True.
+const (
+	// ConditionReady says whether the resource does its job as declared.
+	ConditionReady = "Ready"
+	// ConditionReferencesResolved says whether everything the spec names was found and may be used.
+	ConditionReferencesResolved = "ReferencesResolved"
+	// ConditionSynced says whether Databricks agrees with the spec.
+	ConditionSynced = "Synced"
+	// ConditionWithinBoundary says whether the namespace's Boundary allows what the spec asks for.
+	ConditionWithinBoundary = "WithinBoundary"
+	// ConditionReconciling is present while the controller is still working towards the spec.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is present while only a person can help.
+	ConditionStalled = "Stalled"
+)
+
+// Condition reasons. They are part of the API: scripts and alerts match them.
+const (
+	// ReasonPending: no pass has finished yet.
+	ReasonPending = "Pending"
+	// ReasonReady: everything declared is in place.
+	ReasonReady = "Ready"
+	// ReasonSynced: Databricks agrees with the spec.
+	ReasonSynced = "Synced"
+	// ReasonResolved: all references were found.
+	ReasonResolved = "Resolved"
+	// ReasonAllowed: the Boundary allows everything asked for.
+	ReasonAllowed = "Allowed"
+	// ReasonNoBoundary: no Boundary names the namespace, so nothing is allowed.
+	ReasonNoBoundary = "NoBoundary"
+	// ReasonSeveralBoundaries: more than one Boundary names the namespace, so nothing is allowed.
+	ReasonSeveralBoundaries = "SeveralBoundaries"
+	// ReasonNamespaceRecreated: the namespace has another UID than the one the Boundary saw first.
+	ReasonNamespaceRecreated = "NamespaceRecreated"
+	// ReasonOutsideBoundary: the spec asks for more than the Boundary allows.
+	ReasonOutsideBoundary = "OutsideBoundary"
+	// ReasonWorkspaceNotFound: the Workspace named does not exist.
+	ReasonWorkspaceNotFound = "WorkspaceNotFound"
+	// ReasonWorkspaceNotReady: the Workspace exists but its credential does not work yet.
+	ReasonWorkspaceNotReady = "WorkspaceNotReady"
+	// ReasonCredentialNotFound: the Secret or its key does not exist.
+	ReasonCredentialNotFound = "CredentialNotFound"
+	// ReasonCredentialRefused: Databricks refuses the operator's credential, or it may do too little.
+	ReasonCredentialRefused = "CredentialRefused"
+	// ReasonRoleNotFound: a Role named does not exist.
+	ReasonRoleNotFound = "RoleNotFound"
+	// ReasonRoleNotReady: a Role has no service principal yet.
+	ReasonRoleNotReady = "RoleNotReady"
+	// ReasonToolNotFound: a Tool named does not exist.
+	ReasonToolNotFound = "ToolNotFound"
+	// ReasonServerNotFound: the MCPServer named does not exist.
+	ReasonServerNotFound = "ServerNotFound"
+	// ReasonPolicyNotFound: a FederationPolicy named does not exist.
+	ReasonPolicyNotFound = "PolicyNotFound"
+	// ReasonGroupNotFound: a group does not exist and the Boundary does not allow creating it.
+	ReasonGroupNotFound = "GroupNotFound"
+	// ReasonSecurableNotFound: a table, schema or catalog named does not exist.
+	ReasonSecurableNotFound = "SecurableNotFound"
+	// ReasonPrincipalNotVisible: Databricks does not see a new principal yet.
+	ReasonPrincipalNotVisible = "PrincipalNotVisible"
+	// ReasonNotOurs: something with this name exists and carries no mark of ours.
+	ReasonNotOurs = "NotOurs"
+	// ReasonConflict: two declarations claim the same thing.
+	ReasonConflict = "Conflict"
+	// ReasonInvalid: the spec cannot be satisfied as written.
+	ReasonInvalid = "Invalid"
+	// ReasonInvalidSchema: the input schema of a Tool cannot be used.
+	ReasonInvalidSchema = "InvalidSchema"
+	// ReasonPodsNotReady: the pods of a server are not all ready.
+	ReasonPodsNotReady = "PodsNotReady"
+	// ReasonPodsNotCurrent: not every pod runs the current access document.
+	ReasonPodsNotCurrent = "PodsNotCurrent"
+	// ReasonHandshakeFailed: a pod did not answer the MCP handshake with the declared tools.
+	ReasonHandshakeFailed = "HandshakeFailed"
+	// ReasonPaused: the management policy is Paused.
+	ReasonPaused = "Paused"
+	// ReasonObserveOnly: the management policy is ObserveOnly and there is something to do.
+	ReasonObserveOnly = "ObserveOnly"
+)

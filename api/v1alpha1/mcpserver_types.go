@@ -1,0 +1,197 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// MCPServerSpec declares a server that serves governed tools over MCP.
+type MCPServerSpec struct {
+	// pattern says whose identity a call has in Databricks.
+	// +optional
+	// +kubebuilder:default=Federation
+	Pattern ServerPattern `json:"pattern,omitempty"`
+	// workspaceRef names the Workspace that the tools run in.
+	// +required
+	WorkspaceRef LocalReference `json:"workspaceRef,omitzero"`
+	// warehouseID is the SQL warehouse that statements run on: every role that may call a tool
+	// that needs one is given CAN_USE on it.
+	// +required
+	WarehouseID WarehouseID `json:"warehouseID"`
+	// resource is the canonical URL of this server for its callers, such as
+	// https://tools.example.com/mcp. Tokens must be issued for it.
+	// +required
+	Resource HTTPSURL `json:"resource"`
+	// federationPolicyRefs name the FederationPolicies of this namespace whose tokens count here.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	FederationPolicyRefs []LocalReference `json:"federationPolicyRefs"`
+	// toolRefs name the Tools of this namespace that are served.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	ToolRefs []LocalReference `json:"toolRefs"`
+	// replicas is how many pods serve. Default 2.
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=64
+	Replicas *int32 `json:"replicas,omitempty"`
+	// limits bound what a caller can do.
+	// +optional
+	Limits ServerLimits `json:"limits,omitzero"`
+	// deniedSubjects are callers that are refused whatever their role, as `<issuer> <subject>`.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MaxLength=1024
+	// +kubebuilder:validation:items:Pattern=`^https://[^ ]+ .+$`
+	DeniedSubjects []string `json:"deniedSubjects,omitempty"`
+}
+
+// ServerPattern says whose identity a call has in Databricks.
+// +kubebuilder:validation:Enum=Federation
+type ServerPattern string
+
+// PatternFederation exchanges the caller's token for that of the role's service principal. The default.
+const PatternFederation ServerPattern = "Federation"
+
+// ServerLimits bound what a caller can do.
+type ServerLimits struct {
+	// maxTokenLifetimeSeconds is how long an exchanged token is used at most. Default 3600.
+	// +optional
+	// +kubebuilder:default=3600
+	// +kubebuilder:validation:Minimum=30
+	// +kubebuilder:validation:Maximum=86400
+	MaxTokenLifetimeSeconds int32 `json:"maxTokenLifetimeSeconds,omitempty"`
+	// maxBodyBytes is how large a request may be. Default 1 MiB.
+	// +optional
+	// +kubebuilder:default=1048576
+	// +kubebuilder:validation:Minimum=1024
+	// +kubebuilder:validation:Maximum=4194304
+	MaxBodyBytes int32 `json:"maxBodyBytes,omitempty"`
+	// maxConcurrentCalls is how many requests one pod works on at the same time. Default 256.
+	// +optional
+	// +kubebuilder:default=256
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4096
+	MaxConcurrentCalls int32 `json:"maxConcurrentCalls,omitempty"`
+	// callTimeoutSeconds is how long one call may take. Default 35.
+	// +optional
+	// +kubebuilder:default=35
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=120
+	CallTimeoutSeconds int32 `json:"callTimeoutSeconds,omitempty"`
+}
+
+// AccessRow is one role of the access matrix.
+type AccessRow struct {
+	// role is `<namespace>/<name>` of the Role.
+	// +required
+	// +kubebuilder:validation:MaxLength=320
+	Role string `json:"role"`
+	// tools are the names of the tools that it may call, sorted.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Tools []string `json:"tools,omitempty"`
+}
+
+// AccessStatus is the access matrix that the pods enforce.
+type AccessStatus struct {
+	// hash identifies the whole access document, of which the matrix is a part. Pods report the hash they run.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Hash string `json:"hash,omitempty"`
+	// matrix is which role may call which tool.
+	// +optional
+	// +listType=map
+	// +listMapKey=role
+	// +kubebuilder:validation:MaxItems=2048
+	Matrix []AccessRow `json:"matrix,omitempty"`
+}
+
+// PodStatus is what one pod said of itself.
+type PodStatus struct {
+	// name is the name of the pod.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// hash is the hash of the access document that it enforces.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Hash string `json:"hash,omitempty"`
+	// tools is how many tools its MCP handshake listed.
+	// +optional
+	Tools int32 `json:"tools,omitempty"`
+	// message says what is wrong with it, if anything is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+}
+
+// MCPServerStatus is what the operator observed of an MCPServer.
+type MCPServerStatus struct {
+	// conditions: Ready, ReferencesResolved, WithinBoundary, Reconciling, Stalled.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:default={{type: "Ready", status: "Unknown", reason: "Pending", message: "Waiting for the first pass", lastTransitionTime: "1970-01-01T00:00:00Z"}}
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation that was dealt with last.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// access is the matrix that the pods enforce.
+	// +optional
+	Access AccessStatus `json:"access,omitzero"`
+	// replicas is how many pods are wanted.
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// currentReplicas is how many pods are ready and run the current access document.
+	// +optional
+	CurrentReplicas int32 `json:"currentReplicas,omitempty"`
+	// pods are the pods, each with the hash it runs.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=128
+	Pods []PodStatus `json:"pods,omitempty"`
+}
+
+// MCPServer serves governed tools over MCP.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,categories=gatehouse
+// +kubebuilder:printcolumn:name="Resource",type=string,JSONPath=`.spec.resource`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
+// +kubebuilder:printcolumn:name="Current",type=integer,JSONPath=`.status.currentReplicas`,priority=1
+// +kubebuilder:printcolumn:name="Hash",type=string,JSONPath=`.status.access.hash`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type MCPServer struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec is what is declared.
+	// +required
+	Spec MCPServerSpec `json:"spec,omitzero"`
+	// status is what was observed.
+	// +optional
+	Status MCPServerStatus `json:"status,omitzero"`
+}
+
+// MCPServerList is a list of MCPServers.
+// +kubebuilder:object:root=true
+type MCPServerList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []MCPServer `json:"items"`
+}
