@@ -1,0 +1,11 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package access decides, without touching anything, who may call what.
+//
+//	ToolAccess + Roles + Namespaces + Tools  --Cells-->   the cells that say yes
+//	cells + Tools                            --Needs-->   grants, warehouses and scopes of each role
+//	cells + everything a pod must know       --Compile--> the access Document, and its hash
+//
+// The operator computes with it; the MCP server reads the Document it made.
+package access

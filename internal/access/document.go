@@ -1,0 +1,142 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// DocumentVersion is the version of the Document's shape. A pod refuses another.
+const DocumentVersion = 1
+
+// DocumentKey is the key of the Document in its ConfigMap, and its file name in the pod.
+const DocumentKey = "access.json"
+
+// Document is everything that a pod enforces. It is compiled once by the
+// MCPServer controller, mounted into the pods and swapped there as a whole, so
+// that all of it always belongs together. It holds no secret.
+type Document struct {
+	Version int `json:"version"`
+	// Hash is the SHA-256, in hex, of the Document with this field empty.
+	Hash string `json:"hash"`
+	// Server is `<namespace>/<name>` of the MCPServer.
+	Server  string `json:"server"`
+	Pattern string `json:"pattern"`
+	// Resource is the canonical URL of the server, which tokens must be issued for.
+	Resource  string    `json:"resource"`
+	Workspace Workspace `json:"workspace"`
+	Issuers   []Issuer  `json:"issuers"`
+	// Roles are keyed by `<namespace>/<name>`.
+	Roles map[string]Role `json:"roles"`
+	// Matrix holds, for each role, the names of the tools that it may call, sorted.
+	Matrix map[string][]string `json:"matrix"`
+	// Tools are sorted by name.
+	Tools  []Tool `json:"tools"`
+	Limits Limits `json:"limits"`
+	// DeniedSubjects are callers refused whatever their role.
+	DeniedSubjects []Subject `json:"deniedSubjects,omitempty"`
+}
+
+// Workspace is where calls go.
+type Workspace struct {
+	Name        string `json:"name"`
+	Host        string `json:"host"`
+	CABundle    string `json:"caBundle,omitempty"`
+	WarehouseID string `json:"warehouseID"`
+}
+
+// Issuer is one identity provider whose tokens count.
+type Issuer struct {
+	// Policy is `<namespace>/<name>` of the FederationPolicy.
+	Policy    string   `json:"policy"`
+	Issuer    string   `json:"issuer"`
+	Audiences []string `json:"audiences"`
+	// JWKSURI and JWKS are both empty when the keys are found by discovery.
+	JWKSURI    string   `json:"jwksURI,omitempty"`
+	JWKS       string   `json:"jwks,omitempty"`
+	CABundle   string   `json:"caBundle,omitempty"`
+	Algorithms []string `json:"algorithms"`
+	// TokenType is AccessToken (RFC 9068) or JWT.
+	TokenType      string   `json:"tokenType"`
+	RoleClaim      string   `json:"roleClaim"`
+	EmailClaim     string   `json:"emailClaim,omitempty"`
+	NameClaim      string   `json:"nameClaim,omitempty"`
+	AllowedClients []string `json:"allowedClients,omitempty"`
+	// Network is Public or Any: from where keys may be fetched.
+	Network string `json:"network"`
+	// Subjects map the value of the role claim to a role, `<namespace>/<name>`.
+	Subjects map[string]string `json:"subjects"`
+}
+
+// Role is a role as the pods know it.
+type Role struct {
+	// ApplicationID is the service principal's, used as client_id of the exchange.
+	ApplicationID string `json:"applicationID"`
+	// Scopes are asked for at the exchange, sorted.
+	Scopes []string `json:"scopes"`
+}
+
+// Tool is one tool as the pods serve it. Exactly one of the type members is set.
+type Tool struct {
+	Name        string `json:"name"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description"`
+	// InputSchema is a JSON Schema of type object.
+	InputSchema json.RawMessage `json:"inputSchema"`
+	ReadOnly    bool            `json:"readOnly"`
+	Idempotent  bool            `json:"idempotent"`
+	OpenWorld   bool            `json:"openWorld"`
+	Destructive bool            `json:"destructive"`
+	Identity    *IdentityTool   `json:"identity,omitempty"`
+	SQL         *SQLTool        `json:"sql,omitempty"`
+}
+
+// IdentityTool shows who the caller is to the SQL engine.
+type IdentityTool struct {
+	Groups []string `json:"groups,omitempty"`
+}
+
+// SQLTool runs one statement.
+type SQLTool struct {
+	Statement  string      `json:"statement"`
+	Parameters []Parameter `json:"parameters,omitempty"`
+	MaxRows    int32       `json:"maxRows"`
+}
+
+// Parameter binds an argument to a marker of the same name.
+type Parameter struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Limits bound what a caller can do.
+type Limits struct {
+	MaxTokenLifetimeSeconds int32 `json:"maxTokenLifetimeSeconds"`
+	MaxBodyBytes            int32 `json:"maxBodyBytes"`
+	MaxConcurrentCalls      int32 `json:"maxConcurrentCalls"`
+	CallTimeoutSeconds      int32 `json:"callTimeoutSeconds"`
+}
+
+// Subject is one caller: subjects are unique only within their issuer.
+type Subject struct {
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
+}
+
+// Seal returns the document with its hash filled in. Equal documents have equal
+// hashes: maps are written in the order of their keys, lists as they are, so
+// the caller sorts them.
+func (d Document) Seal() (Document, error) {
+	d.Hash = ""
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return Document{}, fmt.Errorf("encode the access document: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	d.Hash = hex.EncodeToString(sum[:])
+	return d, nil
+}
