@@ -1,0 +1,61 @@
+# Gatehouse. `make` alone prints what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export GOFLAGS ?= -buildvcs=false
+
+TOOL := go tool -modfile=hack/tools/go.mod
+OUT  := out
+BIN  := bin
+
+##@ Run
+.PHONY: demo demo-down
+demo: need-go ## Run the main job end to end on a local cluster and print the access matrix as observed.
+	go run ./hack/demo up
+demo-down: need-go ## Remove every trace of the demo.
+	go run ./hack/demo down
+
+##@ Develop
+.PHONY: test test-unit test-emulator fmt
+test: need-go test-emulator test-unit ## Run every test; builds kube-apiserver, etcd and a node's programs first when they are missing.
+test-unit: need-go
+	@echo ">> tests of the operator, the MCP server and the demo's scenario"
+	go vet ./...
+	go test -timeout 40m ./...
+test-emulator: need-go need-cc
+	@echo ">> tests of the emulator (the first build links DuckDB and takes some minutes)"
+	cd emulator && go vet ./... && go test -timeout 20m ./...
+fmt: need-go ## Format the Go code.
+	gofmt -s -w $$(git ls-files '*.go')
+
+##@ Generate
+.PHONY: generate
+generate: need-go ## Regenerate deep copies, CRDs and RBAC from the types and markers.
+	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	$(TOOL) controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	if [ -d controllers ]; then $(TOOL) controller-gen rbac:roleName=gatehouse-operator paths=./controllers/... paths=./internal/... output:rbac:artifacts:config=config/rbac; fi
+
+##@ Verify
+.PHONY: verify lint
+verify: generate lint ## Check that a change is ready: generated files committed, lint, import rules, nothing left in the tree.
+	@if [ -n "$$(git status --porcelain)" ]; then echo "the tree is not clean after 'make generate' (commit or remove these):"; git status --porcelain; exit 1; fi
+	@echo "verify: clean"
+lint: need-go ## Vet, check the format, the file headers and the import rules.
+	@bad=$$(gofmt -s -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not formatted (make fmt):"; echo "$$bad"; exit 1; fi
+	go vet ./...
+	cd emulator && go vet ./...
+	$(TOOL) golangci-lint run ./...
+
+##@ Build
+.PHONY: build
+build: need-go ## Build the binaries into bin/.
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/...
+
+##@ Help
+.PHONY: help need-go need-cc
+help: ## Print this.
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+need-go:
+	@command -v go >/dev/null || { echo "missing: go 1.26 or newer (https://go.dev/dl)"; exit 1; }
+need-cc:
+	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "missing: a C compiler (Debian: apt-get install gcc g++), for the emulator's SQL engine"; exit 1; }
