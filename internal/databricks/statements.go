@@ -1,0 +1,298 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package databricks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	// waitTimeout is how long the service holds a statement's first answer back.
+	waitTimeout = "10s"
+	// maxResultBytes bounds one answer; inline results are at most 25 MiB.
+	maxResultBytes = 32 << 20
+	pollFirst      = 500 * time.Millisecond
+	pollMost       = 5 * time.Second
+	// cancelTimeout bounds the attempt to stop a statement nobody waits for.
+	cancelTimeout = 5 * time.Second
+)
+
+// StatementKind says what an error of a statement means for the caller.
+type StatementKind int
+
+// The kinds of StatementError.
+const (
+	// StatementFailed: the statement is wrong, or cannot be run as it is.
+	StatementFailed StatementKind = iota
+	// StatementUnauthenticated: the token is not accepted; nothing has run.
+	StatementUnauthenticated
+	// StatementDenied: the identity lacks a privilege, or the token a scope.
+	StatementDenied
+	// StatementRateLimited: too many requests.
+	StatementRateLimited
+	// StatementUnavailable: the service is failing or cannot be reached.
+	StatementUnavailable
+)
+
+// StatementError is a statement that gave no result. Its text holds neither the
+// statement nor what the engine said about it, which may quote rows.
+type StatementError struct {
+	Kind       StatementKind
+	Code       string
+	SQLState   string
+	Status     int
+	RetryAfter time.Duration
+}
+
+func (e *StatementError) Error() string {
+	return fmt.Sprintf("statement failed: %s (HTTP %d, SQLSTATE %q)", e.Code, e.Status, e.SQLState)
+}
+
+// Param binds a value to the marker `:Name`; a nil Value is NULL.
+type Param struct {
+	Name  string  `json:"name"`
+	Value *string `json:"value,omitempty"`
+	Type  string  `json:"type,omitempty"`
+}
+
+// StatementRequest is one statement.
+type StatementRequest struct {
+	WarehouseID string
+	Statement   string
+	Params      []Param
+	// RowLimit truncates the result; 0 is no limit.
+	RowLimit int64
+	// RequestID is sent along, to find the statement in the query history.
+	RequestID string
+}
+
+// ResultColumn is a column of a result, with its SQL type, such as DECIMAL(18,2).
+type ResultColumn struct{ Name, Type string }
+
+// StatementResult is a result. A nil cell is NULL, which is not the empty text.
+type StatementResult struct {
+	Columns   []ResultColumn
+	Rows      [][]*string
+	Truncated bool
+	TotalRows int64
+}
+
+// Statements runs SQL in one workspace as the owner of the token given with each
+// call. It has no credential of its own, and is safe for concurrent use. The SDK is
+// not used because it turns NULL into the empty text.
+type Statements struct {
+	host   string
+	client *http.Client
+}
+
+// NewStatements makes Statements for a workspace host.
+func NewStatements(host string, client *http.Client) *Statements {
+	return &Statements{host: strings.TrimSuffix(host, "/"), client: client}
+}
+
+type statementAnswer struct {
+	StatementID string `json:"statement_id"`
+	Status      struct {
+		State string `json:"state"`
+		Error *struct {
+			Code string `json:"error_code"`
+			// Message is read for the class of the error, and not kept.
+			Message string `json:"message"`
+		} `json:"error"`
+		SQLState string `json:"sql_state"`
+	} `json:"status"`
+	Manifest struct {
+		Schema struct {
+			Columns []struct {
+				Name     string `json:"name"`
+				TypeText string `json:"type_text"`
+			} `json:"columns"`
+		} `json:"schema"`
+		TotalRowCount int64 `json:"total_row_count"`
+		Truncated     bool  `json:"truncated"`
+	} `json:"manifest"`
+	Result resultChunk `json:"result"`
+}
+
+type resultChunk struct {
+	Data      [][]*string `json:"data_array"`
+	NextChunk *int64      `json:"next_chunk_index"`
+}
+
+// Execute runs a statement and reads all of its result. When ctx ends, the
+// statement is cancelled. Errors are *StatementError or that of ctx.
+func (s *Statements) Execute(ctx context.Context, token Secret, r StatementRequest) (*StatementResult, error) {
+	body := map[string]any{
+		"warehouse_id": r.WarehouseID, "statement": r.Statement, "wait_timeout": waitTimeout,
+		"on_wait_timeout": "CONTINUE", "disposition": "INLINE", "format": "JSON_ARRAY",
+	}
+	if len(r.Params) > 0 {
+		body["parameters"] = r.Params
+	}
+	if r.RowLimit > 0 {
+		body["row_limit"] = r.RowLimit
+	}
+	c := call{s: s, token: token, requestID: r.RequestID}
+	var a statementAnswer
+	if err := c.do(ctx, http.MethodPost, "/api/2.0/sql/statements", body, &a); err != nil {
+		return nil, err
+	}
+	return c.collect(ctx, &a)
+}
+
+// call is one statement's conversation with the service.
+type call struct {
+	s         *Statements
+	token     Secret
+	requestID string
+}
+
+func (c call) collect(ctx context.Context, a *statementAnswer) (*StatementResult, error) {
+	path := "/api/2.0/sql/statements/" + url.PathEscape(a.StatementID)
+	for wait := pollFirst; a.Status.State == "PENDING" || a.Status.State == "RUNNING"; wait = min(wait*2, pollMost) {
+		select {
+		case <-ctx.Done():
+			c.cancel(ctx, path)
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+		*a = statementAnswer{StatementID: a.StatementID}
+		if err := c.do(ctx, http.MethodGet, path, nil, a); err != nil {
+			if ctx.Err() != nil {
+				c.cancel(ctx, path)
+			}
+			return nil, err
+		}
+	}
+	if a.Status.State != "SUCCEEDED" {
+		return nil, statementFailure(a)
+	}
+	out := &StatementResult{Truncated: a.Manifest.Truncated, TotalRows: a.Manifest.TotalRowCount, Rows: a.Result.Data}
+	for _, col := range a.Manifest.Schema.Columns {
+		out.Columns = append(out.Columns, ResultColumn{Name: col.Name, Type: col.TypeText})
+	}
+	for next := a.Result.NextChunk; next != nil; {
+		var chunk resultChunk
+		if err := c.do(ctx, http.MethodGet, fmt.Sprintf("%s/result/chunks/%d", path, *next), nil, &chunk); err != nil {
+			return nil, err
+		}
+		if chunk.NextChunk != nil && *chunk.NextChunk <= *next {
+			return nil, &StatementError{Kind: StatementUnavailable, Code: "BAD_CHUNK"}
+		}
+		out.Rows, next = append(out.Rows, chunk.Data...), chunk.NextChunk
+	}
+	return out, nil
+}
+
+// cancel stops a statement that nobody waits for any more, as well as it can be stopped.
+func (c call) cancel(ctx context.Context, path string) {
+	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer end()
+	_ = c.do(ctx, http.MethodPost, path+"/cancel", nil, nil) // the service may silently not cancel either
+}
+
+func (c call) do(ctx context.Context, method, path string, body, into any) error {
+	var reader io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return &StatementError{Kind: StatementFailed, Code: "BAD_REQUEST"}
+		}
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.s.host+path, reader)
+	if err != nil {
+		return &StatementError{Kind: StatementFailed, Code: "BAD_REQUEST"}
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	if c.requestID != "" {
+		req.Header.Set("X-Request-Id", c.requestID)
+	}
+	res, err := c.s.client.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &StatementError{Kind: StatementUnavailable, Code: "UNREACHABLE"}
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxResultBytes))
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &StatementError{Kind: StatementUnavailable, Code: "TRUNCATED", Status: res.StatusCode}
+	}
+	if res.StatusCode != http.StatusOK {
+		return httpFailure(res)
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return &StatementError{Kind: StatementUnavailable, Code: "NOT_JSON", Status: res.StatusCode}
+	}
+	return nil
+}
+
+func httpFailure(res *http.Response) error {
+	e := &StatementError{Status: res.StatusCode, Code: fmt.Sprintf("HTTP_%d", res.StatusCode), RetryAfter: retryAfter(res.Header)}
+	switch {
+	case res.StatusCode == http.StatusUnauthorized:
+		e.Kind = StatementUnauthenticated
+	case res.StatusCode == http.StatusForbidden:
+		e.Kind = StatementDenied
+	case res.StatusCode == http.StatusTooManyRequests:
+		e.Kind = StatementRateLimited
+	case res.StatusCode >= 500:
+		e.Kind = StatementUnavailable
+	}
+	return e
+}
+
+// statementFailure classifies a statement that ended without a result.
+func statementFailure(a *statementAnswer) error {
+	e := &StatementError{Status: http.StatusOK, SQLState: a.Status.SQLState, Code: a.Status.State}
+	if a.Status.Error == nil {
+		return e
+	}
+	e.Code = a.Status.Error.Code
+	if e.SQLState == "" {
+		e.SQLState = sqlStateIn(a.Status.Error.Message)
+	}
+	switch {
+	case e.SQLState == "42501" || e.Code == "UNAUTHENTICATED" || strings.HasPrefix(a.Status.Error.Message, "[INSUFFICIENT_PERMISSIONS]"):
+		e.Kind = StatementDenied
+	case e.Code == "RESOURCE_EXHAUSTED":
+		e.Kind = StatementRateLimited
+	case e.Code == "TEMPORARILY_UNAVAILABLE" || e.Code == "INTERNAL_ERROR" || e.Code == "IO_ERROR" ||
+		e.Code == "SERVICE_UNDER_MAINTENANCE" || e.Code == "WORKSPACE_TEMPORARILY_UNAVAILABLE" || e.Code == "DEADLINE_EXCEEDED":
+		e.Kind = StatementUnavailable
+	}
+	return e
+}
+
+// sqlStateIn finds the state at the end of a message such as `... SQLSTATE: 42501`.
+func sqlStateIn(message string) string {
+	_, after, ok := strings.Cut(message, "SQLSTATE: ")
+	if !ok || len(after) < 5 {
+		return ""
+	}
+	for _, r := range after[:5] {
+		if (r < '0' || r > '9') && (r < 'A' || r > 'Z') {
+			return ""
+		}
+	}
+	return after[:5]
+}

@@ -1,0 +1,99 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+)
+
+// Exchanger exchanges a caller's token for one of its role's service principal.
+type Exchanger interface {
+	Exchange(ctx context.Context, r databricks.ExchangeRequest) (databricks.Token, error)
+}
+
+// Backend is how the server reaches one workspace. It carries no credential.
+type Backend struct {
+	Exchanger  Exchanger
+	Statements tools.Statements
+}
+
+// NewBackend makes the Backend of a workspace over an HTTP client that trusts its certificates.
+type NewBackend func(host string, client *http.Client) Backend
+
+// backend is a Backend with the client to close when it is no longer used.
+type backend struct {
+	Backend
+	key    [sha256.Size]byte
+	client *http.Client
+}
+
+// minRemaining is how much life a token must have left for a call to begin.
+const minRemaining = 2 * time.Second
+
+// session is what one call acts with.
+type session struct {
+	server *Server
+	snap   *snapshot
+	caller *principal
+}
+
+// Token returns a token of the caller's role; see tools.Session.
+func (c *session) Token(ctx context.Context, refused bool) (databricks.Secret, error) {
+	role := c.snap.doc.Roles[c.caller.Role]
+	key := databricks.TokenKey{
+		Issuer: c.caller.Issuer, Subject: c.caller.Subject, ServicePrincipal: role.ApplicationID,
+		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: sha256.Sum256([]byte(c.caller.token)),
+	}
+	if refused {
+		c.server.tokens.Drop(key)
+	}
+	if time.Until(c.caller.expires) < minRemaining {
+		return "", tools.Errorf(tools.CodeExchangeDenied, "your token is about to expire; sign in again")
+	}
+	lifetime := time.Duration(c.snap.doc.Limits.MaxTokenLifetimeSeconds) * time.Second
+	token, err := c.server.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (databricks.Token, error) {
+		c.server.metrics.exchanges.Inc()
+		got, err := c.snap.backend.Exchanger.Exchange(ctx, databricks.ExchangeRequest{
+			SubjectToken: databricks.Secret(c.caller.token), ClientID: role.ApplicationID, Scopes: role.Scopes,
+		})
+		if err != nil {
+			c.server.metrics.exchangeErrors.Inc()
+			return databricks.Token{}, err
+		}
+		if got.Expiry.After(c.caller.expires) {
+			got.Expiry = c.caller.expires
+		}
+		return got, nil
+	})
+	if err != nil {
+		return "", exchangeFailure(ctx, err)
+	}
+	return token.AccessToken, nil
+}
+
+// exchangeFailure turns a refused or failed exchange into what the caller is told.
+func exchangeFailure(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return tools.Errorf(tools.CodeDeadlineExceeded, "the call took longer than it may").Because(err)
+	}
+	var ee *databricks.ExchangeError
+	switch {
+	case !errors.As(err, &ee):
+		return tools.Errorf(tools.CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)
+	case ee.Status == http.StatusTooManyRequests:
+		return tools.Errorf(tools.CodeRateLimited, "Databricks limits the rate of sign-ins").After(max(ee.RetryAfter, time.Second)).Because(err)
+	case ee.Status >= 500:
+		return tools.Errorf(tools.CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").Because(err)
+	case ee.Code == "invalid_scope":
+		return tools.Errorf(tools.CodeExchangeDenied, "Databricks does not give your role the scopes that its tools need").Because(err)
+	}
+	return tools.Errorf(tools.CodeExchangeDenied, "Databricks does not accept your token for your role").Because(err)
+}

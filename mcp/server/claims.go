@@ -1,0 +1,193 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// claims are the facts of a verified token that the server uses.
+type claims struct {
+	issuer    string
+	subject   string
+	audience  []string
+	client    string
+	expires   time.Time
+	notBefore time.Time
+	issuedAt  time.Time
+	// idToken says that the token carries what only an ID token carries.
+	idToken bool
+	all     map[string]any
+}
+
+// text returns a claim that is one string; anything else is "".
+func (c claims) text(name string) string {
+	s, _ := c.all[name].(string)
+	return s
+}
+
+// parseClaims reads the payload of a token whose signature was verified.
+func parseClaims(payload []byte) (claims, error) {
+	if err := singleObject(payload); err != nil {
+		return claims{}, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	dec.UseNumber()
+	c := claims{}
+	if err := dec.Decode(&c.all); err != nil {
+		return claims{}, errors.New("the payload is not a JSON object")
+	}
+	c.issuer, c.subject = c.text("iss"), c.text("sub")
+	if c.issuer == "" || c.subject == "" {
+		return claims{}, errors.New("iss and sub are required")
+	}
+	switch aud := c.all["aud"].(type) {
+	case string:
+		c.audience = []string{aud}
+	case []any:
+		for _, a := range aud {
+			s, ok := a.(string)
+			if !ok {
+				return claims{}, errors.New("aud must hold strings")
+			}
+			c.audience = append(c.audience, s)
+		}
+	}
+	if len(c.audience) == 0 {
+		return claims{}, errors.New("aud is required")
+	}
+	var err error
+	if c.expires, err = c.date("exp", true); err != nil {
+		return claims{}, err
+	}
+	if c.issuedAt, err = c.date("iat", true); err != nil {
+		return claims{}, err
+	}
+	if c.notBefore, err = c.date("nbf", false); err != nil {
+		return claims{}, err
+	}
+	if c.client = c.text("azp"); c.client == "" {
+		c.client = c.text("client_id")
+	}
+	for _, name := range []string{"nonce", "at_hash", "c_hash"} {
+		if _, ok := c.all[name]; ok {
+			c.idToken = true
+		}
+	}
+	return c, nil
+}
+
+func (c claims) date(name string, required bool) (time.Time, error) {
+	v, ok := c.all[name]
+	if !ok && !required {
+		return time.Time{}, nil
+	}
+	n, ok := v.(json.Number)
+	if !ok {
+		return time.Time{}, fmt.Errorf("%s is required and must be a number", name)
+	}
+	f, err := n.Float64()
+	if err != nil || f < 0 || f > 253402300799 { // the year 9999
+		return time.Time{}, fmt.Errorf("%s is not a date", name)
+	}
+	return time.Unix(int64(f), 0), nil
+}
+
+// current says whether the token is valid at this time.
+func (c claims) current(now time.Time) error {
+	switch {
+	case !now.Before(c.expires.Add(skew)):
+		return errExpired
+	case !c.notBefore.IsZero() && now.Add(skew).Before(c.notBefore):
+		return errors.New("the token is not valid yet")
+	case now.Add(skew).Before(c.issuedAt):
+		return errors.New("the token was issued in the future")
+	}
+	return nil
+}
+
+var errExpired = errors.New("the token has expired")
+
+// errShape says that a document is not one JSON object without duplicate members.
+var errShape = errors.New("must be exactly one JSON object without duplicate members")
+
+// singleObject checks that raw is exactly one JSON object, at every depth
+// without duplicate members, with nothing after it. Of two members with one name
+// parsers take either, so an inspecting proxy and this server could disagree.
+func singleObject(raw []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	first, err := dec.Token()
+	if err != nil || first != json.Delim('{') {
+		return errShape
+	}
+	if err := members(dec, 1); err != nil {
+		return errShape
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errShape
+	}
+	return nil
+}
+
+// maxDepth bounds the nesting of JSON.
+const maxDepth = 100
+
+func members(dec *json.Decoder, depth int) error {
+	if depth > maxDepth {
+		return errShape
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		name, ok := key.(string)
+		if !ok || seen[name] {
+			return errShape
+		}
+		seen[name] = true
+		if err := skipValue(dec, depth); err != nil {
+			return err
+		}
+	}
+	_, err := dec.Token() // the closing brace
+	return err
+}
+
+func skipValue(dec *json.Decoder, depth int) error {
+	t, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	switch t {
+	case json.Delim('{'):
+		return members(dec, depth+1)
+	case json.Delim('['):
+		if depth+1 > maxDepth {
+			return errShape
+		}
+		for dec.More() {
+			if err := skipValue(dec, depth+1); err != nil {
+				return err
+			}
+		}
+		_, err := dec.Token() // the closing bracket
+		return err
+	}
+	return nil
+}
+
+// isAccessTokenType says whether the `typ` header is that of RFC 9068.
+func isAccessTokenType(typ string) bool {
+	typ = strings.ToLower(typ)
+	return typ == "at+jwt" || typ == "application/at+jwt"
+}

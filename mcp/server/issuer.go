@@ -1,0 +1,51 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+)
+
+// issuer is one identity provider: the policies that trust it and where its
+// keys come from. Policies of one issuer that fetch keys in different ways are
+// kept apart by the key source each has.
+type issuer struct {
+	url      string
+	policies []policy
+}
+
+// policy is one FederationPolicy as the verifier sees it.
+type policy struct {
+	access.Issuer
+	keys keySource
+}
+
+// keySource finds the public keys of an issuer.
+type keySource interface {
+	// candidates returns the keys that may have signed a token with this key id; an
+	// empty id asks for all. An error says that the keys cannot be had at the moment.
+	candidates(ctx context.Context, kid string) ([]publicKey, error)
+}
+
+// admits says whether a token with these facts counts under the policy.
+func (p policy) admits(c claims, typ string) bool {
+	switch {
+	case !slices.ContainsFunc(c.audience, func(a string) bool { return slices.Contains(p.Audiences, a) }):
+		return false
+	case len(p.AllowedClients) > 0 && !slices.Contains(p.AllowedClients, c.client):
+		return false
+	case p.TokenType == "AccessToken" && !isAccessTokenType(typ):
+		return false
+	case p.TokenType != "AccessToken" && c.idToken:
+		return false
+	}
+	return true
+}
+
+// skew is how far clocks may be apart.
+const skew = 30 * time.Second

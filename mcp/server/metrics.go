@@ -1,0 +1,65 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metrics are what the second port shows. No label has a value that a caller can choose.
+type metrics struct {
+	registry        *prometheus.Registry
+	calls           *prometheus.CounterVec
+	callSeconds     *prometheus.HistogramVec
+	refusals        *prometheus.CounterVec
+	inFlight        prometheus.Gauge
+	exchanges       prometheus.Counter
+	exchangeErrors  prometheus.Counter
+	documentLoads   prometheus.Counter
+	documentErrors  prometheus.Counter
+	documentProblem prometheus.Gauge
+	panics          prometheus.Counter
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_mcp_calls_total", Help: "Tool calls by tool, role and outcome.",
+		}, []string{"tool", "role", "outcome"}),
+		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gatehouse_mcp_call_duration_seconds", Help: "How long tool calls took.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 35, 120},
+		}, []string{"tool"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_mcp_refusals_total", Help: "Requests refused before they reached MCP, by reason.",
+		}, []string{"reason"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatehouse_mcp_requests_in_flight", Help: "Requests being worked on.",
+		}),
+		exchanges: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gatehouse_token_exchanges_total", Help: "Token exchanges begun.",
+		}),
+		exchangeErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gatehouse_token_exchange_errors_total", Help: "Token exchanges that gave no token.",
+		}),
+		documentLoads: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gatehouse_access_document_loads_total", Help: "Access documents taken into use.",
+		}),
+		documentErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gatehouse_access_document_errors_total", Help: "Access documents that could not be used.",
+		}),
+		documentProblem: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatehouse_access_document_problem", Help: "1 while the access document on disk cannot be used.",
+		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gatehouse_mcp_panics_total", Help: "Calls that ended in a panic.",
+		}),
+	}
+	m.registry.MustRegister(m.calls, m.callSeconds, m.refusals, m.inFlight, m.exchanges, m.exchangeErrors,
+		m.documentLoads, m.documentErrors, m.documentProblem, m.panics,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}

@@ -1,0 +1,240 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+)
+
+// Path is where MCP is served on the main port.
+const Path = "/mcp"
+
+// Options are what a Server is made of.
+type Options struct {
+	// AccessDir is the folder that the access document is mounted in. Required.
+	AccessDir string
+	// AllowedHosts are names, beside the resource's, that callers may address the
+	// server by, such as that of its Service. With a port where it is not 443 or 80.
+	AllowedHosts []string
+	// OperatorName is the user name of the operator's service account, the only one
+	// that may ask on the second port. Required.
+	OperatorName string
+	// Reviewer says whose a token is. Required.
+	Reviewer Reviewer
+	// NewBackend makes the client of a workspace. Required.
+	NewBackend NewBackend
+	// LoopbackIssuers lets keys be fetched from loopback addresses. For tests.
+	LoopbackIssuers bool
+	// ReloadInterval is how often the document is looked at. Default 100 ms.
+	ReloadInterval time.Duration
+	// Version is the server's version, as clients see it.
+	Version string
+	// Log is where the server writes. Required.
+	Log *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Server serves the tools of one access document at a time.
+type Server struct {
+	opts    Options
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *metrics
+	store   *store
+	tokens  *databricks.TokenCache
+	working atomic.Int64
+
+	mu       sync.Mutex // guards what follows, which only building a snapshot uses
+	sources  map[[sha256.Size]byte]*remoteKeys
+	backends map[[sha256.Size]byte]*backend
+}
+
+// New makes a Server. It serves nothing until Watch has found a document.
+func New(o Options) (*Server, error) {
+	switch {
+	case o.AccessDir == "":
+		return nil, errors.New("the folder of the access document is required")
+	case o.OperatorName == "" || o.Reviewer == nil:
+		return nil, errors.New("the name of the operator's service account and a reviewer are required")
+	case o.NewBackend == nil:
+		return nil, errors.New("a way to reach the workspace is required")
+	case o.Log == nil:
+		return nil, errors.New("a logger is required")
+	}
+	if o.ReloadInterval <= 0 {
+		o.ReloadInterval = 100 * time.Millisecond
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Version == "" {
+		o.Version = "0.0.0"
+	}
+	for i, h := range o.AllowedHosts {
+		o.AllowedHosts[i] = strings.ToLower(h)
+	}
+	tokens, err := databricks.NewTokenCache(databricks.TokenCacheOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("make the token cache: %w", err)
+	}
+	s := &Server{
+		opts: o, log: o.Log, now: o.Now, metrics: newMetrics(), tokens: tokens,
+		sources: map[[sha256.Size]byte]*remoteKeys{}, backends: map[[sha256.Size]byte]*backend{},
+	}
+	s.store = &store{dir: o.AccessDir, log: o.Log, metrics: s.metrics, build: s.snapshot, swapped: s.swapped}
+	return s, nil
+}
+
+// Watch takes up the access document, and each new one, until ctx ends.
+func (s *Server) Watch(ctx context.Context) { s.store.watch(ctx, s.opts.ReloadInterval) }
+
+// Handler serves the main port.
+func (s *Server) Handler() http.Handler {
+	protocol := mcp.NewStreamableHTTPHandler(func(r *http.Request) *mcp.Server { return snapshotOf(r.Context()).server },
+		&mcp.StreamableHTTPOptions{
+			Stateless: true, PropagateRequestCancellation: true, Logger: s.log,
+			// The host was held against the resource already; behind a port-forward the address is loopback.
+			DisableLocalhostProtection: true,
+		})
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, http.StatusForbidden, "origin", "the Origin header names another site")
+	}))
+	mux := http.NewServeMux()
+	mux.Handle(Path, s.hostAllowed(foreignOrigin(s, origin.Handler(stripped(s.authenticated(s.gated(protocol)))))))
+	metadata := http.HandlerFunc(s.metadata)
+	mux.Handle("GET "+metadataPath, metadata)
+	mux.Handle("GET "+metadataPath+Path, metadata)
+	mux.Handle("OPTIONS "+metadataPath, metadata)
+	mux.Handle("OPTIONS "+metadataPath+Path, metadata)
+	return identified(s.serving(mux))
+}
+
+// foreignOrigin refuses a request that a page of another site makes, also with a
+// method that http.CrossOriginProtection counts as safe.
+func foreignOrigin(s *Server, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if o := r.Header.Get("Origin"); o != "" && o != "https://"+r.Host && o != "http://"+r.Host {
+			s.refuse(w, r, http.StatusForbidden, "origin", "the Origin header names another site")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) implementation() *mcp.Implementation {
+	return &mcp.Implementation{Name: "gatehouse", Title: "Gatehouse", Version: s.opts.Version}
+}
+
+// snapshot makes a document ready to be served. Connections and fetched keys
+// outlive the document, when the next one has the same source.
+func (s *Server) snapshot(doc access.Document) (*snapshot, error) {
+	snap, err := prepare(doc)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if snap.issuers, err = s.trusted(doc.Issuers); err != nil {
+		return nil, err
+	}
+	if snap.backend, err = s.reach(doc.Workspace); err != nil {
+		return nil, err
+	}
+	snap.server = s.newMCPServer(snap)
+	return snap, nil
+}
+
+// trusted groups the policies of the document by issuer.
+func (s *Server) trusted(policies []access.Issuer) (map[string]*issuer, error) {
+	out := map[string]*issuer{}
+	used := map[[sha256.Size]byte]*remoteKeys{}
+	for _, p := range policies {
+		var keys keySource
+		if p.JWKS != "" {
+			inline, err := parseInlineKeys(p.JWKS)
+			if err != nil {
+				return nil, fmt.Errorf("policy %s: %w", p.Policy, err)
+			}
+			keys = inline
+		} else {
+			id := sha256.Sum256([]byte(strings.Join([]string{p.Issuer, p.JWKSURI, p.Network, p.CABundle}, "\x00")))
+			source := s.sources[id]
+			if source == nil {
+				client, err := keyClient(reach{private: p.Network == "Any", loopback: s.opts.LoopbackIssuers}, p.CABundle)
+				if err != nil {
+					return nil, fmt.Errorf("policy %s: %w", p.Policy, err)
+				}
+				source = &remoteKeys{issuer: p.Issuer, uri: p.JWKSURI, client: client, now: s.now}
+			}
+			used[id], keys = source, source
+		}
+		if out[p.Issuer] == nil {
+			out[p.Issuer] = &issuer{url: p.Issuer}
+		}
+		out[p.Issuer].policies = append(out[p.Issuer].policies, policy{Issuer: p, keys: keys})
+	}
+	maps.Copy(s.sources, used)
+	return out, nil
+}
+
+// reach returns the client of the workspace.
+func (s *Server) reach(w access.Workspace) (*backend, error) {
+	id := sha256.Sum256([]byte(w.Host + "\x00" + w.CABundle))
+	if b := s.backends[id]; b != nil {
+		return b, nil
+	}
+	client, err := backendClient(w.CABundle)
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{Backend: s.opts.NewBackend(w.Host, client), key: id, client: client}
+	s.backends[id] = b
+	return b, nil
+}
+
+// swapped drops what the new document no longer covers, and tells listeners.
+func (s *Server) swapped(old, current *snapshot) {
+	if old == nil {
+		return
+	}
+	s.tokens.DropIf(func(k databricks.TokenKey) bool {
+		for _, r := range current.doc.Roles {
+			if r.ApplicationID == k.ServicePrincipal && slices.Equal(r.Scopes, k.Scopes) {
+				return current.doc.Workspace.Host != k.Workspace
+			}
+		}
+		return true
+	})
+	s.mu.Lock()
+	for id, b := range s.backends {
+		if id != current.backend.key {
+			b.client.CloseIdleConnections()
+			delete(s.backends, id)
+		}
+	}
+	s.mu.Unlock()
+	// Listeners are told by the server that they listen to; what they then list comes from the new one.
+	if len(old.doc.Tools) > 0 {
+		t := old.doc.Tools[0]
+		old.server.AddTool(listing(t), s.call(t.Name))
+	}
+}

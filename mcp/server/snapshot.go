@@ -1,0 +1,92 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+)
+
+// snapshot is an access document made ready: everything that a request needs,
+// looked up and not computed. It is immutable.
+type snapshot struct {
+	doc     access.Document
+	tools   map[string]*tools.Definition
+	allowed map[string]map[string]bool // role, tool
+	denied  map[access.Subject]bool
+	issuers map[string]*issuer
+	backend *backend
+	server  *mcp.Server
+	// resourceHost is the host that callers address.
+	resourceHost string
+	metadataURL  string
+}
+
+// allows says whether a role may call a tool.
+func (s *snapshot) allows(role, tool string) bool { return s.allowed[role][tool] }
+
+// prepare makes a document ready, without any call to the outside.
+func prepare(doc access.Document) (*snapshot, error) {
+	resource, err := url.Parse(doc.Resource)
+	if err != nil || resource.Scheme != "https" || resource.Host == "" {
+		return nil, fmt.Errorf("the resource of the access document is not an https URL")
+	}
+	if doc.Pattern != "Federation" {
+		return nil, fmt.Errorf("the pattern of the access document is %q; this server serves Federation", doc.Pattern)
+	}
+	s := &snapshot{
+		doc: doc, resourceHost: resource.Host,
+		tools:   make(map[string]*tools.Definition, len(doc.Tools)),
+		allowed: make(map[string]map[string]bool, len(doc.Matrix)),
+		denied:  make(map[access.Subject]bool, len(doc.DeniedSubjects)),
+	}
+	s.metadataURL = (&url.URL{Scheme: "https", Host: resource.Host, Path: metadataPath + resource.Path}).String()
+	for _, t := range doc.Tools {
+		if s.tools[t.Name] != nil {
+			return nil, fmt.Errorf("the access document names the tool %s twice", t.Name)
+		}
+		d, err := tools.Define(t)
+		if err != nil {
+			return nil, err
+		}
+		s.tools[t.Name] = d
+	}
+	for role, names := range doc.Matrix {
+		if _, ok := doc.Roles[role]; !ok {
+			return nil, fmt.Errorf("the matrix of the access document names the role %s, which it does not define", role)
+		}
+		row := make(map[string]bool, len(names))
+		for _, name := range names {
+			if s.tools[name] == nil {
+				return nil, fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
+			}
+			row[name] = true
+		}
+		s.allowed[role] = row
+	}
+	for _, d := range doc.DeniedSubjects {
+		s.denied[d] = true
+	}
+	return s, nil
+}
+
+// listing is a tool as tools/list shows it.
+func listing(t access.Tool) *mcp.Tool {
+	destructive, open := t.Destructive, t.OpenWorld
+	return &mcp.Tool{
+		Name: t.Name, Title: t.Title, Description: t.Description,
+		InputSchema: json.RawMessage(slices.Clone(t.InputSchema)), OutputSchema: tools.OutputSchema,
+		Annotations: &mcp.ToolAnnotations{
+			Title: t.Title, ReadOnlyHint: t.ReadOnly, IdempotentHint: t.Idempotent,
+			OpenWorldHint: &open, DestructiveHint: &destructive,
+		},
+	}
+}

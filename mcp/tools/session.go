@@ -1,0 +1,97 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package tools
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+)
+
+// Caller is who calls, as verified. It holds no credential.
+type Caller struct {
+	Issuer  string
+	Subject string
+	Email   string
+	Name    string
+	// Role is `<namespace>/<name>`.
+	Role string
+}
+
+// Session is what an executor may act with: the token of the caller's role and
+// nothing else.
+type Session interface {
+	// Token returns a Databricks token of the caller's role with the scopes of that
+	// role. Refused says that Databricks answered 401 to the last one, so that it is
+	// not handed out again.
+	Token(ctx context.Context, refused bool) (databricks.Secret, error)
+}
+
+// Statements runs SQL as the owner of a token.
+type Statements interface {
+	Execute(ctx context.Context, token databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error)
+}
+
+// Context is everything that a running tool sees.
+type Context struct {
+	context.Context
+	Caller      Caller
+	RequestID   string
+	WarehouseID string
+	Session     Session
+	Statements  Statements
+}
+
+// query runs one statement as the caller's role. A token that Databricks no
+// longer accepts is exchanged once more, because nothing has run yet.
+func (c Context) query(r databricks.StatementRequest) (*databricks.StatementResult, error) {
+	r.WarehouseID, r.RequestID = c.WarehouseID, c.RequestID
+	for refused := false; ; refused = true {
+		token, err := c.Session.Token(c, refused)
+		if err != nil {
+			return nil, err
+		}
+		result, err := c.Statements.Execute(c, token, r)
+		if err == nil {
+			return result, nil
+		}
+		var se *databricks.StatementError
+		if errors.As(err, &se) && se.Kind == databricks.StatementUnauthenticated && !refused {
+			continue
+		}
+		return nil, upstreamError(c, err)
+	}
+}
+
+// upstreamError turns what Databricks answered into what the caller is told.
+func upstreamError(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return Errorf(CodeDeadlineExceeded, "the call took longer than it may; ask for less").Because(err)
+	}
+	var se *databricks.StatementError
+	if !errors.As(err, &se) {
+		return Errorf(CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)
+	}
+	switch se.Kind {
+	case databricks.StatementDenied:
+		return Errorf(CodeUpstreamDenied, "Databricks refuses your role what this tool needs%s", sqlState(se)).Because(err)
+	case databricks.StatementUnauthenticated:
+		return Errorf(CodeUpstreamDenied, "Databricks no longer accepts the token of your role; sign in again").Because(err)
+	case databricks.StatementRateLimited:
+		return Errorf(CodeRateLimited, "Databricks limits the rate of calls").After(max(se.RetryAfter, time.Second)).Because(err)
+	case databricks.StatementUnavailable:
+		return Errorf(CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").Because(err)
+	default:
+		return Errorf(CodeUpstreamError, "the statement of this tool failed%s; the platform team must look at it", sqlState(se)).Because(err)
+	}
+}
+
+func sqlState(e *databricks.StatementError) string {
+	if e.SQLState == "" {
+		return ""
+	}
+	return " (SQLSTATE " + e.SQLState + ")"
+}
