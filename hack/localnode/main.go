@@ -22,6 +22,10 @@ type command struct {
 
 var commands = []command{
 	{"binaries", "build the cluster's programs and print the folder that holds them", runBinaries},
+	{"up", "bring an instance up, or find it healthy; prints its kubeconfig", runUp},
+	{"load", "put images on an instance's node", runLoad},
+	{"status", "say what runs of an instance; ends with 1 unless it is ready", runStatus},
+	{"down", "remove an instance without a trace", runDown},
 }
 
 func main() {
