@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -81,6 +82,7 @@ type cachedToken struct {
 }
 
 type flight struct {
+	leads atomic.Bool
 	done  chan struct{}
 	token Token
 	err   error
@@ -118,8 +120,11 @@ func (c *TokenCache) Token(ctx context.Context, key TokenKey, maxLifetime time.D
 	if e, ok := c.entries.GetIfPresent(id); ok && c.now().Before(e.until) {
 		return e.token, e.refused
 	}
-	f, leads := c.join(id)
-	if leads {
+	f, found := c.join(id)
+	if found != nil {
+		return found.token, found.refused
+	}
+	if f.leads.CompareAndSwap(false, true) {
 		go c.lead(context.WithoutCancel(ctx), id, key, maxLifetime, f, load)
 	}
 	select {
@@ -130,15 +135,20 @@ func (c *TokenCache) Token(ctx context.Context, key TokenKey, maxLifetime time.D
 	}
 }
 
-func (c *TokenCache) join(id [sha256.Size]byte) (*flight, bool) {
+// join returns the exchange in flight for a key, or a new one, or the entry that
+// one left behind since the caller looked.
+func (c *TokenCache) join(id [sha256.Size]byte) (*flight, *cachedToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flights[id]; f != nil {
-		return f, false
+		return f, nil
+	}
+	if e, ok := c.entries.GetIfPresent(id); ok && c.now().Before(e.until) {
+		return nil, &e
 	}
 	f := &flight{done: make(chan struct{}), err: errLoadFailed}
 	c.flights[id] = f
-	return f, true
+	return f, nil
 }
 
 var errLoadFailed = errors.New("the token exchange did not finish")
