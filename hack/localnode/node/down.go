@@ -88,11 +88,28 @@ func remove(ctx context.Context, plan instance.Instance, o Options) error {
 		if len(mounted) > 0 {
 			return fmt.Errorf("%s is still mounted", mounted[0])
 		}
-		if err := os.RemoveAll(plan.State); err != nil {
+		if err := removeState(plan); err != nil {
 			return fmt.Errorf("remove the state: %w", err)
 		}
 		return tidyHost(o.StateRoot)
 	})
+}
+
+// removeState removes the record after everything else: interrupted, it leaves an instance that can be taken down again.
+func removeState(plan instance.Instance) error {
+	entries, err := os.ReadDir(plan.State)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Name() == recordName {
+			continue
+		}
+		if err := os.RemoveAll(plan.Path(entry.Name())); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(plan.State)
 }
 
 // matches tell an instance's processes: its parts by number, all in the node's mount namespace, all in the pods' group.

@@ -21,6 +21,9 @@ import (
 // recordName is the file in a state folder that says whose it is.
 const recordName = "instance.json"
 
+// registryLock is locked while indexes are given out.
+const registryLock = "/run/gatehouse-localnode.lock"
+
 // record is what must be known to find an instance again.
 type record struct {
 	Name     string `json:"name"`
@@ -45,7 +48,7 @@ func lockInstance(ctx context.Context, o Options) (func() error, error) {
 // withRegistry runs fn while no other process chooses or gives back an index. The lock is the machine's, not the state
 // root's: indexes are too.
 func withRegistry(ctx context.Context, fn func() error) error {
-	unlock, err := lockfile.Acquire(ctx, filepath.Join(os.TempDir(), "gatehouse-localnode.lock"), nil)
+	unlock, err := lockfile.Acquire(ctx, registryLock, nil)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (n *Node) Status(ctx context.Context) Status {
 	}
 	api, err := client(n.plan)
 	if err == nil {
-		err = usable(ctx, api, n.plan, render.Cluster{Instance: n.plan}.DNSReady())
+		err = usable(ctx, api, n.plan, render.Cluster{Instance: n.plan}.DNSReady(), time.Time{})
 	}
 	if err != nil {
 		status.Ready, status.Reason = false, err.Error()

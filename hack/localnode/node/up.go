@@ -107,6 +107,8 @@ type bringUp struct {
 	cluster render.Cluster
 	began   time.Time
 	waiter  waiter
+	// fresh is when this run started the kubelet: what the node reported before does not count. Zero when it ran already.
+	fresh time.Time
 }
 
 // step is one thing to do, in the words it is announced with.
@@ -165,7 +167,14 @@ func (b *bringUp) configure(context.Context) error {
 	return nil
 }
 
+// isolate makes what keeps the node apart. Processes left over in namespaces that are no longer whole end first: they could
+// not be reached.
 func (b *bringUp) isolate(ctx context.Context) error {
+	if !namespace.Intact(b.plan) {
+		if err := process.EndAll(ctx, matches(b.plan)...); err != nil {
+			return err
+		}
+	}
 	if err := cgroup.Ensure(b.plan.Cgroup()); err != nil {
 		return err
 	}
@@ -177,7 +186,7 @@ func (b *bringUp) start(names ...string) func(context.Context) error {
 	return func(context.Context) error {
 		programs := b.cluster.Programs()
 		for _, name := range names {
-			_, err := process.Start(process.Program{
+			started, err := process.Start(process.Program{
 				Name:    name,
 				Argv:    namespace.Enter(b.plan, programs[name].Argv...),
 				Env:     environment(os.Getenv("PATH")),
@@ -187,6 +196,9 @@ func (b *bringUp) start(names ...string) func(context.Context) error {
 			})
 			if err != nil {
 				return err
+			}
+			if started && name == render.Kubelet {
+				b.fresh = time.Now()
 			}
 			b.waiter.watched = append(b.waiter.watched, name)
 		}

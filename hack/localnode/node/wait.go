@@ -123,12 +123,12 @@ func (b *bringUp) awaitCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.waiter.until(ctx, b.plan, func(ctx context.Context) error { return usable(ctx, api, b.plan, b.cluster.DNSReady()) })
+	return b.waiter.until(ctx, b.plan, func(ctx context.Context) error { return usable(ctx, api, b.plan, b.cluster.DNSReady(), b.fresh) })
 }
 
-// usable returns nil when a pod in the namespace default would run and could resolve names.
-func usable(ctx context.Context, api kubernetes.Interface, i instance.Instance, dnsReady string) error {
-	if err := nodeReady(ctx, api, i.Name); err != nil {
+// usable returns nil when a pod in the namespace default would run and could resolve names, by what the node reported since.
+func usable(ctx context.Context, api kubernetes.Interface, i instance.Instance, dnsReady string, since time.Time) error {
+	if err := nodeReady(ctx, api, i.Name, since); err != nil {
 		return err
 	}
 	if _, err := api.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{}); err != nil {
@@ -137,20 +137,27 @@ func usable(ctx context.Context, api kubernetes.Interface, i instance.Instance, 
 	return answers(ctx, dnsReady)
 }
 
-func nodeReady(ctx context.Context, api kubernetes.Interface, name string) error {
+func nodeReady(ctx context.Context, api kubernetes.Interface, name string, since time.Time) error {
 	node, err := api.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	if len(node.Spec.Taints) > 0 {
-		return fmt.Errorf("the node still has the taint %s", node.Spec.Taints[0].Key)
-	}
+	return judge(node, since)
+}
+
+// judge returns nil when the node has reported since then, in whole seconds, that it is ready, and takes every pod.
+func judge(node *corev1.Node, since time.Time) error {
 	for _, condition := range node.Status.Conditions {
-		if condition.Type == corev1.NodeReady {
-			if condition.Status == corev1.ConditionTrue {
-				return nil
-			}
+		switch {
+		case condition.Type != corev1.NodeReady:
+		case condition.LastHeartbeatTime.Time.Before(since.Truncate(time.Second)):
+			return errors.New("the node has not reported since its kubelet started")
+		case condition.Status != corev1.ConditionTrue:
 			return fmt.Errorf("the node is not ready: %s", condition.Message)
+		case len(node.Spec.Taints) > 0:
+			return fmt.Errorf("the node still has the taint %s", node.Spec.Taints[0].Key)
+		default:
+			return nil
 		}
 	}
 	return errors.New("the node has not reported yet")

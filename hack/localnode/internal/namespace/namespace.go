@@ -6,7 +6,6 @@ package namespace
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,11 +32,7 @@ func netFile(i instance.Instance) string   { return i.Path("ns", "net") }
 
 // Ensure makes the namespaces and the link to the host, unless they are there.
 func Ensure(ctx context.Context, i instance.Instance) error {
-	mounted, err := mountsBelow(folder(i))
-	if err != nil {
-		return err
-	}
-	if len(mounted) == 3 && linkExists(i) {
+	if Intact(i) {
 		return nil
 	}
 	if err := Remove(ctx, i); err != nil {
@@ -50,6 +45,12 @@ func Ensure(ctx context.Context, i instance.Instance) error {
 		return fmt.Errorf("connect the node to the host: %w", err)
 	}
 	return nil
+}
+
+// Intact reports whether both namespaces and the link to the host are there.
+func Intact(i instance.Instance) bool {
+	_, exists := ID(i)
+	return exists && linkExists(i)
 }
 
 // create makes both namespaces and hides the host's folders in the new one.
@@ -65,11 +66,8 @@ func create(ctx context.Context, i instance.Instance) error {
 		}
 	}
 	// A mount namespace can be kept by a file only where mounts do not spread: otherwise it would hold itself.
-	if err := unix.Mount(folder(i), folder(i), "", unix.MS_BIND, ""); err != nil {
+	if err := mountPrivate(folder(i)); err != nil {
 		return fmt.Errorf("mount %s: %w", folder(i), err)
-	}
-	if err := unix.Mount("", folder(i), "", unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make %s private: %w", folder(i), err)
 	}
 	if err := run(ctx, "unshare", "--mount="+mountFile(i), "--net="+netFile(i), "--propagation=private", "true"); err != nil {
 		return err
@@ -132,7 +130,7 @@ func Remove(ctx context.Context, i instance.Instance) error {
 	}
 	// What was mounted last is listed last and must go first.
 	for n := len(mounted) - 1; n >= 0; n-- {
-		if err := unix.Unmount(mounted[n], unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+		if err := unmount(mounted[n]); err != nil {
 			return fmt.Errorf("unmount %s: %w", mounted[n], err)
 		}
 	}

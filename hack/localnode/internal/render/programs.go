@@ -74,6 +74,7 @@ func (c Cluster) apiServerFlags() []string {
 		"--tls-cert-file=" + c.pki("kube-apiserver.crt"),
 		"--tls-private-key-file=" + c.pki("kube-apiserver.key"),
 		"--service-account-issuer=" + c.Issuer,
+		"--service-account-jwks-uri=" + c.Issuer + "/openid/v1/jwks",
 		"--service-account-key-file=" + c.pki("sa.pub"),
 		"--service-account-signing-key-file=" + c.pki("sa.key"),
 		"--kubelet-preferred-address-types=InternalIP",
