@@ -1,0 +1,205 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+)
+
+// Estate is what the cluster declares, as far as access depends on it.
+type Estate struct {
+	Servers    []v1alpha1.MCPServer
+	Tools      []v1alpha1.Tool
+	Accesses   []v1alpha1.ToolAccess
+	Roles      []v1alpha1.Role
+	Policies   []v1alpha1.FederationPolicy
+	Boundaries []v1alpha1.Boundary
+	Namespaces []Namespace
+}
+
+// Namespace is a namespace with the labels that the platform team gave it.
+type Namespace struct {
+	Name, UID string
+	Labels    map[string]string
+}
+
+// Key names a namespaced resource, `<namespace>/<name>`.
+func Key(o metav1.Object) string { return o.GetNamespace() + "/" + o.GetName() }
+
+// Cell is a cell of the matrix that says yes.
+type Cell struct {
+	// Server and Role are `<namespace>/<name>`.
+	Server, Role string
+	// Tool is the name that clients call.
+	Tool string
+}
+
+// Refusal is something declared that does not take effect, with the reason.
+type Refusal struct {
+	// Role is `<namespace>/<name>`.
+	Role   string
+	Reason string
+	// Message says what is wrong in a sentence.
+	Message string
+}
+
+// Cells returns the cells that say yes, sorted, and what was declared but is not
+// allowed. What no rule says is not a cell.
+func (e Estate) Cells() ([]Cell, []Refusal) {
+	seen := map[Cell]bool{}
+	var refusals []Refusal
+	for i := range e.Accesses {
+		a := &e.Accesses[i]
+		server := e.server(a.Namespace, a.Spec.ServerRef.Name)
+		if server == nil || !a.DeletionTimestamp.IsZero() || !server.DeletionTimestamp.IsZero() {
+			continue
+		}
+		served := e.toolsOf(server)
+		for _, rule := range a.Spec.Rules {
+			for _, role := range e.Selected(a.Namespace, rule) {
+				for _, tool := range rule.Tools {
+					if served[tool] == nil {
+						continue
+					}
+					if r := e.refuse(role, server, tool); r != nil {
+						refusals = append(refusals, *r)
+						continue
+					}
+					seen[Cell{Key(server), Key(role), tool}] = true
+				}
+			}
+		}
+	}
+	cells := make([]Cell, 0, len(seen))
+	for c := range seen {
+		cells = append(cells, c)
+	}
+	slices.SortFunc(cells, func(a, b Cell) int {
+		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Tool, b.Tool))
+	})
+	return cells, unique(refusals)
+}
+
+// Selected returns the Roles that a rule of a ToolAccess in a namespace means:
+// those of its namespace by name, and those of other namespaces by the labels of
+// the namespace together with their own. A Role's labels alone select nothing,
+// because tenants write them.
+func (e Estate) Selected(namespace string, rule v1alpha1.AccessRule) []*v1alpha1.Role {
+	var out []*v1alpha1.Role
+	for i := range e.Roles {
+		r := &e.Roles[i]
+		if !r.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if r.Namespace == namespace && slices.Contains(rule.Roles, r.Name) || e.selects(rule.Selector, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (e Estate) selects(s *v1alpha1.RoleSelector, r *v1alpha1.Role) bool {
+	if s == nil || !e.namespaceMatches(&s.Namespaces, r.Namespace) {
+		return false
+	}
+	if s.Roles == nil {
+		return true
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s.Roles)
+	return err == nil && selector.Matches(labels.Set(r.Labels))
+}
+
+// namespaceMatches holds a namespace's labels against a selector. An empty or a
+// broken selector matches nothing.
+func (e Estate) namespaceMatches(s *metav1.LabelSelector, name string) bool {
+	if s == nil || len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
+		return false
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	ns := e.namespace(name)
+	return err == nil && ns != nil && selector.Matches(labels.Set(ns.Labels))
+}
+
+// refuse says why a role may not have a cell: its namespace's Boundary must allow
+// both the server and the tool, and both must live in one workspace.
+func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, tool string) *Refusal {
+	if role.Spec.WorkspaceRef.Name != server.Spec.WorkspaceRef.Name {
+		return &Refusal{Key(role), v1alpha1.ReasonInvalid, fmt.Sprintf("the server %s runs in the Workspace %s and the role in %s",
+			Key(server), server.Spec.WorkspaceRef.Name, role.Spec.WorkspaceRef.Name)}
+	}
+	limits, denial := e.Limits(role.Namespace)
+	switch {
+	case denial != nil:
+		return &Refusal{Key(role), denial.Reason, denial.Message}
+	case !limits.Server(Key(server)):
+		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the Boundary %s does not allow the server %s", limits.Name, Key(server))}
+	case !limits.Tool(tool):
+		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the Boundary %s does not allow the tool %s", limits.Name, tool)}
+	}
+	return nil
+}
+
+// Limits returns what a namespace may ask for, or why it may ask for nothing.
+func (e Estate) Limits(namespace string) (*boundary.Limits, *boundary.Denial) {
+	uid := ""
+	if ns := e.namespace(namespace); ns != nil {
+		uid = ns.UID
+	}
+	return boundary.Find(boundary.Namespace{Name: namespace, UID: uid}, e.Boundaries)
+}
+
+func (e Estate) namespace(name string) *Namespace {
+	for i := range e.Namespaces {
+		if e.Namespaces[i].Name == name {
+			return &e.Namespaces[i]
+		}
+	}
+	return nil
+}
+
+func (e Estate) server(namespace, name string) *v1alpha1.MCPServer {
+	for i := range e.Servers {
+		if e.Servers[i].Namespace == namespace && e.Servers[i].Name == name {
+			return &e.Servers[i]
+		}
+	}
+	return nil
+}
+
+// toolsOf returns the Tools that a server serves, by the name that clients call.
+// A name that two of them claim is served by neither.
+func (e Estate) toolsOf(server *v1alpha1.MCPServer) map[string]*v1alpha1.Tool {
+	out, clash := map[string]*v1alpha1.Tool{}, map[string]bool{}
+	for _, ref := range server.Spec.ToolRefs {
+		for i := range e.Tools {
+			t := &e.Tools[i]
+			if t.Namespace != server.Namespace || t.Name != ref.Name || !t.DeletionTimestamp.IsZero() {
+				continue
+			}
+			if out[t.Spec.ToolName] != nil {
+				clash[t.Spec.ToolName] = true
+			}
+			out[t.Spec.ToolName] = t
+		}
+	}
+	for name := range clash {
+		delete(out, name)
+	}
+	return out
+}
+
+func unique(list []Refusal) []Refusal {
+	slices.SortFunc(list, func(a, b Refusal) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(list)
+}

@@ -1,0 +1,127 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package boundary
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+func named(name string, namespaces ...v1alpha1.BoundaryNamespace) v1alpha1.Boundary {
+	return v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{Namespaces: namespaces}}
+}
+
+func pinned(b v1alpha1.Boundary, name, uid string) v1alpha1.Boundary {
+	b.Status.Namespaces = append(b.Status.Namespaces, v1alpha1.BoundaryNamespace{Name: name, UID: uid})
+	return b
+}
+
+func TestFind(t *testing.T) {
+	acme := v1alpha1.BoundaryNamespace{Name: "acme"}
+	gone := pinned(named("gone", acme), "acme", "u1")
+	gone.DeletionTimestamp = &metav1.Time{}
+	*gone.DeletionTimestamp = metav1.Now()
+	for name, c := range map[string]struct {
+		all  []v1alpha1.Boundary
+		want string
+	}{
+		"no Boundary names it":                       {[]v1alpha1.Boundary{named("a", v1alpha1.BoundaryNamespace{Name: "other"})}, v1alpha1.ReasonNoBoundary},
+		"one names it and saw it":                    {[]v1alpha1.Boundary{pinned(named("a", acme), "acme", "u1")}, ""},
+		"two name it":                                {[]v1alpha1.Boundary{pinned(named("a", acme), "acme", "u1"), named("b", acme)}, v1alpha1.ReasonSeveralBoundaries},
+		"it was not seen yet":                        {[]v1alpha1.Boundary{named("a", acme)}, v1alpha1.ReasonPending},
+		"it was recreated":                           {[]v1alpha1.Boundary{pinned(named("a", acme), "acme", "u0")}, v1alpha1.ReasonNamespaceRecreated},
+		"it was recreated and accepted":              {[]v1alpha1.Boundary{pinned(named("a", v1alpha1.BoundaryNamespace{Name: "acme", UID: "u1"}), "acme", "u0")}, ""},
+		"another one is accepted":                    {[]v1alpha1.Boundary{named("a", v1alpha1.BoundaryNamespace{Name: "acme", UID: "u2"})}, v1alpha1.ReasonNamespaceRecreated},
+		"the Boundary is being deleted":              {[]v1alpha1.Boundary{gone}, v1alpha1.ReasonNoBoundary},
+		"one of two that name it is being deleted":   {[]v1alpha1.Boundary{gone, pinned(named("a", acme), "acme", "u1")}, ""},
+		"there is none at all":                       {nil, v1alpha1.ReasonNoBoundary},
+		"a Boundary of a namespace with that prefix": {[]v1alpha1.Boundary{named("a", v1alpha1.BoundaryNamespace{Name: "acm"})}, v1alpha1.ReasonNoBoundary},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limits, denial := Find(Namespace{"acme", "u1"}, c.all)
+			got := ""
+			if denial != nil {
+				got = denial.Reason
+			}
+			if got != c.want || (limits == nil) != (c.want != "") {
+				t.Errorf("got %v, %q; want %q", limits, got, c.want)
+			}
+		})
+	}
+}
+
+func TestMatch(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name, separator string
+		want                     bool
+	}{
+		{"main.sales.deals", "main.sales.deals", ".", true},
+		{"main.sales.*", "main.sales.deals", ".", true},
+		{"main.*", "main.sales.deals", ".", false},
+		{"main.*.deals", "main.sales.deals", ".", true},
+		{"*.deals", "main.sales.deals", ".", false},
+		{"*", "main", ".", true},
+		{"*", "main.sales", ".", false},
+		{"main.sales.d*s", "main.sales.deals", ".", true},
+		{"main.sales.d*ls*", "main.sales.deals", ".", true},
+		{"ab*ba", "aba", "", false},
+		{"a*b*c", "a.b", "", false},
+		{"sales_*", "sales_west", "", true},
+		{"sales_*", "Sales_west", "", false},
+		{"sales/*", "sales/tools", "/", true},
+		{"*", "sales/tools", "/", false},
+		{"*/*", "sales/tools", "/", true},
+		{"query_*", "query_sales_data", "", true},
+		{"", "x", "", false},
+	} {
+		if got := match(c.pattern, c.name, c.separator); got != c.want {
+			t.Errorf("match(%q, %q, %q) = %v", c.pattern, c.name, c.separator, got)
+		}
+	}
+}
+
+func TestCheckSaysWhatWasAskedForAndWhatIsAllowed(t *testing.T) {
+	l := &Limits{Name: "a", spec: v1alpha1.BoundarySpec{
+		Workspaces: []v1alpha1.NamePattern{"main"},
+		Groups:     v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"*"}},
+		Grants: []v1alpha1.BoundaryGrant{{
+			Type: v1alpha1.SecurableTable, Names: []v1alpha1.NamePattern{"main.sales.*"}, Privileges: []v1alpha1.Privilege{"SELECT"},
+		}},
+		Warehouses: []v1alpha1.NamePattern{"wh1"}, Scopes: []v1alpha1.OAuthScope{"sql"},
+	}}
+	allowed := Request{
+		Workspace: "main", MemberOf: []string{"sales_west"}, Scopes: []string{"sql"},
+		Grants: []Grant{{"Table", "main.sales.deals", "SELECT"}, {"Warehouse", "wh1", "CAN_USE"}},
+	}
+	if got := l.Check(allowed); len(got) != 0 {
+		t.Errorf("refused what is allowed: %v", got)
+	}
+	got := l.Check(Request{
+		Workspace: "other", MemberOf: []string{"admins", "Account Users"}, Scopes: []string{"genie"},
+		Grants: []Grant{{"Table", "main.hr.salaries", "SELECT"}, {"Table", "main.sales.deals", "MODIFY"}, {"Table", "main.sales.deals", "MANAGE"}, {"Schema", "main.sales", "SELECT"}, {"Warehouse", "wh1", "CAN_MANAGE"}},
+	})
+	want := []string{
+		"asks for the Workspace other; allowed: main",
+		"asks for membership of the group admins; allowed: *",
+		"asks for membership of the group Account Users; allowed: *",
+		"asks for SELECT on Table main.hr.salaries; allowed: SELECT on main.sales.*",
+		"asks for MODIFY on Table main.sales.deals; allowed: SELECT on main.sales.*",
+		"asks for MANAGE on Table main.sales.deals; allowed: SELECT on main.sales.*",
+		"asks for SELECT on Schema main.sales; allowed: none",
+		"asks for CAN_MANAGE on Warehouse wh1; allowed: wh1",
+		"asks for the scope genie; allowed: sql",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	var empty Limits
+	if got := empty.Check(allowed); len(got) != 5 || !strings.Contains(got[0], "allowed: none") {
+		t.Errorf("an empty Boundary allowed something: %v", got)
+	}
+}

@@ -1,0 +1,194 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package boundary
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+// Grant is a privilege on an object that is asked for.
+type Grant struct{ Type, Name, Privilege string }
+
+// Warehouse is the Type of a Grant on a SQL warehouse.
+const Warehouse = "Warehouse"
+
+// grantable are the privileges that the operator grants, whatever a Boundary says.
+var grantable = []string{"USE_CATALOG", "USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "BROWSE"}
+
+// neverJoined are groups that stand for administration or for everybody, whatever a Boundary says.
+var neverJoined = []string{"admins", "account admins", "users", "account users"}
+
+// Request is what a Role asks for.
+type Request struct {
+	Workspace string
+	MemberOf  []string
+	Grants    []Grant
+	Scopes    []string
+}
+
+// Check returns a sentence for each thing that is asked for and not allowed.
+func (l *Limits) Check(r Request) []string {
+	var out []string
+	if !l.Workspace(r.Workspace) {
+		out = append(out, asked("the Workspace "+r.Workspace, l.spec.Workspaces))
+	}
+	for _, g := range r.MemberOf {
+		if !l.MemberOf(g) {
+			out = append(out, asked("membership of the group "+g, l.spec.Groups.MemberOf))
+		}
+	}
+	for _, g := range r.Grants {
+		if !l.Grant(g) {
+			out = append(out, l.refused(g))
+		}
+	}
+	for _, s := range r.Scopes {
+		if !l.Scope(s) {
+			out = append(out, asked("the scope "+s, l.spec.Scopes))
+		}
+	}
+	return out
+}
+
+// Workspace says whether a Workspace may be used.
+func (l *Limits) Workspace(name string) bool { return anyMatch(l.spec.Workspaces, name, "") }
+
+// MemberOf says whether roles may be members of a group.
+func (l *Limits) MemberOf(group string) bool {
+	return !administrative(group) && anyMatch(l.spec.Groups.MemberOf, group, "")
+}
+
+// Create says whether a group may be created when it does not exist.
+func (l *Limits) Create(group string) bool {
+	return !administrative(group) && anyMatch(l.spec.Groups.Create, group, "")
+}
+
+// Grant says whether a privilege may be granted.
+func (l *Limits) Grant(g Grant) bool {
+	if g.Type == Warehouse {
+		return g.Privilege == "CAN_USE" && anyMatch(l.spec.Warehouses, g.Name, "")
+	}
+	if !slices.Contains(grantable, g.Privilege) {
+		return false
+	}
+	for _, b := range l.spec.Grants {
+		if string(b.Type) == g.Type && slices.Contains(b.Privileges, v1alpha1.Privilege(g.Privilege)) && anyMatch(b.Names, g.Name, ".") {
+			return true
+		}
+	}
+	return false
+}
+
+// Scope says whether a role's token may have a scope.
+func (l *Limits) Scope(scope string) bool {
+	return slices.Contains(l.spec.Scopes, v1alpha1.OAuthScope(scope))
+}
+
+// Issuer says whether an identity provider may be trusted, compared byte for byte.
+func (l *Limits) Issuer(issuer string) bool {
+	return slices.Contains(l.spec.Issuers, v1alpha1.HTTPSURL(issuer))
+}
+
+// IssuerNetwork says where an issuer's keys may be fetched from.
+func (l *Limits) IssuerNetwork() v1alpha1.IssuerNetwork {
+	if l.spec.IssuerNetwork == v1alpha1.IssuerNetworkAny {
+		return v1alpha1.IssuerNetworkAny
+	}
+	return v1alpha1.IssuerNetworkPublic
+}
+
+// Tool says whether roles may call a tool.
+func (l *Limits) Tool(name string) bool { return anyMatch(l.spec.Tools, name, "") }
+
+// Server says whether roles may be served by an MCPServer, `<namespace>/<name>`.
+func (l *Limits) Server(name string) bool { return anyMatch(l.spec.Servers, name, "/") }
+
+// Hosting says whether MCPServers may run in the namespace.
+func (l *Limits) Hosting() bool { return l.spec.Hosting == v1alpha1.HostingAllowed }
+
+// WarehouseAllowed says whether a warehouse may be used.
+func (l *Limits) WarehouseAllowed(id string) bool {
+	return l.Grant(Grant{Type: Warehouse, Name: id, Privilege: "CAN_USE"})
+}
+
+// Issuers are the issuers that are allowed, for messages.
+func (l *Limits) Issuers() string { return listed(l.spec.Issuers) }
+
+func (l *Limits) refused(g Grant) string {
+	what := fmt.Sprintf("%s on %s %s", g.Privilege, g.Type, g.Name)
+	if g.Type == Warehouse {
+		return asked(what, l.spec.Warehouses)
+	}
+	var allowed []string
+	for _, b := range l.spec.Grants {
+		if string(b.Type) != g.Type {
+			continue
+		}
+		for _, n := range b.Names {
+			allowed = append(allowed, fmt.Sprintf("%s on %s", join(b.Privileges, "+"), n))
+		}
+	}
+	return asked(what, allowed)
+}
+
+func administrative(group string) bool {
+	return slices.ContainsFunc(neverJoined, func(g string) bool { return strings.EqualFold(g, strings.TrimSpace(group)) })
+}
+
+func asked[T ~string](what string, allowed []T) string {
+	return fmt.Sprintf("asks for %s; allowed: %s", what, listed(allowed))
+}
+
+// mostListed bounds how much of a long list a message repeats.
+const mostListed = 8
+
+func listed[T ~string](all []T) string {
+	switch {
+	case len(all) == 0:
+		return "none"
+	case len(all) > mostListed:
+		return fmt.Sprintf("%s and %d more", join(all[:mostListed], ", "), len(all)-mostListed)
+	}
+	return join(all, ", ")
+}
+
+func join[T ~string](all []T, sep string) string {
+	words := make([]string, len(all))
+	for i, w := range all {
+		words[i] = string(w)
+	}
+	return strings.Join(words, sep)
+}
+
+func anyMatch(patterns []v1alpha1.NamePattern, name, separator string) bool {
+	return slices.ContainsFunc(patterns, func(p v1alpha1.NamePattern) bool { return match(string(p), name, separator) })
+}
+
+// match compares a name with a pattern in which '*' stands for any characters but
+// the separator. Names are compared as they are: upper and lower case differ.
+func match(pattern, name, separator string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == name
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if !strings.HasPrefix(name, first) {
+		return false
+	}
+	rest := name[len(first):]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(rest, part)
+		if i < 0 || crosses(rest[:i], separator) {
+			return false
+		}
+		rest = rest[i+len(part):]
+	}
+	return strings.HasSuffix(rest, last) && len(rest) >= len(last) && !crosses(rest[:len(rest)-len(last)], separator)
+}
+
+func crosses(s, separator string) bool { return separator != "" && strings.Contains(s, separator) }
