@@ -1,0 +1,209 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package databricks
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// scimSchema marks the body of a SCIM PATCH.
+const scimSchema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+// ServicePrincipal is a service principal of the account. ID is numeric and used
+// by SCIM, policies and assignments; ApplicationID is a UUID and used by grants
+// and token exchange. DisplayName is not unique.
+type ServicePrincipal struct {
+	ID            string `json:"id,omitempty"`
+	ApplicationID string `json:"applicationId,omitempty"`
+	DisplayName   string `json:"displayName"`
+	ExternalID    string `json:"externalId,omitempty"`
+	Active        bool   `json:"active"`
+}
+
+// Group is an account group. DisplayName is unique in the account.
+type Group struct {
+	ID          string `json:"id,omitempty"`
+	DisplayName string `json:"displayName"`
+	ExternalID  string `json:"externalId,omitempty"`
+	// Members are numeric ids; only GetGroup fills them in.
+	Members []Member `json:"members,omitempty"`
+}
+
+// Member is a member of a group.
+type Member struct {
+	Value string `json:"value"`
+}
+
+// Has says whether a principal is a direct member.
+func (g Group) Has(id string) bool {
+	for _, m := range g.Members {
+		if m.Value == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Client) scim(rest string) string {
+	return "/api/2.0/accounts/" + url.PathEscape(c.endpoint.AccountID) + "/scim/v2/" + rest
+}
+
+// ServicePrincipals returns those with exactly this display name, page by page.
+func (c *Client) ServicePrincipals(ctx context.Context, displayName string) ([]ServicePrincipal, error) {
+	return scimList[ServicePrincipal](ctx, c, "ServicePrincipals", displayName, func(p ServicePrincipal) string { return p.DisplayName })
+}
+
+// ServicePrincipal returns one by its numeric id, or nil when there is none.
+func (c *Client) ServicePrincipal(ctx context.Context, id string) (*ServicePrincipal, error) {
+	return scimGet[ServicePrincipal](ctx, c, "ServicePrincipals", id)
+}
+
+// CreateServicePrincipal creates one. It is sent once: after an error it may exist,
+// and must be looked for by its ExternalID.
+func (c *Client) CreateServicePrincipal(ctx context.Context, p ServicePrincipal) (ServicePrincipal, error) {
+	p.ID, p.ApplicationID, p.Active = "", "", true
+	var out ServicePrincipal
+	err := c.account.do(ctx, http.MethodPost, c.scim("ServicePrincipals"), nil, p, &out)
+	if err == nil && (out.ID == "" || out.ApplicationID == "") {
+		err = fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	}
+	return out, err
+}
+
+// UpdateServicePrincipal sets the display name and that it is active.
+func (c *Client) UpdateServicePrincipal(ctx context.Context, p ServicePrincipal) error {
+	return c.scimPatch(ctx, "ServicePrincipals", p.ID,
+		scimOperation{Op: "replace", Path: "displayName", Value: p.DisplayName},
+		scimOperation{Op: "replace", Path: "active", Value: fmt.Sprint(p.Active)})
+}
+
+// DeleteServicePrincipal deletes one, everywhere. What does not exist is deleted.
+func (c *Client) DeleteServicePrincipal(ctx context.Context, id string) error {
+	return c.scimDelete(ctx, "ServicePrincipals", id)
+}
+
+// FindGroup returns the account group with exactly this name, with its members, or nil.
+func (c *Client) FindGroup(ctx context.Context, displayName string) (*Group, error) {
+	found, err := scimList[Group](ctx, c, "Groups", displayName, func(g Group) string { return g.DisplayName })
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return scimGet[Group](ctx, c, "Groups", found[0].ID) // lists leave members out
+}
+
+// CreateGroup creates an account group. IsAlreadyExists tells that the name is taken.
+func (c *Client) CreateGroup(ctx context.Context, displayName, externalID string) (Group, error) {
+	var out Group
+	err := c.account.do(ctx, http.MethodPost, c.scim("Groups"), nil, Group{DisplayName: displayName, ExternalID: externalID}, &out)
+	if err == nil && out.ID == "" {
+		err = fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	}
+	return out, err
+}
+
+// DeleteGroup deletes an account group. What does not exist is deleted.
+func (c *Client) DeleteGroup(ctx context.Context, id string) error {
+	return c.scimDelete(ctx, "Groups", id)
+}
+
+// AddMember makes a principal a member of a group; members that others added stay.
+func (c *Client) AddMember(ctx context.Context, groupID, principalID string) error {
+	return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: []Member{{principalID}}})
+}
+
+// RemoveMember ends a membership. A group that does not exist has no members.
+func (c *Client) RemoveMember(ctx context.Context, groupID, principalID string) error {
+	if _, err := numericID(principalID); err != nil {
+		return err
+	}
+	err := c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "remove", Path: `members[value eq "` + principalID + `"]`})
+	if isMissing(err) {
+		return nil
+	}
+	return err
+}
+
+type scimOperation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+func (c *Client) scimPatch(ctx context.Context, kind, id string, operations ...scimOperation) error {
+	p, err := numericID(id)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"schemas": []string{scimSchema}, "Operations": operations}
+	return c.account.do(ctx, http.MethodPatch, c.scim(kind+"/"+string(p)), nil, body, nil)
+}
+
+func (c *Client) scimDelete(ctx context.Context, kind, id string) error {
+	p, err := numericID(id)
+	if err != nil {
+		return err
+	}
+	if err := c.account.do(ctx, http.MethodDelete, c.scim(kind+"/"+string(p)), nil, nil, nil); !isMissing(err) {
+		return err
+	}
+	return nil
+}
+
+func scimGet[T any](ctx context.Context, c *Client, kind, id string) (*T, error) {
+	p, err := numericID(id)
+	if err != nil {
+		return nil, err
+	}
+	var out T
+	err = c.account.do(ctx, http.MethodGet, c.scim(kind+"/"+string(p)), nil, nil, &out)
+	switch {
+	case isMissing(err):
+		return nil, nil //nolint:nilnil // absence is a value here, as the doc comments say
+	case err != nil:
+		return nil, err
+	}
+	return &out, nil
+}
+
+// mostPages ends a listing that a broken answer would keep going for ever.
+const mostPages = 1000
+
+// scimList reads all pages and keeps what has the name exactly: SCIM compares
+// without regard to case.
+func scimList[T any](ctx context.Context, c *Client, kind, displayName string, name func(T) string) ([]T, error) {
+	text, err := scimText(displayName)
+	if err != nil {
+		return nil, err
+	}
+	var out []T
+	for start, page := 1, 0; page < mostPages; page++ {
+		var list struct {
+			Resources  []T  `json:"Resources"`
+			Total      *int `json:"totalResults"`
+			StartIndex int  `json:"startIndex"`
+		}
+		query := map[string]any{"filter": "displayName eq " + text, "startIndex": start, "count": 100}
+		if err := c.account.do(ctx, http.MethodGet, c.scim(kind), query, nil, &list); err != nil {
+			return nil, err
+		}
+		if list.Total == nil {
+			return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+		}
+		for _, r := range list.Resources {
+			if name(r) == displayName {
+				out = append(out, r)
+			}
+		}
+		start += len(list.Resources)
+		if len(list.Resources) == 0 || start > *list.Total {
+			return out, nil
+		}
+	}
+	return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+}

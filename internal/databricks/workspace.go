@@ -1,0 +1,183 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package databricks
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// Identity is who the operator is to the workspace.
+type Identity struct {
+	// Principal is the application id of a service principal, or a user name.
+	Principal string
+	Active    bool
+}
+
+// Me asks the workspace who the operator is: the cheapest call that needs a token.
+func (c *Client) Me(ctx context.Context) (Identity, error) {
+	var out struct {
+		UserName string `json:"userName"`
+		Active   bool   `json:"active"`
+	}
+	err := c.workspace.do(ctx, http.MethodGet, "/api/2.0/preview/scim/v2/Me", nil, nil, &out)
+	if err == nil && out.UserName == "" {
+		err = fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	}
+	return Identity{Principal: out.UserName, Active: out.Active}, err
+}
+
+// CheckAccount says whether the operator may read service principals and
+// workspace assignments of the account, which everything else rests on.
+func (c *Client) CheckAccount(ctx context.Context) error {
+	if err := c.account.do(ctx, http.MethodGet, c.scim("ServicePrincipals"), map[string]any{"startIndex": 1, "count": 1}, nil, &struct{}{}); err != nil {
+		return err
+	}
+	_, err := c.assignments(ctx)
+	return err
+}
+
+func (c *Client) assignmentPath(rest string) string {
+	return "/api/2.0/accounts/" + url.PathEscape(c.endpoint.AccountID) + "/workspaces/" + url.PathEscape(c.endpoint.WorkspaceID) + "/permissionassignments" + rest
+}
+
+// assignments maps numeric principal ids to permissions.
+func (c *Client) assignments(ctx context.Context) (map[string][]string, error) {
+	var out struct {
+		Assignments []struct {
+			Principal struct {
+				ID int64 `json:"principal_id"`
+			} `json:"principal"`
+			Permissions []string `json:"permissions"`
+		} `json:"permission_assignments"`
+	}
+	if err := c.account.do(ctx, http.MethodGet, c.assignmentPath(""), nil, nil, &out); err != nil {
+		return nil, err
+	}
+	found := make(map[string][]string, len(out.Assignments))
+	for _, a := range out.Assignments {
+		found[strconv.FormatInt(a.Principal.ID, 10)] = a.Permissions
+	}
+	return found, nil
+}
+
+// Assigned says whether a principal is assigned to the workspace.
+func (c *Client) Assigned(ctx context.Context, principalID string) (bool, error) {
+	all, err := c.assignments(ctx)
+	if err != nil {
+		return false, err
+	}
+	return len(all[principalID]) > 0, nil
+}
+
+// Assign assigns a principal to the workspace as a user. A new principal can take
+// a moment before it is accepted: that is a fault Waiting.
+func (c *Client) Assign(ctx context.Context, principalID string) error {
+	p, err := numericID(principalID)
+	if err != nil {
+		return err
+	}
+	err = c.account.do(ctx, http.MethodPut, c.assignmentPath("/principals/"+string(p)), nil, map[string]any{"permissions": []string{"USER"}}, nil)
+	if fault.Is(err, fault.ClassInvalid) || isMissing(err) {
+		return fault.Waiting(ReasonPrincipalNotVisible, err)
+	}
+	return err
+}
+
+// Unassign ends an assignment. What is not assigned is unassigned.
+func (c *Client) Unassign(ctx context.Context, principalID string) error {
+	p, err := numericID(principalID)
+	if err != nil {
+		return err
+	}
+	if err := c.account.do(ctx, http.MethodDelete, c.assignmentPath("/principals/"+string(p)), nil, nil, nil); !isMissing(err) {
+		return err
+	}
+	return nil
+}
+
+// Permission is an entry of an object's access control list.
+type Permission struct {
+	UserName             string `json:"user_name,omitempty"`
+	GroupName            string `json:"group_name,omitempty"`
+	ServicePrincipalName string `json:"service_principal_name,omitempty"`
+	Level                string `json:"permission_level"`
+}
+
+func warehousePath(id string) (string, error) {
+	p, err := objectID(id)
+	return "/api/2.0/permissions/warehouses/" + string(p), err
+}
+
+// WarehousePermissions returns the direct entries of a warehouse. A warehouse that
+// does not exist is a fault Waiting.
+func (c *Client) WarehousePermissions(ctx context.Context, id string) ([]Permission, error) {
+	path, err := warehousePath(id)
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		ObjectID string `json:"object_id"`
+		List     []struct {
+			Permission
+			All []struct {
+				Level     string `json:"permission_level"`
+				Inherited bool   `json:"inherited"`
+			} `json:"all_permissions"`
+		} `json:"access_control_list"`
+	}
+	if err := c.workspace.do(ctx, http.MethodGet, path, nil, nil, &out); err != nil {
+		return nil, securableFault(err)
+	}
+	if out.ObjectID == "" {
+		return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	}
+	var direct []Permission
+	for _, entry := range out.List {
+		for _, p := range entry.All {
+			if !p.Inherited {
+				entry.Permission.Level = p.Level
+				direct = append(direct, entry.Permission)
+			}
+		}
+	}
+	return direct, nil
+}
+
+// GrantWarehouse lets a service principal use a warehouse; other entries stay.
+func (c *Client) GrantWarehouse(ctx context.Context, id, applicationID string) error {
+	path, err := warehousePath(id)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"access_control_list": []Permission{{ServicePrincipalName: applicationID, Level: "CAN_USE"}}}
+	return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, body, nil))
+}
+
+// RevokeWarehouse takes a service principal's direct entries away. The API has no
+// call for that: the others are written back, from a list read just before.
+func (c *Client) RevokeWarehouse(ctx context.Context, id, applicationID string) error {
+	path, err := warehousePath(id)
+	if err != nil {
+		return err
+	}
+	defer c.serial.lock(path)()
+	all, err := c.WarehousePermissions(ctx, id)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rest := slices.DeleteFunc(slices.Clone(all), func(p Permission) bool { return p.ServicePrincipalName == applicationID })
+	if len(rest) == len(all) {
+		return nil
+	}
+	return c.workspace.do(ctx, http.MethodPut, path, nil, map[string]any{"access_control_list": rest}, nil)
+}
