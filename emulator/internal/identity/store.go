@@ -358,3 +358,11 @@ func (st *Store) Dump() any {
 	}
 	return copied
 }
+
+// PlantGroup makes sure that an account group exists.
+func (st *Store) PlantGroup(name string) error {
+	return st.change(func(s *state) error {
+		s.plantGroup(name, "")
+		return nil
+	})
+}

@@ -1,0 +1,76 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/calllog"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/faults"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
+)
+
+// longestWait bounds a long poll.
+const longestWait = 60 * time.Second
+
+// admin is the port of tests.
+type admin struct {
+	faults *faults.Set
+	calls  *calllog.Log
+	store  *identity.Store
+}
+
+func (a admin) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("POST /admin/faults", a.addFault)
+	mux.HandleFunc("GET /admin/faults", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, a.faults.List()) })
+	mux.HandleFunc("DELETE /admin/faults", func(w http.ResponseWriter, r *http.Request) {
+		a.faults.Remove(r.URL.Query().Get("id"))
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /admin/release", func(w http.ResponseWriter, r *http.Request) {
+		a.faults.Release(r.URL.Query().Get("id"))
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /admin/holds", func(w http.ResponseWriter, r *http.Request) {
+		seconds, _ := strconv.Atoi(r.URL.Query().Get("wait")) // absent is 0: do not wait
+		send(w, http.StatusOK, a.faults.Holds(r.Context(), min(time.Duration(seconds)*time.Second, longestWait)))
+	})
+	mux.HandleFunc("GET /admin/calls", func(w http.ResponseWriter, r *http.Request) {
+		since, _ := strconv.ParseInt(r.URL.Query().Get("since"), 10, 64) // absent is 0: all
+		send(w, http.StatusOK, a.calls.Since(since))
+	})
+	mux.HandleFunc("DELETE /admin/calls", func(w http.ResponseWriter, _ *http.Request) {
+		a.calls.Clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /admin/state", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, a.store.Dump()) })
+	return mux
+}
+
+func (a admin) addFault(w http.ResponseWriter, r *http.Request) {
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	var f faults.Fault
+	if err := dec.Decode(&f); err != nil {
+		send(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	id, err := a.faults.Add(f)
+	if err != nil {
+		send(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	send(w, http.StatusCreated, map[string]string{"id": id})
+}
+
+func send(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

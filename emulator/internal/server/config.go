@@ -1,0 +1,148 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
+)
+
+// Config says what is emulated. It is read from YAML, strictly.
+type Config struct {
+	AccountID string    `json:"accountID"`
+	Workspace Workspace `json:"workspace"`
+	// Warehouses are the SQL warehouses that exist.
+	Warehouses []Warehouse `json:"warehouses,omitempty"`
+	// Principals exist from the start.
+	Principals []Principal `json:"principals,omitempty"`
+	// Groups exist from the start, without members of their own.
+	Groups []string `json:"groups,omitempty"`
+	// Switches choose where the real service's behaviour is not established.
+	Switches Switches `json:"switches,omitempty"`
+}
+
+// Workspace is the workspace.
+type Workspace struct {
+	ID string `json:"id"`
+}
+
+// Warehouse is a SQL warehouse.
+type Warehouse struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Principal is a service principal or a user that exists from the start.
+type Principal struct {
+	DisplayName   string `json:"displayName"`
+	ApplicationID string `json:"applicationID,omitempty"`
+	UserName      string `json:"userName,omitempty"`
+	AccountAdmin  bool   `json:"accountAdmin,omitempty"`
+	// Workspace is USER, ADMIN or empty.
+	Workspace string `json:"workspace,omitempty"`
+	// SecretFile holds an OAuth secret.
+	SecretFile string   `json:"secretFile,omitempty"`
+	Groups     []string `json:"groups,omitempty"`
+	Policies   []Policy `json:"federationPolicies,omitempty"`
+}
+
+// Policy is a federation policy that exists from the start.
+type Policy struct {
+	Issuer       string   `json:"issuer"`
+	Audiences    []string `json:"audiences,omitempty"`
+	Subject      string   `json:"subject"`
+	SubjectClaim string   `json:"subjectClaim,omitempty"`
+	// JWKSFile holds the issuer's keys, for an issuer that cannot be reached.
+	JWKSFile string `json:"jwksFile,omitempty"`
+}
+
+// Switches choose between readings of the facts.
+type Switches struct {
+	// UnassignedExchange lets service principals that are not assigned to the workspace get a token there.
+	UnassignedExchange bool `json:"unassignedExchange,omitempty"`
+}
+
+var (
+	uuidPattern   = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	numberPattern = regexp.MustCompile(`^[0-9]+$`)
+)
+
+// ReadConfig reads a Config from a file and says everything that is wrong with it.
+func ReadConfig(file string) (Config, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the bootstrap file: %w", err)
+	}
+	var c Config
+	if err := yaml.UnmarshalStrict(raw, &c); err != nil {
+		return Config{}, fmt.Errorf("read the bootstrap file: %w", err)
+	}
+	return c, c.check()
+}
+
+func (c Config) check() error {
+	var problems []error
+	if !uuidPattern.MatchString(c.AccountID) {
+		problems = append(problems, errors.New("accountID must be a UUID"))
+	}
+	if !numberPattern.MatchString(c.Workspace.ID) {
+		problems = append(problems, errors.New("workspace.id must be a number"))
+	}
+	for i, p := range c.Principals {
+		if (p.ApplicationID == "") == (p.UserName == "") {
+			problems = append(problems, fmt.Errorf("principals[%d]: exactly one of applicationID and userName must be set", i))
+		}
+		if p.ApplicationID != "" && !uuidPattern.MatchString(p.ApplicationID) {
+			problems = append(problems, fmt.Errorf("principals[%d].applicationID must be a UUID", i))
+		}
+		if p.Workspace != "" && p.Workspace != "USER" && p.Workspace != "ADMIN" {
+			problems = append(problems, fmt.Errorf("principals[%d].workspace must be USER or ADMIN", i))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// plant makes what the Config names exist.
+func (c Config) plant(store *identity.Store) error {
+	for _, name := range c.Groups {
+		if err := store.PlantGroup(name); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Principals {
+		seed := identity.Seed{
+			DisplayName: p.DisplayName, ApplicationID: p.ApplicationID, UserName: p.UserName,
+			AccountAdmin: p.AccountAdmin, Workspace: p.Workspace, Groups: p.Groups,
+		}
+		if p.SecretFile != "" {
+			raw, err := os.ReadFile(p.SecretFile)
+			if err != nil {
+				return fmt.Errorf("read the secret of %s: %w", p.DisplayName, err)
+			}
+			seed.Secret = strings.TrimSpace(string(raw))
+		}
+		for _, f := range p.Policies {
+			o := identity.OIDCPolicy{Issuer: f.Issuer, Audiences: f.Audiences, Subject: f.Subject, SubjectClaim: f.SubjectClaim}
+			if f.JWKSFile != "" {
+				raw, err := os.ReadFile(f.JWKSFile)
+				if err != nil {
+					return fmt.Errorf("read the keys of %s: %w", f.Issuer, err)
+				}
+				o.JWKSJSON = string(raw)
+			}
+			seed.Policies = append(seed.Policies, o)
+		}
+		if err := store.Plant(seed); err != nil {
+			return fmt.Errorf("plant %s: %w", p.DisplayName, err)
+		}
+	}
+	return nil
+}

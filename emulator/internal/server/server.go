@@ -1,0 +1,92 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/calllog"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/faults"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/oauth"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
+)
+
+// Options are what a Server is made of.
+type Options struct {
+	Config Config
+	// AccountURL and WorkspaceURL are how clients address the hosts, to the byte.
+	AccountURL, WorkspaceURL string
+	// StateDir keeps state over a restart; empty keeps none.
+	StateDir string
+	// IssuerClient fetches the keys of identity providers.
+	IssuerClient *http.Client
+	// TimeScale multiplies delays; 1 is real time.
+	TimeScale float64
+	Log       *slog.Logger
+}
+
+// Server is the emulator.
+type Server struct {
+	Account   http.Handler
+	Workspace http.Handler
+	Admin     http.Handler
+	opts      Options
+}
+
+// New puts the emulator together.
+func New(o Options) (*Server, error) {
+	if err := o.Config.check(); err != nil {
+		return nil, err
+	}
+	store, err := identity.Open(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.Config.plant(store); err != nil {
+		return nil, err
+	}
+	tokens, err := oauth.New(oauth.Options{
+		AccountURL: o.AccountURL, AccountID: o.Config.AccountID, WorkspaceURL: o.WorkspaceURL, WorkspaceID: o.Config.Workspace.ID,
+		StateDir: o.StateDir, Store: store, Client: o.IssuerClient, UnassignedExchange: o.Config.Switches.UnassignedExchange,
+	})
+	if err != nil {
+		return nil, err
+	}
+	routes := append(tokens.Routes(), store.Routes(o.Config.AccountID, o.Config.Workspace.ID)...)
+	if o.TimeScale <= 0 {
+		o.TimeScale = 1
+	}
+	set, calls := faults.New(o.TimeScale), &calllog.Log{}
+	host := func(a wire.Audience) http.Handler {
+		return wire.Handler(wire.Options{Audience: a, Routes: routes, Authenticate: tokens.Authenticate, Faults: set, Calls: calls, Log: o.Log})
+	}
+	return &Server{
+		Account: host(wire.Account), Workspace: host(wire.Workspace), opts: o,
+		Admin: admin{faults: set, calls: calls, store: store}.handler(),
+	}, nil
+}
+
+// Handler serves both hosts on one port, by the Host header.
+func (s *Server) Handler() http.Handler {
+	account := hostOf(s.opts.AccountURL)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.EqualFold(r.Host, account) {
+			s.Account.ServeHTTP(w, r)
+			return
+		}
+		s.Workspace.ServeHTTP(w, r)
+	})
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
