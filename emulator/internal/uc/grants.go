@@ -1,0 +1,174 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package uc
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
+)
+
+// AllPrivileges is stored as itself and not expanded.
+const AllPrivileges = "ALL_PRIVILEGES"
+
+// applicable says which privileges an object of a type can be granted.
+var applicable = map[string][]string{
+	TypeCatalog: {
+		"USE_CATALOG", "USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "CREATE_SCHEMA", "CREATE_TABLE", "CREATE_FUNCTION",
+		"CREATE_VOLUME", "BROWSE", "MANAGE", "APPLY_TAG", AllPrivileges,
+	},
+	TypeSchema: {
+		"USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "CREATE_TABLE", "CREATE_FUNCTION", "CREATE_VOLUME", "BROWSE", "MANAGE",
+		"APPLY_TAG", AllPrivileges,
+	},
+	TypeTable:    {"SELECT", "MODIFY", "APPLY_TAG", "BROWSE", "MANAGE", AllPrivileges},
+	TypeFunction: {"EXECUTE", "MANAGE", AllPrivileges},
+}
+
+// Change is what one principal gains and loses on an object.
+type Change struct {
+	Principal string   `json:"principal"`
+	Add       []string `json:"add,omitempty"`
+	Remove    []string `json:"remove,omitempty"`
+}
+
+// Holds says whether a principal has a privilege on an object: as its owner or
+// that of what it is in, or by a grant to it, to one of its groups or to
+// everybody, on the object or on what it is in.
+func (st *Store) Holds(principal string, s Securable, privilege string) bool {
+	names := append(st.Directory.GroupsOf(principal), principal, "account users")
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	for at := s; at.Name != ""; at = at.Parent() {
+		if o, ok := st.s.Objects[at.key()]; ok && slices.Contains(names, o.Owner) {
+			return true
+		}
+		for _, n := range names {
+			held := st.s.Grants[at.key()][n]
+			if slices.Contains(held, privilege) || slices.Contains(held, AllPrivileges) && privilege != "MANAGE" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// MayManage says whether a principal may change an object and grants on it.
+func (st *Store) MayManage(principal string, s Securable) bool {
+	return st.Directory.IsAdmin(principal) || st.Holds(principal, s, "MANAGE")
+}
+
+// Direct returns what principals hold on an object directly, by name; an empty principal means all.
+func (st *Store) Direct(s Securable, principal string) []Entry {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	out := []Entry{}
+	for _, name := range slices.Sorted(maps.Keys(st.s.Grants[s.key()])) {
+		if principal == "" || strings.EqualFold(principal, name) {
+			out = append(out, Entry{name, slices.Clone(st.s.Grants[s.key()][name])})
+		}
+	}
+	return out
+}
+
+// Inherited is a privilege with the object it was granted on.
+type Inherited struct {
+	Privilege string `json:"privilege"`
+	FromType  string `json:"inherited_from_type,omitempty"`
+	FromName  string `json:"inherited_from_name,omitempty"`
+}
+
+// Effective returns what principals hold on an object, directly or from what it
+// is in. With a principal, what its groups hold counts for it.
+func (st *Store) Effective(s Securable, principal string) map[string][]Inherited {
+	out := map[string][]Inherited{}
+	var groups []string
+	if principal != "" {
+		groups = append(st.Directory.GroupsOf(principal), "account users")
+	}
+	for at := s; at.Name != ""; at = at.Parent() {
+		for _, e := range st.Direct(at, "") {
+			as := e.Principal
+			if principal != "" {
+				if e.Principal != principal && !slices.Contains(groups, e.Principal) {
+					continue
+				}
+				as = principal
+			}
+			for _, p := range e.Privileges {
+				one := Inherited{Privilege: p}
+				if at != s {
+					one.FromType, one.FromName = strings.ToUpper(at.Type), at.Name
+				}
+				if !slices.Contains(out[as], one) {
+					out[as] = append(out[as], one)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Apply makes changes to the grants on an object, all or none.
+func (st *Store) Apply(s Securable, changes []Change) error {
+	if _, ok := st.Get(s); !ok {
+		return Missing(s)
+	}
+	for _, c := range changes {
+		if err := st.checkChange(s, c); err != nil {
+			return err
+		}
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	grants := st.s.Grants[s.key()]
+	if grants == nil {
+		grants = map[string][]string{}
+		st.s.Grants[s.key()] = grants
+	}
+	for _, c := range changes {
+		held := slices.DeleteFunc(slices.Clone(grants[c.Principal]), func(p string) bool {
+			return slices.Contains(c.Remove, p) || slices.Contains(c.Remove, AllPrivileges)
+		})
+		held = append(held, c.Add...)
+		slices.Sort(held)
+		if held = slices.Compact(held); len(held) == 0 {
+			delete(grants, c.Principal)
+			continue
+		}
+		grants[c.Principal] = held
+	}
+	return st.save()
+}
+
+func (st *Store) checkChange(s Securable, c Change) error {
+	for _, p := range slices.Concat(c.Add, c.Remove) {
+		if !slices.Contains(applicable[s.Type], p) {
+			return wire.BadParameter(fmt.Sprintf(
+				"Privilege %s is not applicable to this entity [name:%s/%s]. If this seems unexpected, please check the privilege version of the metastore in use [1.0].",
+				p, strings.ToUpper(s.Type), strings.ToUpper(s.Type)+"_STANDARD"))
+		}
+	}
+	for _, p := range c.Add {
+		if slices.Contains(c.Remove, p) {
+			return wire.BadParameter(fmt.Sprintf("Duplicate privileges to add and delete for principal %s.", c.Principal))
+		}
+	}
+	st.mu.RLock()
+	_, orphan := st.s.Grants[s.key()][c.Principal]
+	st.mu.RUnlock()
+	if !st.Directory.PrincipalExists(c.Principal) && (!orphan || len(c.Add) > 0) {
+		return &wire.Error{Status: 404, Code: "PRINCIPAL_DOES_NOT_EXIST", Message: "Could not find principal with name " + c.Principal}
+	}
+	return nil
+}
+
+// Missing is the error for an object that does not exist.
+func Missing(s Securable) error {
+	word := strings.ToUpper(s.Type[:1]) + s.Type[1:]
+	return &wire.Error{Status: 404, Code: strings.ToUpper(s.Type) + "_DOES_NOT_EXIST", Message: fmt.Sprintf("%s '%s' does not exist.", word, s.Name)}
+}
