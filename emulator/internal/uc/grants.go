@@ -172,3 +172,31 @@ func Missing(s Securable) error {
 	word := strings.ToUpper(s.Type[:1]) + s.Type[1:]
 	return &wire.Error{Status: 404, Code: strings.ToUpper(s.Type) + "_DOES_NOT_EXIST", Message: fmt.Sprintf("%s '%s' does not exist.", word, s.Name)}
 }
+
+// Visible says whether a principal may know that an object exists: an
+// administrator, its owner, and whoever holds something on it, on what it is in or
+// on something in it.
+func (st *Store) Visible(principal string, s Securable) bool {
+	if st.Directory.IsAdmin(principal) {
+		return true
+	}
+	names := append(st.Directory.GroupsOf(principal), principal, "account users")
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	for key, o := range st.s.Objects {
+		inside := strings.HasPrefix(o.Name, s.Name+".") && (s.Type == TypeCatalog || s.Type == TypeSchema)
+		above := strings.HasPrefix(s.Name, o.Name+".") && (o.Type == TypeCatalog || o.Type == TypeSchema)
+		if o.Securable() != s && !inside && !above {
+			continue
+		}
+		if slices.Contains(names, o.Owner) {
+			return true
+		}
+		for _, n := range names {
+			if len(st.s.Grants[key][n]) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

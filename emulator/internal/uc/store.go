@@ -173,3 +173,18 @@ func (st *Store) Drop(s Securable) error {
 	}
 	return st.save()
 }
+
+// HasChildren says whether something is in a catalog or schema.
+func (st *Store) HasChildren(s Securable) bool {
+	if s.Type != TypeCatalog && s.Type != TypeSchema {
+		return false
+	}
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	for _, o := range st.s.Objects {
+		if o.Securable().Parent() == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,262 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sqlengine
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+)
+
+// Statement is one statement with what it binds.
+type Statement struct {
+	SQL    string
+	Params []Param
+	// RowLimit and ByteLimit bound what is returned; 0 is no limit.
+	RowLimit, ByteLimit int64
+}
+
+// Engine runs statements. It is safe for concurrent use.
+type Engine struct {
+	Store *uc.Store
+	db    *sql.DB
+	// now is the clock of current_timestamp().
+	now func() time.Time
+	// mu lets a statement that changes objects or rows run alone.
+	mu sync.RWMutex
+}
+
+// Open makes an engine that keeps rows in a folder, or in memory if dir is empty.
+func Open(dir string, store *uc.Store) (*Engine, error) {
+	rows := ":memory:"
+	if dir != "" {
+		rows = filepath.Join(dir, "rows.duckdb")
+	}
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, fmt.Errorf("start the SQL engine: %w", err)
+	}
+	e := &Engine{Store: store, db: sql.OpenDB(connector), now: time.Now}
+	for _, s := range []string{
+		"ATTACH " + literal(rows) + " AS " + dataCatalog,
+		"SET default_null_order='nulls_first_on_asc_last_on_desc'",
+		"SET enable_external_access=false",
+		"SET autoinstall_known_extensions=false",
+		"SET autoload_known_extensions=false",
+		"SET lock_configuration=true",
+	} {
+		if _, err := e.db.Exec(s); err != nil {
+			return nil, errors.Join(fmt.Errorf("start the SQL engine: %w", err), e.Close())
+		}
+	}
+	return e, nil
+}
+
+// Close lets go of the rows.
+func (e *Engine) Close() error { return e.db.Close() }
+
+// Execute runs a statement as a session. An error is a *StatementError when the
+// statement is at fault, and the context's when that ended it.
+func (e *Engine) Execute(ctx context.Context, s Session, st Statement) (*Result, error) {
+	tokens, err := tokenize(st.SQL)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(tokens); n > 0 && tokens[n-1].is(";") {
+		tokens = tokens[:n-1]
+	}
+	if len(tokens) == 0 {
+		return nil, syntaxError("the statement is empty")
+	}
+	for _, t := range tokens {
+		if t.kind == tokenSymbol && t.text == ";" {
+			return nil, syntaxError("only one statement may be sent")
+		}
+	}
+	run := &run{ctx: ctx, engine: e, session: s, statement: st, c: &cursor{tokens: tokens}}
+	result, err := run.dispatch()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return result, err
+}
+
+// run is one execution.
+type run struct {
+	ctx       context.Context
+	engine    *Engine
+	session   Session
+	statement Statement
+	c         *cursor
+}
+
+func (r *run) dispatch() (*Result, error) {
+	first := r.c.peek()
+	switch {
+	case first.is("SELECT"), first.is("WITH"), first.is("VALUES"), first.is("("):
+		r.engine.mu.RLock()
+		defer r.engine.mu.RUnlock()
+		return r.query()
+	case first.is("SHOW"), first.is("DESCRIBE"), first.is("DESC"):
+		r.engine.mu.RLock()
+		defer r.engine.mu.RUnlock()
+		return r.show()
+	}
+	r.engine.mu.Lock()
+	defer r.engine.mu.Unlock()
+	switch {
+	case r.c.accept("CREATE"):
+		return r.create()
+	case r.c.accept("DROP"):
+		return r.drop()
+	case r.c.accept("ALTER", "TABLE"):
+		return r.alterTable()
+	case r.c.accept("COMMENT", "ON"):
+		return r.comment()
+	case r.c.accept("GRANT"):
+		return r.grant(true)
+	case r.c.accept("REVOKE"):
+		return r.grant(false)
+	case r.c.accept("INSERT", "INTO"):
+		return r.insert()
+	case r.c.accept("UPDATE"):
+		return r.update()
+	case r.c.accept("DELETE", "FROM"):
+		return r.remove()
+	}
+	if first.kind != tokenWord {
+		return nil, syntaxError("a statement must begin with a keyword")
+	}
+	return nil, notImplemented("the statement " + strings.ToUpper(printable(first.text)))
+}
+
+// parse returns the tree of the one query in a text.
+func (e *Engine) parse(ctx context.Context, text string) (node, error) {
+	var raw string
+	if err := e.db.QueryRowContext(ctx, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", text).Scan(&raw); err != nil {
+		return nil, fmt.Errorf("parse: %w", err)
+	}
+	tree, err := decodeTree([]byte(raw))
+	if err != nil {
+		return nil, err
+	}
+	if failed, _ := tree["error"].(bool); failed {
+		return nil, syntaxError("the statement cannot be parsed")
+	}
+	statements, _ := tree["statements"].([]any)
+	if len(statements) != 1 {
+		return nil, syntaxError("only one statement may be sent")
+	}
+	statement, _ := statements[0].(node)
+	out, ok := statement["node"].(node)
+	if !ok {
+		return nil, syntaxError("the statement cannot be parsed")
+	}
+	return out, nil
+}
+
+// unparse is the opposite of parse.
+func (e *Engine) unparse(ctx context.Context, tree node) (string, error) {
+	raw, err := json.Marshal(node{"error": false, "statements": []any{node{"node": tree, "named_param_map": []any{}}}})
+	if err != nil {
+		return "", fmt.Errorf("encode a syntax tree: %w", err)
+	}
+	var text string
+	if err := e.db.QueryRowContext(ctx, "SELECT json_deserialize_sql($1::JSON)", string(raw)).Scan(&text); err != nil {
+		return "", fmt.Errorf("write a syntax tree: %w", err)
+	}
+	return text, nil
+}
+
+// decodeTree reads a tree without rounding its numbers.
+func decodeTree(raw []byte) (node, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var out node
+	if err := d.Decode(&out); err != nil {
+		return nil, fmt.Errorf("decode a syntax tree: %w", err)
+	}
+	return out, nil
+}
+
+// bound are the parameters that a text uses, by name.
+func bound(tokens []token, params []Param) []any {
+	var out []any
+	for _, p := range params {
+		for _, t := range tokens {
+			if t.kind == tokenParam && t.text == p.Name {
+				var value driver.Value
+				if p.Value != nil {
+					value = *p.Value
+				}
+				out = append(out, sql.Named(p.Name, value))
+				break
+			}
+		}
+	}
+	return out
+}
+
+// may says whether a session holds a privilege.
+func (e *Engine) may(s Session, object uc.Securable, privilege string) error {
+	if e.Store.Holds(s.Principal, object, privilege) {
+		return nil
+	}
+	return insufficient(privilege, object.Type, object.Name)
+}
+
+// mayUse says whether a session may look into a schema at all.
+func (e *Engine) mayUse(s Session, catalog, schema string) error {
+	for _, o := range []struct {
+		securable uc.Securable
+		privilege string
+	}{
+		{uc.Securable{Type: uc.TypeCatalog, Name: catalog}, "USE_CATALOG"},
+		{uc.Securable{Type: uc.TypeSchema, Name: catalog + "." + schema}, "USE_SCHEMA"},
+	} {
+		if _, ok := e.Store.Get(o.securable); !ok {
+			return tableNotFound(o.securable.Name)
+		}
+		if err := e.may(s, o.securable, o.privilege); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayTouch says whether a session holds a privilege on a table and may reach it.
+func (e *Engine) mayTouch(s Session, full, privilege string) error {
+	parts := strings.SplitN(full, ".", 3)
+	if err := e.mayUse(s, parts[0], parts[1]); err != nil {
+		return err
+	}
+	object := uc.Securable{Type: uc.TypeTable, Name: full}
+	if _, ok := e.Store.Get(object); !ok {
+		return tableNotFound(full)
+	}
+	return e.may(s, object, privilege)
+}
+
+func (e *Engine) mayRead(s Session, full string) error { return e.mayTouch(s, full, "SELECT") }
+
+// dataSchema is where the rows of a schema are kept.
+func dataSchema(catalog, schema string) string { return dataCatalog + "." + name(catalog+"."+schema) }
+
+// dataName is where the rows of a table are kept.
+func dataName(full string) string {
+	parts := strings.SplitN(full, ".", 3)
+	return dataSchema(parts[0], parts[1]) + "." + name(parts[2])
+}
