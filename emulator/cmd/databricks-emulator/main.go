@@ -76,6 +76,7 @@ func run(ctx context.Context, f flags) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = s.Close() }()
 	handlers := map[string]http.Handler{"account": s.Account, "workspace": s.Workspace, "admin": s.Admin}
 	if listeners["account"] == nil {
 		handlers["workspace"] = s.Handler()

@@ -366,3 +366,9 @@ func (st *Store) PlantGroup(name string) error {
 		return nil
 	})
 }
+
+// DisplayName is what people call a principal, or empty.
+func (st *Store) DisplayName(principal string) string {
+	p, _ := st.Find(principal)
+	return p.DisplayName
+}

@@ -7,12 +7,18 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/calllog"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/faults"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/oauth"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/unitycatalog"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/warehouses"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -36,7 +42,11 @@ type Server struct {
 	Workspace http.Handler
 	Admin     http.Handler
 	opts      Options
+	engine    *sqlengine.Engine
 }
+
+// Close lets go of the state.
+func (s *Server) Close() error { return s.engine.Close() }
 
 // New puts the emulator together.
 func New(o Options) (*Server, error) {
@@ -58,6 +68,11 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	routes := append(tokens.Routes(), store.Routes(o.Config.AccountID, o.Config.Workspace.ID)...)
+	engine, sqlRoutes, err := o.sql(store)
+	if err != nil {
+		return nil, err
+	}
+	routes = append(routes, sqlRoutes...)
 	if o.TimeScale <= 0 {
 		o.TimeScale = 1
 	}
@@ -66,9 +81,31 @@ func New(o Options) (*Server, error) {
 		return wire.Handler(wire.Options{Audience: a, Routes: routes, Authenticate: tokens.Authenticate, Faults: set, Calls: calls, Log: o.Log})
 	}
 	return &Server{
-		Account: host(wire.Account), Workspace: host(wire.Workspace), opts: o,
+		Account: host(wire.Account), Workspace: host(wire.Workspace), opts: o, engine: engine,
 		Admin: admin{faults: set, calls: calls, store: store}.handler(),
 	}, nil
+}
+
+// sql puts together the metastore, the warehouses and what runs on them.
+func (o Options) sql(store *identity.Store) (*sqlengine.Engine, []wire.Route, error) {
+	metastore, err := uc.Open(o.StateDir, store)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []warehouses.Warehouse
+	for _, w := range o.Config.Warehouses {
+		list = append(list, warehouses.Warehouse{ID: w.ID, Name: w.Name})
+	}
+	house, err := warehouses.Open(warehouses.Options{Directory: store, Warehouses: list, StateDir: o.StateDir})
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := sqlengine.Open(o.StateDir, metastore)
+	if err != nil {
+		return nil, nil, err
+	}
+	return engine, slices.Concat(house.Routes(), unitycatalog.Routes(metastore),
+		statements.Routes(statements.Options{Executor: engine, Directory: store, Warehouses: house})), nil
 }
 
 // Handler serves both hosts on one port, by the Host header.

@@ -58,6 +58,7 @@ func start(t testing.TB, state string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() })
 	account.Config.Handler, workspace.Config.Handler = s.Account, s.Workspace
 	account.Start()
 	workspace.Start()

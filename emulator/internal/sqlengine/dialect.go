@@ -135,6 +135,10 @@ func word(tokens []token, i int, next token) string {
 		if i > 0 && tokens[i-1].is("*") && next.is("(") {
 			return "EXCLUDE"
 		}
+	case "ARRAY":
+		if next.is("(") {
+			return "list_value" // ARRAY(...) is a subquery to DuckDB
+		}
 	case "STRING":
 		if i > 0 && (tokens[i-1].is("AS") || tokens[i-1].is("::")) {
 			return "VARCHAR"

@@ -116,7 +116,10 @@ func (b bench) try(principal, statement string, params ...sqlengine.Param) ([]st
 
 func (b bench) want(principal, statement string, rows ...string) {
 	b.t.Helper()
-	if got := b.run(principal, statement); !slices.Equal(got, rows) {
+	got, err := b.try(principal, statement)
+	if err != nil {
+		b.t.Errorf("%s as %s: %v", statement, principal, err)
+	} else if !slices.Equal(got, rows) {
 		b.t.Errorf("%s as %s:\n got %q\nwant %q", statement, principal, got, rows)
 	}
 }

@@ -17,7 +17,7 @@ var allowed = map[string]bool{}
 
 // renamed are functions that DuckDB knows by another name.
 var renamed = map[string]string{
-	"nvl": "coalesce", "ifnull": "coalesce", "collect_list": "list", "size": "len", "array_size": "len",
+	"collect_list": "list", "size": "len", "array_size": "len",
 	"len": "length", "char_length": "length", "ucase": "upper", "lcase": "lower", "substr": "substring",
 	"percentile_approx": "approx_quantile", "startswith": "starts_with", "endswith": "ends_with",
 	"some": "bool_or", "every": "bool_and", "std": "stddev_samp", "mean": "avg", "array": "list_value", "array_join": "array_to_string",
@@ -66,6 +66,8 @@ func (r *rewriter) function(n node, ctes []string) (any, error) {
 		return r.template(n, "CASE WHEN $2 = 0 THEN error('gatehouse: divide by zero') ELSE $1 / $2 END", children)
 	case "%", "mod":
 		return r.template(n, "CASE WHEN $2 = 0 THEN error('gatehouse: divide by zero') ELSE $1 % $2 END", children)
+	case "nvl", "ifnull":
+		return r.template(n, "coalesce($1, $2)", children)
 	case "if":
 		return r.template(n, "CASE WHEN $1 THEN $2 ELSE $3 END", children)
 	case "try_divide":
