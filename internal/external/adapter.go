@@ -39,7 +39,8 @@ type Adapter[O Object, I, S any] interface {
 	Observe(ctx context.Context, in I) (S, error)
 	// Plan is pure: the writes, in order, that lead from observed to desired.
 	Plan(desired, observed S) (Plan[S], error)
-	// Apply writes one step, and returns the state with what the step learned.
+	// Apply writes one step, and returns the state with what the step learned, also
+	// when it failed half way.
 	Apply(ctx context.Context, in I, have S, step Step[S]) (S, error)
 	// Report is pure: it fills in status fields. Conditions are the loop's.
 	Report(obj O, observed S)
@@ -59,6 +60,13 @@ type Bounded[I any] interface {
 	// Conditions are set at the end of each pass that gathered. The loop owns Ready,
 	// ReferencesResolved, Synced, Reconciling and Stalled.
 	Conditions(in I) []metav1.Condition
+}
+
+// Watcher is an Adapter of a kind that owns nothing outside: its objects carry no
+// finalizer, and deleting one is nobody's work.
+type Watcher interface {
+	// OwnsNothing does nothing; having it is the statement.
+	OwnsNothing()
 }
 
 // Scheduled is an Adapter that chooses the time between two looks at the outside.

@@ -83,7 +83,7 @@ func (r *Reconciler[O, I, S]) Reconcile(ctx context.Context, obj O) (result reco
 	if deleting && !controllerutil.ContainsFinalizer(obj, Finalizer) {
 		return reconcile.Result{}, nil
 	}
-	if !deleting {
+	if _, watches := r.adapter.(Watcher); !deleting && !watches {
 		if err := r.claim(ctx, obj); err != nil {
 			return reconcile.Result{}, ignoreGone(err)
 		}
@@ -160,6 +160,9 @@ func (p *pass[O, I, S]) remove(ctx context.Context) error {
 func (p *pass[O, I, S]) drive(ctx context.Context, in I, want S) error {
 	have, plan, err := p.look(ctx, in, want)
 	if err != nil {
+		if !errors.Is(err, errNotSeen) {
+			p.adapter.Report(p.obj, have)
+		}
 		return err
 	}
 	if len(plan) == 0 {
@@ -177,11 +180,15 @@ func (p *pass[O, I, S]) drive(ctx context.Context, in I, want S) error {
 			return err
 		}
 	}
-	have, plan, err = p.look(ctx, in, want)
+	seen, plan, err := p.look(ctx, in, want)
+	if errors.Is(err, errNotSeen) {
+		p.adapter.Report(p.obj, have)
+		return err
+	}
+	p.adapter.Report(p.obj, seen)
 	if err != nil {
 		return err
 	}
-	p.adapter.Report(p.obj, have)
 	if len(plan) > 0 {
 		return fault.NotConverged(fmt.Errorf("after writing there is still to do: %s", plan))
 	}
@@ -191,11 +198,20 @@ func (p *pass[O, I, S]) drive(ctx context.Context, in I, want S) error {
 func (p *pass[O, I, S]) look(ctx context.Context, in I, want S) (S, Plan[S], error) {
 	have, err := p.adapter.Observe(ctx, in)
 	if err != nil {
-		return have, nil, fmt.Errorf("observe: %w", err)
+		return have, nil, &notSeen{fmt.Errorf("observe: %w", err)}
 	}
 	plan, err := p.adapter.Plan(want, have)
 	return have, plan, err
 }
+
+// errNotSeen marks that the outside could not be looked at, as opposed to a plan
+// that cannot be made of what was seen.
+var errNotSeen = errors.New("not seen")
+
+type notSeen struct{ error }
+
+func (e *notSeen) Unwrap() error        { return e.error }
+func (e *notSeen) Is(target error) bool { return target == errNotSeen }
 
 // take announces a step, takes it and tells of it.
 func (p *pass[O, I, S]) take(ctx context.Context, in I, have S, step Step[S]) (S, error) {
@@ -208,7 +224,7 @@ func (p *pass[O, I, S]) take(ctx context.Context, in I, have S, step Step[S]) (S
 	log.FromContext(ctx).Info("Writing to Databricks", "verb", step.Verb, "target", step.Target)
 	after, err := p.adapter.Apply(ctx, in, have, step)
 	if err != nil {
-		return have, fault.InWriting(string(step.Verb)+" "+step.Target, err)
+		return after, fault.InWriting(string(step.Verb)+" "+step.Target, err)
 	}
 	p.opts.Recorder.Eventf(p.obj, nil, corev1.EventTypeNormal, step.Verb.past(), string(step.Verb), "%s", step.Target)
 	return after, nil

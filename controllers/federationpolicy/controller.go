@@ -1,0 +1,82 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package federationpolicy
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+)
+
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=federationpolicies,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=federationpolicies/status,verbs=patch
+
+// Options are what the controller is made of.
+type Options struct {
+	// Connect signs in to workspaces. Required.
+	Connect *connect.Connector
+	// Installation names this installation in marks. Required.
+	Installation string
+}
+
+// connected adapts a connect.Connector.
+type connected struct{ *connect.Connector }
+
+func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
+	ws, client, err := c.Connector.Named(ctx, name)
+	return ws, client, err
+}
+
+var _ Databricks = (*databricks.Client)(nil)
+
+// Setup adds the controller to a manager.
+func Setup(mgr ctrl.Manager, o Options) error {
+	loop := external.NewReconciler(
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-federationpolicy"), Kind: "FederationPolicy"},
+		adapter{reader: mgr.GetClient(), connect: connected{o.Connect}, installation: o.Installation})
+	all := handler.EnqueueRequestsFromMapFunc(everyPolicy(mgr.GetClient()))
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.FederationPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
+		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(principalChanged())).
+		Watches(&v1alpha1.Workspace{}, all, changed).
+		Watches(&v1alpha1.Boundary{}, all).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
+}
+
+// principalChanged lets through Roles whose service principal, or whose existence, changed.
+func principalChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.Role)
+		after, also := e.ObjectNew.(*v1alpha1.Role)
+		return !ok || !also || before.Generation != after.Generation || before.Status.ServicePrincipal != after.Status.ServicePrincipal
+	}}
+}
+
+func everyPolicy(c client.Reader) handler.MapFunc {
+	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		var list v1alpha1.FederationPolicyList
+		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil // the cache answers lists, always, once it is there
+		}
+		out := make([]reconcile.Request, len(list.Items))
+		for i := range list.Items {
+			out[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
+		}
+		return out
+	}
+}

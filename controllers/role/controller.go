@@ -1,0 +1,102 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package role
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+)
+
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=gatehouseroles,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=gatehouseroles/status,verbs=patch
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=workspaces;boundaries;tools;toolaccesses;mcpservers;federationpolicies,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Options are what the controller is made of.
+type Options struct {
+	// Connect signs in to workspaces. Required.
+	Connect *connect.Connector
+	// Installation names this installation in marks. Required.
+	Installation string
+	// Concurrency is how many Roles are worked on at the same time. Default 4.
+	Concurrency int
+}
+
+// connector is what the adapter needs of a connect.Connector.
+type connector interface {
+	Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error)
+}
+
+// connected adapts a connect.Connector.
+type connected struct{ *connect.Connector }
+
+func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
+	ws, client, err := c.Connector.Named(ctx, name)
+	return ws, client, err
+}
+
+var _ Databricks = (*databricks.Client)(nil)
+
+// adapter is the Role's part of the loop.
+type adapter struct {
+	reader       client.Reader
+	connect      connector
+	installation string
+}
+
+func (a adapter) mark(r *v1alpha1.Role) string {
+	return a.installation + "/role/" + r.Namespace + "/" + r.Name
+}
+
+// Setup adds the controller to a manager.
+func Setup(mgr ctrl.Manager, o Options) error {
+	if o.Concurrency <= 0 {
+		o.Concurrency = 4
+	}
+	loop := external.NewReconciler(
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-role"), Kind: "Role"},
+		adapter{reader: mgr.GetClient(), connect: connected{o.Connect}, installation: o.Installation})
+	all := handler.EnqueueRequestsFromMapFunc(everyRole(mgr.GetClient()))
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Role{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
+		Watches(&v1alpha1.ToolAccess{}, all, changed).
+		Watches(&v1alpha1.Tool{}, all, changed).
+		Watches(&v1alpha1.MCPServer{}, all, changed).
+		Watches(&v1alpha1.Workspace{}, all, changed).
+		Watches(&v1alpha1.Boundary{}, all). // its status pins namespaces, without which nothing is allowed
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
+}
+
+// everyRole asks for all Roles: grants follow from everything declared together,
+// and a Role whose needs did not change costs reads only.
+func everyRole(c client.Reader) handler.MapFunc {
+	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		var roles v1alpha1.RoleList
+		if err := c.List(ctx, &roles, client.UnsafeDisableDeepCopy); err != nil {
+			return nil // the cache answers lists, always, once it is there
+		}
+		out := make([]reconcile.Request, len(roles.Items))
+		for i := range roles.Items {
+			out[i].NamespacedName = client.ObjectKeyFromObject(&roles.Items[i])
+		}
+		return out
+	}
+}

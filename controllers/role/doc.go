@@ -1,0 +1,13 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package role keeps a service principal for each Role: its groups, its place in
+// the workspace, and the grants that its tools need.
+//
+//	Role, ToolAccess, Tool, MCPServer --access.Needs--> desired --+
+//	                                                               +--> plan --> writes
+//	service principal found by id or mark --> observed ------------+
+//
+// The service principal carries the mark <installation>/role/<namespace>/<name> as
+// its external id. What carries another mark, or none, is not ours and not touched.
+package role

@@ -1,0 +1,172 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package role
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// input is what one pass decides from.
+type input struct {
+	client Databricks
+	// mark is what our service principal carries.
+	mark, installation string
+	displayName        string
+	deleting           bool
+	// denial and violations say why the Boundary does not allow what is asked for.
+	denial     *boundary.Denial
+	violations []string
+	memberOf   []string
+	// mayCreate are the groups of memberOf that may be created.
+	mayCreate []string
+	// shared are groups that other Roles ask for.
+	shared []string
+	needs  access.Needs
+	// The ownership record, as the pass found it.
+	intent  string
+	groups  []string
+	applied []boundary.Grant
+	// known is the recorded id of the service principal; it learns a new one.
+	known  *string
+	resync time.Duration
+}
+
+func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
+	in := input{
+		mark: a.mark(r), installation: a.installation, displayName: r.Spec.DisplayName, deleting: !r.DeletionTimestamp.IsZero(),
+		intent: r.Status.Intent, known: new(string),
+	}
+	if in.displayName == "" {
+		in.displayName = access.Key(r)
+	}
+	*in.known = r.Status.ServicePrincipal.ID
+	for _, g := range r.Status.Groups {
+		in.groups = append(in.groups, g.Name)
+	}
+	for _, g := range r.Status.Applied {
+		in.applied = append(in.applied, grantOf(g))
+	}
+	e, err := estate.Load(ctx, a.reader)
+	if err != nil {
+		return in, err
+	}
+	for i := range e.Roles {
+		if o := &e.Roles[i]; o.DeletionTimestamp.IsZero() && o.UID != r.UID {
+			for _, g := range o.Spec.MemberOf {
+				in.shared = append(in.shared, string(g))
+			}
+		}
+	}
+	if !in.deleting {
+		cells, _ := e.Cells()
+		in.needs = e.Needs(r, cells)
+		in.bound(e, r)
+		if in.denial != nil || len(in.violations) > 0 {
+			return in, nil // nothing outside is looked at or touched: Desired says why
+		}
+	}
+	ws, client, err := a.connect.Named(ctx, r.Spec.WorkspaceRef.Name)
+	if err != nil {
+		if in.deleting && in.intent == "" && *in.known == "" && len(in.groups)+len(in.applied) == 0 {
+			return in, nil // nothing was ever begun, so that nothing is left behind
+		}
+		if in.deleting && fault.Is(err, fault.ClassWaiting) {
+			err = fmt.Errorf("%w: what this Role has in Databricks cannot be removed; set `deletionPolicy` to Orphan to leave it there", err)
+		}
+		return in, err
+	}
+	in.client, in.resync = client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
+	return in, nil
+}
+
+// bound compares what the Role asks for with the Boundary.
+func (in *input) bound(e access.Estate, r *v1alpha1.Role) {
+	for _, g := range r.Spec.MemberOf {
+		in.memberOf = append(in.memberOf, string(g))
+	}
+	slices.Sort(in.memberOf)
+	limits, denial := e.Limits(r.Namespace)
+	if in.denial = denial; denial != nil {
+		return
+	}
+	ask := boundary.Request{Workspace: r.Spec.WorkspaceRef.Name, MemberOf: in.memberOf, Scopes: in.needs.Scopes}
+	for _, g := range in.needs.Grants {
+		ask.Grants = append(ask.Grants, g.Grant)
+	}
+	in.violations = limits.Check(ask)
+	for _, g := range in.memberOf {
+		if limits.Create(g) {
+			in.mayCreate = append(in.mayCreate, g)
+		}
+	}
+}
+
+// Conditions say whether the Boundary allows what is asked for.
+func (adapter) Conditions(in input) []metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundary allows what is asked for"}
+	switch {
+	case in.denial != nil:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, in.denial.Reason, in.denial.Message
+	case len(in.violations) > 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonOutsideBoundary, strings.Join(in.violations, "; ")
+	}
+	return []metav1.Condition{c}
+}
+
+// Resync is the workspace's.
+func (adapter) Resync(in input) time.Duration { return in.resync }
+
+// Desired is pure.
+func (adapter) Desired(in input) (state, error) {
+	switch {
+	case in.denial != nil:
+		return state{}, fault.Denied(in.denial.Reason, fmt.Errorf("%s", in.denial.Message))
+	case len(in.violations) > 0:
+		return state{}, fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("the Role %s", strings.Join(in.violations, "; and ")))
+	}
+	out := state{Principal: &principal{DisplayName: in.displayName, Active: true}, Assigned: true, Needs: in.needs}
+	for _, g := range in.memberOf {
+		out.Groups = append(out.Groups, group{Name: g, Member: true, MayCreate: slices.Contains(in.mayCreate, g)})
+	}
+	for _, g := range in.needs.Grants {
+		out.Grants = append(out.Grants, g.Grant)
+	}
+	return out, nil
+}
+
+// Databricks is what a Role needs of it.
+type Databricks interface {
+	ServicePrincipals(ctx context.Context, displayName string) ([]databricks.ServicePrincipal, error)
+	ServicePrincipal(ctx context.Context, id string) (*databricks.ServicePrincipal, error)
+	CreateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) (databricks.ServicePrincipal, error)
+	UpdateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) error
+	DeleteServicePrincipal(ctx context.Context, id string) error
+	FindGroup(ctx context.Context, displayName string) (*databricks.Group, error)
+	CreateGroup(ctx context.Context, displayName, externalID string) (databricks.Group, error)
+	DeleteGroup(ctx context.Context, id string) error
+	AddMember(ctx context.Context, groupID, principalID string) error
+	RemoveMember(ctx context.Context, groupID, principalID string) error
+	Assigned(ctx context.Context, principalID string) (bool, error)
+	Assign(ctx context.Context, principalID string) error
+	Unassign(ctx context.Context, principalID string) error
+	WarehousePermissions(ctx context.Context, id string) ([]databricks.Permission, error)
+	GrantWarehouse(ctx context.Context, id, applicationID string) error
+	RevokeWarehouse(ctx context.Context, id, applicationID string) error
+	Grants(ctx context.Context, s databricks.Securable, principal string) ([]string, error)
+	ChangeGrants(ctx context.Context, s databricks.Securable, principal string, add, remove []string) error
+	RevokeGrants(ctx context.Context, s databricks.Securable, principal string, remove []string) error
+}

@@ -1,0 +1,145 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package role
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+type (
+	step = external.Step[state]
+	plan = external.Plan[state]
+)
+
+// planned is the writes that lead from one state to another. What gives access
+// comes last when access grows and first when it shrinks.
+func planned(want, have state) (plan, error) {
+	for _, g := range want.Groups {
+		if at := have.group(g.Name); (at == nil || at.ID == "") && !g.MayCreate {
+			return nil, fault.Waiting(v1alpha1.ReasonGroupNotFound, fmt.Errorf(
+				"the account group %s does not exist, and the Boundary does not allow creating it under `groups.create`", g.Name))
+		}
+	}
+	var out plan
+	out = append(out, revocations(want, have)...)
+	out = append(out, departures(want, have)...)
+	if want.Principal == nil {
+		return append(out, removals(have)...), nil
+	}
+	out = append(out, principals(want, have)...)
+	out = append(out, arrivals(want, have)...)
+	return append(out, grants(want, have)...), nil
+}
+
+// revocations end grants that are ours and not wanted any more.
+func revocations(want, have state) plan {
+	var out plan
+	for _, g := range have.Grants {
+		if !slices.Contains(want.Grants, g) {
+			out = append(out, step{Verb: external.Revoke, Target: grantText(g), Want: state{Grants: []boundary.Grant{g}}})
+		}
+	}
+	return out
+}
+
+func grantText(g boundary.Grant) string {
+	return fmt.Sprintf("%s on %s %s", g.Privilege, g.Type, g.Name)
+}
+
+// departures end memberships, and remove groups of ours that nobody needs.
+func departures(want, have state) plan {
+	var out plan
+	for _, g := range have.Groups {
+		if g.ID == "" || want.group(g.Name) != nil {
+			continue
+		}
+		if g.Member {
+			out = append(out, step{Verb: external.Revoke, Target: "membership of the group " + g.Name, Want: state{Groups: []group{g}}})
+		}
+		if g.Ours && g.Empty && !g.Keep {
+			out = append(out, step{Verb: external.Delete, Target: "the group " + g.Name, Want: state{Groups: []group{g}}})
+		}
+	}
+	return out
+}
+
+// removals take the service principal out of the workspace and delete it.
+func removals(have state) plan {
+	var out plan
+	if have.Assigned {
+		out = append(out, step{Verb: external.Revoke, Target: "the assignment to the workspace", Want: state{Assigned: true}})
+	}
+	all := have.Duplicates
+	if have.Principal != nil {
+		all = append(slices.Clone(all), *have.Principal)
+	}
+	for _, p := range all {
+		out = append(out, step{Verb: external.Delete, Target: "the service principal " + p.ID, Want: state{Principal: &p}})
+	}
+	return out
+}
+
+// principals make exactly one service principal, as wanted, and assign it.
+func principals(want, have state) plan {
+	var out plan
+	for _, p := range have.Duplicates {
+		out = append(out, step{Verb: external.Delete, Target: "the duplicate service principal " + p.ID, Want: state{Principal: &p}})
+	}
+	switch p := have.Principal; {
+	case p == nil:
+		out = append(out, step{Verb: external.Create, Target: "the service principal " + want.Principal.DisplayName, Want: state{Principal: want.Principal}})
+	case p.DisplayName != want.Principal.DisplayName || !p.Active:
+		var diff []external.Difference
+		if p.DisplayName != want.Principal.DisplayName {
+			diff = append(diff, external.Difference{Path: "displayName", Have: p.DisplayName, Want: want.Principal.DisplayName})
+		}
+		if !p.Active {
+			diff = append(diff, external.Difference{Path: "active", Have: "false", Want: "true"})
+		}
+		out = append(out, step{Verb: external.Update, Target: "the service principal " + p.ID, Want: state{Principal: want.Principal}, Diff: diff})
+	}
+	if !have.Assigned {
+		out = append(out, step{Verb: external.Grant, Target: "the assignment to the workspace", Want: state{Assigned: true}})
+	}
+	return out
+}
+
+// arrivals create groups and begin memberships.
+func arrivals(want, have state) plan {
+	var out plan
+	for _, g := range want.Groups {
+		at := have.group(g.Name)
+		if at == nil || at.ID == "" {
+			out = append(out, step{Verb: external.Create, Target: "the group " + g.Name, Want: state{Groups: []group{g}}})
+		}
+		if at == nil || !at.Member {
+			out = append(out, step{Verb: external.Grant, Target: "membership of the group " + g.Name, Want: state{Groups: []group{g}}})
+		}
+	}
+	return out
+}
+
+// grants give what is wanted and not there. What is on objects that do not exist
+// comes last: it fails, and must not keep the others back.
+func grants(want, have state) plan {
+	var out, last plan
+	for _, g := range want.Grants {
+		if slices.Contains(have.Grants, g) {
+			continue
+		}
+		s := step{Verb: external.Grant, Target: grantText(g), Want: state{Grants: []boundary.Grant{g}}}
+		if slices.ContainsFunc(have.Missing, func(m boundary.Grant) bool { return m.Type == g.Type && m.Name == g.Name }) {
+			last = append(last, s)
+			continue
+		}
+		out = append(out, s)
+	}
+	return append(out, last...)
+}

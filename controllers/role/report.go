@@ -1,0 +1,101 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package role
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+)
+
+// Intend records what a step is about to make ours, and what earlier steps learned,
+// so that whatever happens next it is found again.
+func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
+	if have.Principal != nil {
+		r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: have.Principal.ID, ApplicationID: have.Principal.ApplicationID}
+	}
+	switch {
+	case s.Verb == external.Create && s.Want.Principal != nil:
+		r.Status.Intent = s.Want.Principal.DisplayName
+	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant):
+		name := s.Want.Groups[0].Name
+		if !slices.ContainsFunc(r.Status.Groups, func(g v1alpha1.RoleGroup) bool { return g.Name == name }) {
+			r.Status.Groups = append(r.Status.Groups, v1alpha1.RoleGroup{Name: name})
+			slices.SortFunc(r.Status.Groups, func(a, b v1alpha1.RoleGroup) int { return strings.Compare(a.Name, b.Name) })
+		}
+	case len(s.Want.Grants) > 0 && s.Verb == external.Grant:
+		r.Status.Applied = records(r.Status.Applied, s.Want.Grants...)
+	}
+}
+
+// records adds grants to an ownership record.
+func records(list []v1alpha1.RoleGrant, more ...boundary.Grant) []v1alpha1.RoleGrant {
+	all := slices.Clone(more)
+	for _, g := range list {
+		all = append(all, grantOf(g))
+	}
+	out := []v1alpha1.RoleGrant{}
+	for _, g := range sorted(all) {
+		out = append(out, recordOf(g))
+	}
+	return out
+}
+
+// Report fills in the status from what was observed.
+func (adapter) Report(r *v1alpha1.Role, have state) {
+	if have.Principal == nil {
+		// Its recorded id stays: reads may lag behind, and a deletion must find it.
+		r.Status.Grants = nil
+		return
+	}
+	r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: have.Principal.ID, ApplicationID: have.Principal.ApplicationID}
+	r.Status.Intent = have.Principal.DisplayName
+	r.Status.Scopes = have.Needs.Scopes
+	r.Status.Groups = reportedGroups(r.Status.Groups, have)
+	r.Status.Grants = nil
+	for _, n := range have.Needs.Grants {
+		if slices.Contains(have.Grants, n.Grant) {
+			one := recordOf(n.Grant)
+			one.From = n.From
+			r.Status.Grants = append(r.Status.Grants, one)
+		}
+	}
+	r.Status.Applied = reportedGrants(r.Status.Applied, have)
+}
+
+// reportedGrants is the ownership record after a pass: what is there, and what was
+// recorded and is still wanted, because the answer to its grant may have been lost.
+func reportedGrants(recorded []v1alpha1.RoleGrant, have state) []v1alpha1.RoleGrant {
+	kept := slices.DeleteFunc(slices.Clone(recorded), func(g v1alpha1.RoleGrant) bool {
+		return !slices.ContainsFunc(have.Needs.Grants, func(n access.Grant) bool { return n.Grant == grantOf(g) })
+	})
+	return records(kept, have.Grants...)
+}
+
+// reportedGroups is the same for memberships and groups of ours.
+func reportedGroups(recorded []v1alpha1.RoleGroup, have state) []v1alpha1.RoleGroup {
+	var out []v1alpha1.RoleGroup
+	for _, g := range have.Groups {
+		wanted := slices.Contains(have.MemberOf, g.Name)
+		if g.ID == "" || !g.Member && !wanted && (!g.Ours || g.Keep) {
+			continue
+		}
+		created := "False"
+		if g.Ours {
+			created = "True"
+		}
+		out = append(out, v1alpha1.RoleGroup{Name: g.Name, ID: g.ID, Created: created})
+	}
+	for _, g := range recorded {
+		if at := have.group(g.Name); (at == nil || at.ID == "") && slices.Contains(have.MemberOf, g.Name) {
+			out = append(out, v1alpha1.RoleGroup{Name: g.Name})
+		}
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.RoleGroup) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}

@@ -1,0 +1,83 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package role
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+)
+
+// state is what exists, or is to exist, in Databricks for one Role. In a step it
+// holds what the step is about and nothing else.
+type state struct {
+	Principal *principal
+	// Duplicates are further service principals with our mark: a create was repeated whose first answer was lost.
+	Duplicates []principal
+	Groups     []group
+	Assigned   bool
+	// Grants are sorted by type, name and privilege.
+	Grants []boundary.Grant
+	// Missing are the objects that do not exist.
+	Missing []boundary.Grant
+	// MemberOf are the groups asked for, for the report.
+	MemberOf []string
+	// Needs are where the grants and scopes come from, for the report.
+	Needs access.Needs
+}
+
+// principal is a service principal.
+type principal struct {
+	ID, ApplicationID, DisplayName string
+	Active                         bool
+}
+
+// group is an account group that the role is, or was, a member of.
+type group struct {
+	Name, ID string
+	Member   bool
+	// Ours says that the group carries our mark.
+	Ours bool
+	// Empty says that nobody else is a member.
+	Empty bool
+	// MayCreate says, of a wanted group, that it may be created.
+	MayCreate bool
+	// Keep says, of a group of ours, that another Role asks for it.
+	Keep bool
+}
+
+func (s state) group(name string) *group {
+	if i := slices.IndexFunc(s.Groups, func(g group) bool { return g.Name == name }); i >= 0 {
+		return &s.Groups[i]
+	}
+	return nil
+}
+
+// withGroup returns the state with one group replaced, and leaves the old one as it was.
+func (s state) withGroup(g group) state {
+	s.Groups = slices.DeleteFunc(slices.Clone(s.Groups), func(o group) bool { return o.Name == g.Name })
+	s.Groups = append(s.Groups, g)
+	slices.SortFunc(s.Groups, func(a, b group) int { return cmp.Compare(a.Name, b.Name) })
+	return s
+}
+
+// grant converts a record of status.
+func grantOf(g v1alpha1.RoleGrant) boundary.Grant {
+	return boundary.Grant{Type: g.Type, Name: g.Name, Privilege: g.Privilege}
+}
+
+// record converts a grant to a record of status.
+func recordOf(g boundary.Grant) v1alpha1.RoleGrant {
+	return v1alpha1.RoleGrant{Type: g.Type, Name: g.Name, Privilege: g.Privilege}
+}
+
+// sorted returns grants in order, each once.
+func sorted(list []boundary.Grant) []boundary.Grant {
+	list = slices.Clone(list)
+	slices.SortFunc(list, access.CompareGrants)
+	return slices.Compact(list)
+}
