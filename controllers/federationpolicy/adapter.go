@@ -168,6 +168,7 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 	for _, b := range in.bindings {
 		p := policyOf(in.installation, in.policy, b)
 		wanted[p.key()] = p
+		out.Wanted = append(out.Wanted, p.key())
 	}
 	for _, b := range in.applied {
 		k := key{b.ServicePrincipalID, b.PolicyID}
@@ -241,20 +242,13 @@ func (adapter) Report(p *v1alpha1.FederationPolicy, have state) {
 			p.Status.Applied = append(p.Status.Applied, o.record())
 		}
 	}
-	// A record stays while the answer to its create may have been lost: reading it once more, with the record
-	// and without finding it, is the loop's next look.
+	// A record of what is still wanted stays: the answer to its create may have been lost.
 	for _, r := range recorded {
-		if covers(p, r.Role) {
+		if slices.Contains(have.Wanted, key{r.ServicePrincipalID, r.PolicyID}) {
 			p.Status.Applied = merged(p.Status.Applied, r)
 		}
 	}
 	slices.SortFunc(p.Status.Roles, func(a, b v1alpha1.BoundRole) int { return strings.Compare(a.Role, b.Role) })
-}
-
-// covers says whether the spec still means a Role, as far as the spec alone tells.
-func covers(p *v1alpha1.FederationPolicy, role string) bool {
-	namespace, name, _ := strings.Cut(role, "/")
-	return p.Spec.NamespaceSelector != nil || namespace == p.Namespace && slices.ContainsFunc(p.Spec.Roles, func(r v1alpha1.FederatedRole) bool { return r.Name == name })
 }
 
 // merged adds a record, or replaces the one of the same policy.

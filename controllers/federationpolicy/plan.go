@@ -21,6 +21,8 @@ import (
 // state is the policies of one FederationPolicy in Databricks, sorted.
 type state struct {
 	Policies []policy
+	// Wanted are those that the spec asks for, for the report.
+	Wanted []key
 	// Unfinished says, of a wanted state, what is still missing from it when all of it is there.
 	Unfinished error
 }

@@ -74,7 +74,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	all := handler.EnqueueRequestsFromMapFunc(everyRole(mgr.GetClient()))
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Role{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
+		For(&v1alpha1.Role{}, builder.WithPredicates(predicate.Or(external.GenerationChangedOrAsked(), predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.ToolAccess{}, all, changed).
 		Watches(&v1alpha1.Tool{}, all, changed).
 		Watches(&v1alpha1.MCPServer{}, all, changed).

@@ -6,6 +6,7 @@ package access
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
 
 // Estate is what the cluster declares, as far as access depends on it.
@@ -182,7 +184,7 @@ func (e Estate) toolsOf(server *v1alpha1.MCPServer) map[string]*v1alpha1.Tool {
 	for _, ref := range server.Spec.ToolRefs {
 		for i := range e.Tools {
 			t := &e.Tools[i]
-			if t.Namespace != server.Namespace || t.Name != ref.Name || !t.DeletionTimestamp.IsZero() {
+			if t.Namespace != server.Namespace || t.Name != ref.Name || !t.DeletionTimestamp.IsZero() || tooldef.Check(t.Spec) != nil {
 				continue
 			}
 			if out[t.Spec.ToolName] != nil {
@@ -202,4 +204,9 @@ func unique(list []Refusal) []Refusal {
 		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
 	})
 	return slices.Compact(list)
+}
+
+// ToolNames are the tools that a server serves, sorted.
+func (e Estate) ToolNames(server *v1alpha1.MCPServer) []string {
+	return slices.Sorted(maps.Keys(e.toolsOf(server)))
 }

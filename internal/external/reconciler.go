@@ -221,7 +221,7 @@ func (p *pass[O, I, S]) take(ctx context.Context, in I, have S, step Step[S]) (S
 			return have, fmt.Errorf("record the intent to %s: %w", step, err)
 		}
 	}
-	log.FromContext(ctx).Info("Writing to Databricks", "verb", step.Verb, "target", step.Target)
+	log.FromContext(ctx).Info("Writing", "verb", step.Verb, "target", step.Target)
 	after, err := p.adapter.Apply(ctx, in, have, step)
 	if err != nil {
 		return after, fault.InWriting(string(step.Verb)+" "+step.Target, err)

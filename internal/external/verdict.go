@@ -91,6 +91,11 @@ func (v *verdict) failed(f *fault.Fault, s situation) {
 		v.conditions.Put(v1alpha1.ConditionReferencesResolved, metav1.ConditionFalse, f.Reason, note)
 		v.notice = &notice{v1alpha1.ConditionReady, corev1.EventTypeNormal, f.Reason, note}
 		v.result.RequeueAfter = waitingRequeue
+	case fault.ClassProgressing:
+		v.reconciling(f, metav1.ConditionFalse)
+		v.conditions.Put(v1alpha1.ConditionReferencesResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "Everything that the spec names was found")
+		v.notice = &notice{v1alpha1.ConditionReady, corev1.EventTypeNormal, f.Reason, note}
+		v.result.RequeueAfter = f.After
 	case fault.ClassRateLimited:
 		if ready := v.conditions.Get(v1alpha1.ConditionReady); ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != s.generation {
 			v.reconciling(f, metav1.ConditionFalse)

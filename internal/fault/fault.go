@@ -28,6 +28,8 @@ const (
 	ClassConflict Class = "Conflict"
 	// ClassNotConverged: after writing, there is still a difference; a later pass ends it, or it is a bug.
 	ClassNotConverged Class = "NotConverged"
+	// ClassProgressing: what was written takes effect with time; looking again soon ends it.
+	ClassProgressing Class = "Progressing"
 	// ClassInvalid: the spec cannot be satisfied as written; a new generation ends it.
 	ClassInvalid Class = "Invalid"
 )
@@ -47,7 +49,7 @@ const (
 type Fault struct {
 	Class  Class
 	Reason string
-	// After is how long to wait at least, for RateLimited.
+	// After is how long to wait at least, for RateLimited, and how long to wait, for Progressing.
 	After time.Duration
 	// Writing says that a write failed, not a read.
 	Writing bool
@@ -82,6 +84,11 @@ func Waiting(reason string, err error) error {
 // Transient classes an error as such, with a reason of its own.
 func Transient(reason string, err error) error {
 	return &Fault{Class: ClassTransient, Reason: reason, err: err}
+}
+
+// Progressing says that everything is written and takes effect with time.
+func Progressing(reason string, after time.Duration, err error) error {
+	return &Fault{Class: ClassProgressing, Reason: reason, After: after, err: err}
 }
 
 // RateLimited says that the next call makes sense after a while.

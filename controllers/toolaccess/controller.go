@@ -1,0 +1,139 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package toolaccess says of each ToolAccess which cells of the matrix it opens and
+// what of it is refused. It writes nothing: the matrix is compiled for each MCPServer.
+package toolaccess
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=toolaccesses,verbs=get;list;watch
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=toolaccesses/status,verbs=patch
+
+// state is what a ToolAccess amounts to.
+type state struct {
+	Roles, Cells int32
+	// Refused says which cells a Boundary does not allow.
+	Refused []access.Refusal
+	// Dangling says what the rules name that does not exist.
+	Dangling error
+}
+
+type adapter struct{ reader client.Reader }
+
+func (adapter) OwnsNothing() {}
+
+func (a adapter) Gather(ctx context.Context, t *v1alpha1.ToolAccess) (state, error) {
+	e, err := estate.Load(ctx, a.reader)
+	if err != nil {
+		return state{}, err
+	}
+	return amount(e, t), nil
+}
+
+// amount counts what one ToolAccess opens, looked at on its own.
+func amount(e access.Estate, t *v1alpha1.ToolAccess) state {
+	e.Accesses = []v1alpha1.ToolAccess{*t}
+	cells, refused := e.Cells()
+	roles := map[string]bool{}
+	for _, c := range cells {
+		roles[c.Role] = true
+	}
+	return state{Roles: int32(len(roles)), Cells: int32(len(cells)), Refused: refused, Dangling: dangling(e, t)} //nolint:gosec // bounded by the schema
+}
+
+func dangling(e access.Estate, t *v1alpha1.ToolAccess) error {
+	server := t.Namespace + "/" + t.Spec.ServerRef.Name
+	at := slices.IndexFunc(e.Servers, func(s v1alpha1.MCPServer) bool { return access.Key(&s) == server })
+	if at < 0 {
+		return fault.Waiting(v1alpha1.ReasonServerNotFound, fmt.Errorf("the MCPServer %s does not exist", t.Spec.ServerRef.Name))
+	}
+	served := e.ToolNames(&e.Servers[at])
+	for _, rule := range t.Spec.Rules {
+		for _, tool := range rule.Tools {
+			if !slices.Contains(served, tool) {
+				return fault.Waiting(v1alpha1.ReasonToolNotFound, fmt.Errorf("the rule %s names the tool %s, which the MCPServer %s does not serve", rule.Name, tool, t.Spec.ServerRef.Name))
+			}
+		}
+		for _, role := range rule.Roles {
+			if !slices.ContainsFunc(e.Roles, func(r v1alpha1.Role) bool { return r.Namespace == t.Namespace && r.Name == role }) {
+				return fault.Waiting(v1alpha1.ReasonRoleNotFound, fmt.Errorf("the rule %s names the Role %s, which does not exist", rule.Name, role))
+			}
+		}
+	}
+	return nil
+}
+
+// Conditions say which cells a Boundary keeps closed.
+func (adapter) Conditions(in state) []metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundaries allow every cell"}
+	if len(in.Refused) > 0 {
+		lines := make([]string, len(in.Refused))
+		for i, r := range in.Refused {
+			lines[i] = r.Role + ": " + r.Message
+		}
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, in.Refused[0].Reason, strings.Join(lines, "; ")
+	}
+	return []metav1.Condition{c}
+}
+
+func (adapter) Desired(in state) (state, error)                    { return in, nil }
+func (adapter) Observe(_ context.Context, in state) (state, error) { return in, nil }
+func (adapter) Plan(want, _ state) (external.Plan[state], error)   { return nil, want.Dangling }
+func (adapter) Apply(_ context.Context, _, have state, _ external.Step[state]) (state, error) {
+	return have, nil
+}
+
+func (adapter) Report(t *v1alpha1.ToolAccess, have state) {
+	t.Status.Roles, t.Status.Cells = have.Roles, have.Cells
+}
+
+// Setup adds the controller to a manager.
+func Setup(mgr ctrl.Manager) error {
+	loop := external.NewReconciler(
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess"), Kind: "ToolAccess"}, adapter{mgr.GetClient()})
+	all := handler.EnqueueRequestsFromMapFunc(everyAccess(mgr.GetClient()))
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.ToolAccess{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
+		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.Tool{}, all, changed).
+		Watches(&v1alpha1.MCPServer{}, all, changed).
+		Watches(&v1alpha1.Boundary{}, all).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
+}
+
+func everyAccess(c client.Reader) handler.MapFunc {
+	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		var list v1alpha1.ToolAccessList
+		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil // the cache answers lists, always, once it is there
+		}
+		out := make([]reconcile.Request, len(list.Items))
+		for i := range list.Items {
+			out[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
+		}
+		return out
+	}
+}
