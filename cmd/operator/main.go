@@ -1,0 +1,135 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// The operator makes Databricks agree with what is declared in the cluster, and
+// runs the MCP servers.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/controllers"
+	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
+	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+)
+
+type flags struct {
+	installation, namespace, image, tokenFile, probeTokenFile, probeAudience, serviceAccount string
+	metrics, probes                                                                          string
+	elect, secureMetrics                                                                     bool
+	roles, servers                                                                           int
+	timeout                                                                                  time.Duration
+}
+
+func main() {
+	var f flags
+	flag.StringVar(&f.installation, "installation", "", "name of this installation in the marks that everything made in Databricks carries; it must survive a restore and differ between clusters on one account (required)")
+	flag.StringVar(&f.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator, where the Secrets of Workspaces are (required)")
+	flag.StringVar(&f.image, "mcp-server-image", "", "image of the MCP server pods (required)")
+	flag.StringVar(&f.tokenFile, "databricks-token-file", "", "projected service account token that Workspaces with WorkloadIdentity are signed in to with")
+	flag.StringVar(&f.probeTokenFile, "probe-token-file", "/var/run/secrets/gatehouse-probe/token", "projected service account token that pods are asked with")
+	flag.StringVar(&f.probeAudience, "probe-audience", "gatehouse-probe", "audience of the token that pods are asked with")
+	flag.StringVar(&f.serviceAccount, "service-account", "gatehouse-operator", "service account of the operator, the only one that pods answer")
+	flag.StringVar(&f.metrics, "metrics-bind-address", ":8443", "address of the metrics, 0 for none")
+	flag.BoolVar(&f.secureMetrics, "metrics-secure", true, "serve metrics over HTTPS and to those only whom the cluster lets read them")
+	flag.StringVar(&f.probes, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
+	flag.BoolVar(&f.elect, "leader-elect", true, "let one of several operators work at a time")
+	flag.IntVar(&f.roles, "role-concurrency", 4, "how many Roles are worked on at the same time")
+	flag.IntVar(&f.servers, "mcpserver-concurrency", 2, "how many MCPServers are worked on at the same time")
+	flag.DurationVar(&f.timeout, "reconciliation-timeout", 2*time.Minute, "how long one pass may take")
+	zapOptions := zap.Options{}
+	zapOptions.BindFlags(flag.CommandLine)
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&zapOptions)))
+	if err := run(f); err != nil {
+		fmt.Fprintln(os.Stderr, "operator:", err)
+		os.Exit(1)
+	}
+}
+
+var installationPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func (f flags) check() error {
+	var problems []error
+	if !installationPattern.MatchString(f.installation) {
+		problems = append(problems, errors.New("--installation must be 1 to 63 lower-case letters, digits and dashes"))
+	}
+	if f.namespace == "" {
+		problems = append(problems, errors.New("--namespace must be set"))
+	}
+	if f.image == "" {
+		problems = append(problems, errors.New("--mcp-server-image must be set"))
+	}
+	return errors.Join(problems...)
+}
+
+func run(f flags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	mgr, err := manager(f)
+	if err != nil {
+		return err
+	}
+	connector := connect.New(connect.Options{
+		Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: f.namespace, TokenFile: f.tokenFile,
+		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "gatehouse-operator"}),
+	})
+	if err := controllers.Setup(mgr, controllers.Options{
+		Connect: connector, Installation: f.installation, RoleConcurrency: f.roles,
+		Servers: mcpserver.Options{
+			Image: f.image, OperatorName: "system:serviceaccount:" + f.namespace + ":" + f.serviceAccount,
+			ProbeAudience: f.probeAudience, ProbeTokenFile: f.probeTokenFile, Concurrency: f.servers,
+		},
+	}); err != nil {
+		return err
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return fmt.Errorf("add the probes: %w", err)
+	}
+	return mgr.Start(ctrl.SetupSignalHandler())
+}
+
+func manager(f flags) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	ours, err := labels.NewRequirement(v1alpha1.LabelServer, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	metrics := metricsserver.Options{BindAddress: f.metrics, SecureServing: f.secureMetrics}
+	if f.secureMetrics {
+		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return ctrl.NewManager(ctrl.GetConfigOrDie(), ctrl.Options{
+		Scheme: scheme, Metrics: metrics, HealthProbeBindAddress: f.probes,
+		LeaderElection: f.elect, LeaderElectionID: "operator.gatehouse.dev", LeaderElectionNamespace: f.namespace, LeaderElectionReleaseOnCancel: true,
+		// Only our pods are of interest; Secrets and ConfigMaps are read past the cache.
+		Cache:      cache.Options{ByObject: map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)}}},
+		Client:     client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
+		Controller: config.Controller{ReconciliationTimeout: f.timeout},
+	})
+}

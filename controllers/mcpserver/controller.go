@@ -1,0 +1,114 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mcpserver
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+)
+
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers/status,verbs=patch
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;create;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterrolebindings,verbs=get;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,resourceNames=gatehouse-mcp-server,verbs=bind
+
+// Options are what the controller is made of. All are required but Concurrency.
+type Options struct {
+	// Image is that of the pods.
+	Image string
+	// OperatorName is the user name of the operator's service account, which pods let ask.
+	OperatorName string
+	// ProbeAudience is that of the tokens the operator asks with, and ProbeTokenFile where one is.
+	ProbeAudience, ProbeTokenFile string
+	// Concurrency is how many servers are worked on at the same time. Default 2.
+	Concurrency int
+}
+
+// Setup adds the controller to a manager.
+func Setup(mgr ctrl.Manager, o Options) error {
+	if o.Concurrency <= 0 {
+		o.Concurrency = 2
+	}
+	loop := external.NewReconciler(
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver"), Kind: "MCPServer"},
+		adapter{
+			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile),
+			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience},
+		})
+	all := handler.EnqueueRequestsFromMapFunc(everyServer(mgr.GetClient()))
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.MCPServer{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
+		Owns(&appsv1.Deployment{}, changed).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChanged())).
+		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(roleChanged())).
+		Watches(&v1alpha1.ToolAccess{}, all, changed).
+		Watches(&v1alpha1.Tool{}, all, changed).
+		Watches(&v1alpha1.FederationPolicy{}, all, changed).
+		Watches(&v1alpha1.Workspace{}, all, changed).
+		Watches(&v1alpha1.Boundary{}, all).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
+}
+
+func serverOfPod(_ context.Context, p client.Object) []reconcile.Request {
+	name := p.GetLabels()[v1alpha1.LabelServer]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: p.GetNamespace(), Name: name}}}
+}
+
+// podChanged lets through pods that came, went, or became ready or not.
+func podChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*corev1.Pod)
+		after, also := e.ObjectNew.(*corev1.Pod)
+		return !ok || !also || ready(*before) != ready(*after) || before.Status.PodIP != after.Status.PodIP ||
+			before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
+	}}
+}
+
+// roleChanged lets through Roles of which something changed that the document holds.
+func roleChanged() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.Role)
+		after, also := e.ObjectNew.(*v1alpha1.Role)
+		return !ok || !also || before.Status.ServicePrincipal.ApplicationID != after.Status.ServicePrincipal.ApplicationID
+	}})
+}
+
+func everyServer(c client.Reader) handler.MapFunc {
+	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		var list v1alpha1.MCPServerList
+		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil // the cache answers lists, always, once it is there
+		}
+		out := make([]reconcile.Request, len(list.Items))
+		for i := range list.Items {
+			out[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
+		}
+		return out
+	}
+}

@@ -1,0 +1,54 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers is the one list of controllers.
+package controllers
+
+import (
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/gatehouse-dev/gatehouse/controllers/boundary"
+	"github.com/gatehouse-dev/gatehouse/controllers/federationpolicy"
+	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
+	"github.com/gatehouse-dev/gatehouse/controllers/role"
+	"github.com/gatehouse-dev/gatehouse/controllers/tool"
+	"github.com/gatehouse-dev/gatehouse/controllers/toolaccess"
+	"github.com/gatehouse-dev/gatehouse/controllers/workspace"
+	"github.com/gatehouse-dev/gatehouse/internal/connect"
+)
+
+// Options are what all controllers are made of.
+type Options struct {
+	Connect *connect.Connector
+	// Installation names this installation in the marks that everything made in Databricks carries.
+	Installation    string
+	RoleConcurrency int
+	Servers         mcpserver.Options
+}
+
+// Setup adds all controllers to a manager.
+func Setup(mgr ctrl.Manager, o Options) error {
+	for _, c := range []struct {
+		kind  string
+		setup func() error
+	}{
+		{"Workspace", func() error { return workspace.Setup(mgr, workspace.Options{Connect: o.Connect}) }},
+		{"Boundary", func() error { return boundary.Setup(mgr) }},
+		{"Role", func() error {
+			return role.Setup(mgr, role.Options{Connect: o.Connect, Installation: o.Installation, Concurrency: o.RoleConcurrency})
+		}},
+		{"FederationPolicy", func() error {
+			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation})
+		}},
+		{"Tool", func() error { return tool.Setup(mgr) }},
+		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},
+		{"MCPServer", func() error { return mcpserver.Setup(mgr, o.Servers) }},
+	} {
+		if err := c.setup(); err != nil {
+			return fmt.Errorf("set up the controller of %s: %w", c.kind, err)
+		}
+	}
+	return nil
+}
