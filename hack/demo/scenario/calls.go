@@ -1,0 +1,210 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+// login gets a user's access token from the identity provider, for our server.
+func (d *demo) login(ctx context.Context, user string) (string, error) {
+	pod, err := d.podOf(ctx, "idp", "app", "idp")
+	if err != nil {
+		return "", err
+	}
+	password, err := d.secret(user)
+	if err != nil {
+		return "", err
+	}
+	form := url.Values{"grant_type": {"password"}, "client_id": {"demo"}, "username": {user}, "password": {password}, "audience": {resourceURL}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, issuerURL+"oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	var out struct {
+		AccessToken string `json:"access_token"`
+		Error       string `json:"error_description"`
+	}
+	if err := roundTrip(d.net.client("idp", pod, 8443), r, &out); err != nil {
+		return "", err
+	}
+	if out.AccessToken == "" {
+		return "", fmt.Errorf("%s could not log in: %s", user, out.Error)
+	}
+	return out.AccessToken, nil
+}
+
+// bearer puts a token on every request.
+type bearer struct {
+	token string
+	next  http.RoundTripper
+}
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	return b.next.RoundTrip(r)
+}
+
+// connect opens an MCP session at one pod, with the official client.
+func (d *demo) connect(ctx context.Context, pod, token string) (*mcp.ClientSession, error) {
+	client := d.net.client(samplesSpace, pod, 8080)
+	client.Transport = bearer{token, client.Transport}
+	c := mcp.NewClient(&mcp.Implementation{Name: "gatehouse-demo", Version: "1"}, nil)
+	// The address is the server's own name; the connection goes to the pod.
+	endpoint := strings.Replace(resourceURL, "https://", "http://", 1)
+	return c.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: endpoint, HTTPClient: client, DisableStandaloneSSE: true, MaxRetries: -1}, nil)
+}
+
+// answer is what a tool said, as far as the demo looks at it.
+type answer struct {
+	Status string `json:"status"`
+	Error  struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+	Identity struct {
+		Role        string          `json:"role"`
+		CurrentUser string          `json:"current_user"`
+		Groups      map[string]bool `json:"groups"`
+	} `json:"identity"`
+	Rows []map[string]any `json:"rows"`
+}
+
+// call calls a tool without arguments.
+func call(ctx context.Context, session *mcp.ClientSession, tool string) (answer, error) {
+	var out answer
+	result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})
+	if err != nil {
+		return out, err
+	}
+	raw, err := json.Marshal(result.StructuredContent)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(raw, &out); err != nil || out.Status == "" {
+		return out, fmt.Errorf("%s answered without the envelope", tool)
+	}
+	return out, nil
+}
+
+// cell is one square of the matrix.
+type cell struct {
+	role, tool string
+	declared   bool
+	// observed, and what it showed: which rows, whether margins.
+	observed bool
+	detail   string
+	// problem says how it differs from what is declared; empty when it does not.
+	problem string
+}
+
+// declaration is the matrix as the ToolAccess says it.
+func declaration(a *v1alpha1.ToolAccess, tools []string) []cell {
+	var out []cell
+	for _, tool := range tools {
+		for _, role := range roles {
+			yes := slices.ContainsFunc(a.Spec.Rules, func(r v1alpha1.AccessRule) bool {
+				return slices.Contains(r.Roles, role) && slices.Contains(r.Tools, tool)
+			})
+			out = append(out, cell{role: role, tool: tool, declared: yes})
+		}
+	}
+	return out
+}
+
+// sight is what a role is to see of main.sales.deals.
+type sight struct {
+	regions []string
+	margin  bool
+}
+
+var all = []string{"EAST", "NORTH", "WEST"}
+
+var sights = map[string]sight{
+	"west-sales": {[]string{"WEST"}, false}, "east-sales": {[]string{"EAST"}, false}, "managers": {all, false},
+	"executive": {all, true}, "finance": {all, true}, "admin": {all, true},
+}
+
+// judge fills in what an answer means for a cell.
+func (c *cell) judge(a answer, applicationID string, listed bool) {
+	c.observed = a.Status == "ok"
+	switch {
+	case !c.observed && a.Error.Code != "ACCESS_DENIED":
+		c.detail, c.problem = a.Error.Code, a.Error.Message
+		return
+	case c.observed != c.declared:
+		c.problem = "declared otherwise"
+		return
+	case listed != c.declared:
+		c.problem = "tools/list says otherwise"
+		return
+	case !c.observed:
+		return
+	}
+	switch c.tool {
+	case "check_identity":
+		c.detail = "as the SP"
+		if a.Identity.CurrentUser != applicationID {
+			c.problem = "current_user() is not the role's service principal"
+		}
+	case "query_audit_log":
+		c.detail = fmt.Sprintf("%d rows", len(a.Rows))
+		if len(a.Rows) == 0 {
+			c.problem = "no rows"
+		}
+	default:
+		c.sees(a)
+	}
+}
+
+// sees holds the rows and the mask against what the role is to see.
+func (c *cell) sees(a answer) {
+	want := sights[c.role]
+	regions, margins := map[string]bool{}, 0
+	for _, r := range a.Rows {
+		if s, ok := r["region"].(string); ok {
+			regions[s] = true
+		}
+		if r["margin_pct"] != nil {
+			margins++
+		}
+	}
+	var seen []string
+	for _, r := range all {
+		if regions[r] {
+			seen = append(seen, r)
+		}
+	}
+	c.detail = strings.Join(seen, "+")
+	if len(seen) == len(all) {
+		c.detail = "all rows"
+	}
+	if !slices.Equal(seen, want.regions) {
+		c.problem = "sees the rows of " + c.detail
+	}
+	if c.tool != "query_sales_data" {
+		return
+	}
+	masked := margins == 0
+	if masked {
+		c.detail += ", NULL"
+	} else {
+		c.detail += ", margin"
+	}
+	if masked == want.margin || !masked && margins != len(a.Rows) {
+		c.problem = fmt.Sprintf("sees %d margins in %d rows", margins, len(a.Rows))
+	}
+}

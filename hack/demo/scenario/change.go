@@ -1,0 +1,163 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+// change onboards a tenant by one Role, and takes a tool away from a role.
+func (d *demo) change(ctx context.Context, result *Result) error {
+	if err := d.onboard(ctx, result); err != nil {
+		return fmt.Errorf("onboard %s: %w", partnerSpace, err)
+	}
+	if err := d.revoke(ctx, result); err != nil {
+		return fmt.Errorf("take a tool away: %w", err)
+	}
+	return nil
+}
+
+// onboard measures from the Role's apply to its user's first answer. The namespace
+// and its Boundary are there before: that is the platform team's step.
+func (d *demo) onboard(ctx context.Context, result *Result) error {
+	if err := d.removeTenant(ctx); err != nil { // of an earlier run
+		return err
+	}
+	if err := d.apply(ctx, "-k", filepath.Join(d.root, "config/samples/tenant")); err != nil {
+		return err
+	}
+	if err := d.waitReady(ctx); err != nil {
+		return err
+	}
+	token, err := d.login(ctx, partnerUser)
+	if err != nil {
+		return err
+	}
+	pod, err := d.podOf(ctx, samplesSpace, v1alpha1.LabelServer, serverName)
+	if err != nil {
+		return err
+	}
+	session, err := d.connect(ctx, pod, token)
+	if err != nil {
+		return err
+	}
+	defer session.Close() //nolint:errcheck // stateless
+	if a, err := call(ctx, session, "get_region_summary"); err != nil || a.Error.Code != "ACCESS_DENIED" {
+		return fmt.Errorf("before its Role exists, the tenant's user got %q, %v", a.Error.Code, err)
+	}
+	began := time.Now()
+	if err := d.apply(ctx, "-f", filepath.Join(d.root, "config/samples/tenant/role.yaml")); err != nil {
+		return err
+	}
+	var got answer
+	if err := until(ctx, "the tenant's first answer", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		a, err := call(ctx, session, "get_region_summary")
+		got = a
+		return err == nil && a.Status == "ok", err
+	}); err != nil {
+		return fmt.Errorf("%w (the last answer was %s %s)", err, got.Error.Code, got.Error.Message)
+	}
+	result.OnboardSeconds = time.Since(began).Round(10 * time.Millisecond).Seconds()
+	if len(got.Rows) != 1 || got.Rows[0]["region"] != "WEST" {
+		return fmt.Errorf("the tenant sees other rows than those of WEST")
+	}
+	d.say("   %s/west-sales applied; its user's first answer came after %.2f s, with the rows of WEST", partnerSpace, result.OnboardSeconds)
+	return d.waitReady(ctx)
+}
+
+// removeTenant takes the seventh tenant away if an earlier run left it.
+func (d *demo) removeTenant(ctx context.Context) error {
+	role := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: partnerSpace, Name: "west-sales"}}
+	if err := d.kube.Delete(ctx, role); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	return until(ctx, "the removal of the tenant of an earlier run", 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+		err := d.kube.Get(ctx, client.ObjectKeyFromObject(role), role)
+		if !apierrors.IsNotFound(err) {
+			return false, err
+		}
+		s, err := d.server(ctx)
+		if err != nil {
+			return false, err
+		}
+		gone := !slices.ContainsFunc(s.Status.Access.Matrix, func(r v1alpha1.AccessRow) bool { return r.Role == partnerSpace+"/west-sales" })
+		return gone && int(s.Status.CurrentReplicas) == len(s.Status.Pods), nil
+	})
+}
+
+// revoke measures from the change of the ToolAccess to the denial by every pod.
+func (d *demo) revoke(ctx context.Context, result *Result) error {
+	pods, err := d.podsOf(ctx, samplesSpace, v1alpha1.LabelServer, serverName)
+	if err != nil {
+		return err
+	}
+	token, err := d.login(ctx, "finance")
+	if err != nil {
+		return err
+	}
+	sessions := make([]*mcp.ClientSession, len(pods))
+	for i, pod := range pods {
+		if sessions[i], err = d.connect(ctx, pod, token); err != nil {
+			return err
+		}
+		defer sessions[i].Close() //nolint:errcheck // stateless
+		if a, err := call(ctx, sessions[i], "query_audit_log"); err != nil || a.Status != "ok" {
+			return fmt.Errorf("before the change, %s answered %q, %v", pod, a.Error.Code, err)
+		}
+	}
+	began := time.Now()
+	if err := d.auditors(ctx, []string{"executive", "admin"}); err != nil {
+		return err
+	}
+	var group errgroup.Group
+	for i := range sessions {
+		group.Go(func() error {
+			return until(ctx, "the denial by "+pods[i], 5*time.Millisecond, func(ctx context.Context) (bool, error) {
+				a, err := call(ctx, sessions[i], "query_audit_log")
+				return err == nil && a.Error.Code == "ACCESS_DENIED", err
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	result.RevokeMilliseconds = time.Since(began).Milliseconds()
+	d.say("   query_audit_log taken away from finance; all %d pods deny it after %d ms", len(pods), result.RevokeMilliseconds)
+	if err := d.auditors(ctx, []string{"executive", "finance", "admin"}); err != nil {
+		return err
+	}
+	d.say("   given back")
+	return d.waitReady(ctx)
+}
+
+// auditors says which roles may call query_audit_log.
+func (d *demo) auditors(ctx context.Context, names []string) error {
+	var access v1alpha1.ToolAccess
+	if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: "matrix"}, &access); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(access.Spec.Rules, func(r v1alpha1.AccessRule) bool { return r.Name == "auditors" })
+	if i < 0 {
+		return fmt.Errorf("the ToolAccess has no rule named auditors")
+	}
+	change, err := json.Marshal([]replacement{{"test", fmt.Sprintf("/spec/rules/%d/name", i), "auditors"}, {"replace", fmt.Sprintf("/spec/rules/%d/roles", i), names}})
+	if err != nil {
+		return err
+	}
+	return d.kube.Patch(ctx, &access, client.RawPatch(types.JSONPatchType, change))
+}

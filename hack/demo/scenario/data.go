@@ -1,0 +1,173 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// tables are what a data team makes: rows, who sees which of them, and who sees margins.
+var tables = []string{
+	"CREATE CATALOG IF NOT EXISTS main",
+	"CREATE SCHEMA IF NOT EXISTS main.sales COMMENT 'Deals'",
+	"CREATE SCHEMA IF NOT EXISTS main.gatehouse COMMENT 'What Gatehouse records'",
+	"CREATE TABLE IF NOT EXISTS main.sales.deals (deal_id STRING NOT NULL, region STRING, customer STRING, amount DECIMAL(18,2), margin_pct DOUBLE, closed_on DATE)",
+	"CREATE TABLE IF NOT EXISTS main.gatehouse.tool_calls (request_id STRING NOT NULL, called_at TIMESTAMP, email STRING, role STRING, tool STRING, status STRING, error_code STRING, latency_ms BIGINT)",
+	`CREATE OR REPLACE FUNCTION main.sales.region_filter(region STRING) RETURNS BOOLEAN COMMENT 'West and East see their own region' RETURN
+	 is_account_group_member('sales_managers') OR is_account_group_member('executives') OR is_account_group_member('finance') OR is_account_group_member('gatehouse_admins')
+	 OR (is_account_group_member('sales_west') AND region = 'WEST') OR (is_account_group_member('sales_east') AND region = 'EAST')`,
+	`CREATE OR REPLACE FUNCTION main.sales.margin_mask(margin_pct DOUBLE) RETURNS DOUBLE COMMENT 'Margins are for executives, finance and administrators' RETURN
+	 CASE WHEN is_account_group_member('executives') OR is_account_group_member('finance') OR is_account_group_member('gatehouse_admins') THEN margin_pct ELSE NULL END`,
+	"ALTER TABLE main.sales.deals SET ROW FILTER main.sales.region_filter ON (region)",
+	"ALTER TABLE main.sales.deals ALTER COLUMN margin_pct SET MASK main.sales.margin_mask",
+}
+
+// rows are put in once.
+var rows = []string{
+	`INSERT INTO main.sales.deals VALUES
+	 ('D-001','WEST','Aurora Foods',125000.00,0.31,DATE'2026-01-14'), ('D-002','WEST','Birch Energy',48000.50,0.22,DATE'2026-02-03'),
+	 ('D-003','WEST','Cobalt Labs',310000.00,0.41,DATE'2026-03-21'), ('D-004','EAST','Delta Freight',91000.00,0.18,DATE'2026-01-30'),
+	 ('D-005','EAST','Ember Retail',27500.25,0.27,DATE'2026-02-17'), ('D-006','EAST','Fjord Media',152000.00,0.35,DATE'2026-04-02'),
+	 ('D-007','NORTH','Granite Works',66000.00,0.29,DATE'2026-03-08'), ('D-008','NORTH','Harbor Systems',205000.75,0.38,DATE'2026-04-19')`,
+	`INSERT INTO main.gatehouse.tool_calls VALUES
+	 ('req-1',TIMESTAMP'2026-04-20 09:12:00','west-sales@example.com','sales/west-sales','query_sales_data','success',NULL,84),
+	 ('req-2',TIMESTAMP'2026-04-20 09:13:10','west-sales@example.com','sales/west-sales','query_audit_log','access_denied','ACCESS_DENIED',1),
+	 ('req-3',TIMESTAMP'2026-04-20 09:15:42','finance@example.com','sales/finance','query_audit_log','success',NULL,71)`,
+}
+
+// databricks talks to the emulator as one principal, over plain HTTP calls.
+type databricks struct {
+	client *http.Client
+	token  string
+}
+
+// signIn gets a token from the workspace's token endpoint.
+func signIn(ctx context.Context, client *http.Client, form url.Values) (*databricks, error) {
+	var out struct {
+		AccessToken string `json:"access_token"`
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, workspaceURL+"/oidc/v1/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if err := roundTrip(client, r, &out); err != nil {
+		return nil, err
+	}
+	if out.AccessToken == "" {
+		return nil, fmt.Errorf("the token endpoint refused: %s: %s", out.Error, out.Description)
+	}
+	return &databricks{client, out.AccessToken}, nil
+}
+
+func roundTrip(client *http.Client, r *http.Request, out any) error {
+	res, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
+		return fmt.Errorf("%s %s answered %d and no JSON", r.Method, r.URL.Path, res.StatusCode)
+	}
+	return nil
+}
+
+// refusedError is a statement that Databricks refused.
+type refusedError struct{ state, message string }
+
+func (e *refusedError) Error() string { return e.message }
+
+// query runs a statement and returns its rows.
+func (c *databricks) query(ctx context.Context, statement string, parameters []string) ([][]*string, error) {
+	list := []any{}
+	for _, p := range parameters {
+		list = append(list, map[string]string{"name": p}) // without a value: NULL
+	}
+	body, err := json.Marshal(map[string]any{"warehouse_id": warehouseID, "statement": statement, "wait_timeout": "30s", "parameters": list})
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, workspaceURL+"/api/2.0/sql/statements", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Content-Type", "application/json")
+	var out struct {
+		Code    string `json:"error_code"`
+		Message string `json:"message"`
+		Status  struct {
+			State string `json:"state"`
+			SQL   string `json:"sql_state"`
+			Error struct {
+				Message string `json:"message"`
+			} `json:"error"`
+		} `json:"status"`
+		Result struct {
+			Data [][]*string `json:"data_array"`
+		} `json:"result"`
+	}
+	if err := roundTrip(c.client, r, &out); err != nil {
+		return nil, err
+	}
+	switch {
+	case out.Code == "PERMISSION_DENIED":
+		return nil, &refusedError{"42501", out.Message}
+	case out.Code != "":
+		return nil, fmt.Errorf("the statement was not taken: %s", out.Message)
+	case out.Status.State == "FAILED":
+		return nil, &refusedError{out.Status.SQL, out.Status.Error.Message}
+	case out.Status.State != "SUCCEEDED":
+		return nil, fmt.Errorf("the statement ended as %s", out.Status.State)
+	}
+	return out.Result.Data, nil
+}
+
+// fill puts the tables, the filter and the mask into the emulator.
+func (d *demo) fill(ctx context.Context) error {
+	client, err := d.emulator(ctx)
+	if err != nil {
+		return err
+	}
+	secret, err := d.secret("data-team")
+	if err != nil {
+		return err
+	}
+	team, err := signIn(ctx, client, url.Values{"grant_type": {"client_credentials"}, "client_id": {dataTeamID}, "client_secret": {secret}, "scope": {"all-apis"}})
+	if err != nil {
+		return fmt.Errorf("sign in as the data team: %w", err)
+	}
+	before, err := team.query(ctx, "SHOW CATALOGS", nil)
+	if err != nil {
+		return err
+	}
+	statements := tables
+	if len(before) == 0 {
+		statements = append(append([]string{}, tables[:5]...), append(rows, tables[5:]...)...)
+	}
+	for _, s := range statements {
+		if _, err := team.query(ctx, s, nil); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(strings.Fields(s)[:3], " "), err)
+		}
+	}
+	d.say("   the data team made main.sales.deals with a row filter and a margin mask, and main.gatehouse.tool_calls")
+	return nil
+}
+
+// emulator is a client whose connections go to the emulator's pod.
+func (d *demo) emulator(ctx context.Context) (*http.Client, error) {
+	pod, err := d.podOf(ctx, "databricks", "app", "emulator")
+	if err != nil {
+		return nil, err
+	}
+	return d.net.client("databricks", pod, 8443), nil
+}
