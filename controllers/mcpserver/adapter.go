@@ -147,11 +147,11 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	}
 	current := false
 	for _, w := range wanted {
-		live, ok := w.Value.DeepCopyObject().(client.Object)
-		if !ok {
-			return out, fmt.Errorf("copy the %s", w.Kind)
+		live, err := a.empty(w.Value)
+		if err != nil {
+			return out, err
 		}
-		err := a.live.Get(ctx, client.ObjectKeyFromObject(w.Value), live)
+		err = a.live.Get(ctx, client.ObjectKeyFromObject(w.Value), live)
 		if apierrors.IsNotFound(err) {
 			continue
 		}
@@ -166,6 +166,23 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	}
 	out.Pods, err = a.observePods(ctx, in, current)
 	return out, err
+}
+
+// empty is a new object of the same kind: decoding into a copy would leave in it what the live one lacks.
+func (a adapter) empty(o client.Object) (client.Object, error) {
+	gvk, err := a.writer.GroupVersionKindFor(o)
+	if err != nil {
+		return nil, fmt.Errorf("name the kind of %s: %w", o.GetName(), err)
+	}
+	made, err := a.writer.Scheme().New(gvk)
+	if err != nil {
+		return nil, fmt.Errorf("make a %s: %w", gvk.Kind, err)
+	}
+	out, ok := made.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("a %s is no object", gvk.Kind)
+	}
+	return out, nil
 }
 
 // owned says whether an object is this server's.

@@ -6,14 +6,14 @@ package mcpserver
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -115,7 +115,7 @@ func unready(want, have state) error {
 	return nil
 }
 
-// matches says whether an object is as wanted; what is not wanted is the API server's or others'.
+// matches says whether an object is as wanted, apart from what the API server fills in.
 func matches(want, have client.Object) bool {
 	if !within(want.GetLabels(), have.GetLabels()) || !within(want.GetAnnotations(), have.GetAnnotations()) {
 		return false
@@ -127,17 +127,63 @@ func matches(want, have client.Object) bool {
 	case *rbacv1.ClusterRoleBinding:
 		h, ok := have.(*rbacv1.ClusterRoleBinding)
 		return ok && equality.Semantic.DeepEqual(w.Subjects, h.Subjects) && w.RoleRef == h.RoleRef
-	case *corev1.Service:
-		h, ok := have.(*corev1.Service)
-		return ok && equality.Semantic.DeepDerivative(w.Spec, h.Spec)
-	case *appsv1.Deployment:
-		h, ok := have.(*appsv1.Deployment)
-		return ok && *w.Spec.Replicas == *h.Spec.Replicas && equality.Semantic.DeepDerivative(w.Spec, h.Spec)
-	case *policyv1.PodDisruptionBudget:
-		h, ok := have.(*policyv1.PodDisruptionBudget)
-		return ok && equality.Semantic.DeepDerivative(w.Spec, h.Spec)
+	case *corev1.ServiceAccount:
+		return true
 	}
-	return true
+	return asWanted(specOf(want), specOf(have))
+}
+
+// specOf is the spec of an object as JSON has it.
+func specOf(o client.Object) any {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		return nil
+	}
+	return fields["spec"]
+}
+
+// filledIn are the fields that the API server sets when nobody does. A field that is
+// set, not wanted and not among them is drift: a second container, a host network.
+var filledIn = []string{
+	"progressDeadlineSeconds", "revisionHistoryLimit", "maxSurge", "dnsPolicy", "restartPolicy", "schedulerName", "serviceAccount", "creationTimestamp", "annotations",
+	"terminationMessagePath", "terminationMessagePolicy", "failureThreshold", "successThreshold", "timeoutSeconds", "scheme", "defaultMode",
+	"clusterIP", "clusterIPs", "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy", "sessionAffinity", "type",
+}
+
+// asWanted compares JSON values: lists as they are, objects but for what the API server filled in.
+func asWanted(want, have any) bool {
+	switch w := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok {
+			return len(w) == 0 && have == nil
+		}
+		for k := range h {
+			if _, wanted := w[k]; !wanted && !slices.Contains(filledIn, k) {
+				return false
+			}
+		}
+		for k := range w {
+			if !asWanted(w[k], h[k]) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		h, ok := have.([]any)
+		if !ok || len(h) != len(w) {
+			return false
+		}
+		for i := range w {
+			if !asWanted(w[i], h[i]) {
+				return false
+			}
+		}
+		return true
+	case nil:
+		return true // creationTimestamp: null
+	}
+	return want == have
 }
 
 func within(want, have map[string]string) bool {
