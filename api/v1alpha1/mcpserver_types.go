@@ -44,6 +44,7 @@ type MCPServerSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 	// limits bound what a caller can do.
 	// +optional
+	// +kubebuilder:default={}
 	Limits ServerLimits `json:"limits,omitzero"`
 	// deniedSubjects are callers that are refused whatever their role, as `<issuer> <subject>`.
 	// +optional

@@ -59,7 +59,7 @@ func (s *Server) OperatorHandler() http.Handler {
 		_ = json.NewEncoder(w).Encode(s.Status())
 	})))
 	probe := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s.probeServer() },
-		&mcp.StreamableHTTPOptions{Stateless: true, MaxRequestBodyBytes: 64 << 10, DisableLocalhostProtection: true, Logger: s.log})
+		&mcp.StreamableHTTPOptions{Stateless: true, MaxRequestBodyBytes: 64 << 10, DisableLocalhostProtection: true, Logger: s.sdkLog})
 	mux.Handle("POST "+ProbePath, s.operatorOnly(probe))
 	return mux
 }
@@ -79,7 +79,7 @@ func (s *Server) Status() Status {
 // probeServer lists what is served and calls nothing.
 func (s *Server) probeServer() *mcp.Server {
 	srv := mcp.NewServer(s.implementation(), &mcp.ServerOptions{
-		Logger: s.log, SupportedProtocolVersions: versions, SetCacheable: private,
+		Logger: s.sdkLog, SupportedProtocolVersions: versions, SetCacheable: private,
 		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
 	})
 	srv.AddReceivingMiddleware(s.recovering, onlyServed)

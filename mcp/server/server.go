@@ -57,6 +57,7 @@ type Server struct {
 	opts    Options
 	log     *slog.Logger
 	now     func() time.Time
+	sdkLog  *slog.Logger
 	metrics *metrics
 	store   *store
 	tokens  *databricks.TokenCache
@@ -96,7 +97,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("make the token cache: %w", err)
 	}
 	s := &Server{
-		opts: o, log: o.Log, now: o.Now, metrics: newMetrics(), tokens: tokens,
+		opts: o, log: o.Log, sdkLog: slog.New(warnings{o.Log.Handler()}), now: o.Now, metrics: newMetrics(), tokens: tokens,
 		sources: map[[sha256.Size]byte]*remoteKeys{}, backends: map[[sha256.Size]byte]*backend{},
 	}
 	s.store = &store{dir: o.AccessDir, log: o.Log, metrics: s.metrics, build: s.snapshot, swapped: s.swapped}
@@ -110,7 +111,7 @@ func (s *Server) Watch(ctx context.Context) { s.store.watch(ctx, s.opts.ReloadIn
 func (s *Server) Handler() http.Handler {
 	protocol := mcp.NewStreamableHTTPHandler(func(r *http.Request) *mcp.Server { return snapshotOf(r.Context()).server },
 		&mcp.StreamableHTTPOptions{
-			Stateless: true, PropagateRequestCancellation: true, Logger: s.log,
+			Stateless: true, PropagateRequestCancellation: true, Logger: s.sdkLog,
 			// The host was held against the resource already; behind a port-forward the address is loopback.
 			DisableLocalhostProtection: true,
 		})
@@ -238,3 +239,12 @@ func (s *Server) swapped(old, current *snapshot) {
 		old.server.AddTool(listing(t), s.call(t.Name))
 	}
 }
+
+// warnings lets through what is wrong: the SDK tells of every connection otherwise.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(n string) slog.Handler      { return warnings{w.Handler.WithGroup(n)} }

@@ -129,6 +129,9 @@ func (d *demo) sample(ctx context.Context, result *Result) error {
 		return err
 	}
 	d.say("   applied config/samples/sales")
+	if err := d.waitRollout(ctx); err != nil {
+		return err
+	}
 	if err := d.waitReady(ctx); err != nil {
 		return err
 	}
@@ -138,6 +141,22 @@ func (d *demo) sample(ctx context.Context, result *Result) error {
 	}
 	result.Pods = int(server.Status.CurrentReplicas)
 	return nil
+}
+
+// waitRollout waits until the operator runs the pods of this demo's image: after an
+// earlier run everything says Ready of the one before.
+func (d *demo) waitRollout(ctx context.Context) error {
+	err := until(ctx, "the rollout of "+serverName, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+		var x appsv1.Deployment
+		if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: serverName}, &x); err != nil {
+			return false, client.IgnoreNotFound(err)
+		}
+		return x.Spec.Template.Spec.Containers[0].Image == d.images["mcp-server"], nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.waitDeployment(ctx, samplesSpace, serverName)
 }
 
 func (d *demo) server(ctx context.Context) (*v1alpha1.MCPServer, error) {
