@@ -124,7 +124,12 @@ func manager(f flags) (ctrl.Manager, error) {
 	if f.secureMetrics {
 		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
-	return ctrl.NewManager(ctrl.GetConfigOrDie(), ctrl.Options{
+	cluster, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	cluster.QPS, cluster.Burst = 100, 200 // the default makes a revocation wait behind status writes
+	return ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: scheme, Metrics: metrics, HealthProbeBindAddress: f.probes,
 		LeaderElection: f.elect, LeaderElectionID: "operator.gatehouse.dev", LeaderElectionNamespace: f.namespace, LeaderElectionReleaseOnCancel: true,
 		// Only our pods are of interest; Secrets and ConfigMaps are read past the cache.

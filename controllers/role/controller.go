@@ -5,8 +5,10 @@ package role
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,8 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
@@ -71,31 +75,72 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	loop := external.NewReconciler(
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-role"), Kind: "Role"},
 		adapter{reader: mgr.GetClient(), connect: connected{o.Connect}, installation: o.Installation})
-	all := handler.EnqueueRequestsFromMapFunc(everyRole(mgr.GetClient()))
+	needing := handler.EnqueueRequestsFromMapFunc(rolesWithOtherNeeds(mgr.GetClient()))
+	inWorkspace := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
+		return r.Spec.WorkspaceRef.Name == o.GetName()
+	}))
+	inNamespace := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
+		return r.Namespace == o.GetName()
+	}))
+	bounded := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
+		b, ok := o.(*v1alpha1.Boundary)
+		return ok && slices.ContainsFunc(b.Spec.Namespaces, func(n v1alpha1.BoundaryNamespace) bool { return n.Name == r.Namespace })
+	}))
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Role{}, builder.WithPredicates(predicate.Or(external.GenerationChangedOrAsked(), predicate.LabelChangedPredicate{}))).
-		Watches(&v1alpha1.ToolAccess{}, all, changed).
-		Watches(&v1alpha1.Tool{}, all, changed).
-		Watches(&v1alpha1.MCPServer{}, all, changed).
-		Watches(&v1alpha1.Workspace{}, all, changed).
-		Watches(&v1alpha1.Boundary{}, all). // its status pins namespaces, without which nothing is allowed
-		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&v1alpha1.ToolAccess{}, needing, changed).
+		Watches(&v1alpha1.Tool{}, needing, changed).
+		Watches(&v1alpha1.MCPServer{}, needing, changed).
+		Watches(&v1alpha1.Workspace{}, inWorkspace, changed).
+		Watches(&v1alpha1.Boundary{}, bounded). // its status pins namespaces, without which nothing is allowed
+		Watches(&corev1.Namespace{}, inNamespace, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 
-// everyRole asks for all Roles: grants follow from everything declared together,
-// and a Role whose needs did not change costs reads only.
-func everyRole(c client.Reader) handler.MapFunc {
+// rolesWithOtherNeeds asks for the Roles whose needs, as everything declared
+// together makes them, are not those that their status shows. The others are left
+// alone: a pass over each Role for each change would cost Databricks ten calls each.
+func rolesWithOtherNeeds(c client.Reader) handler.MapFunc {
 	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		e, err := estate.Load(ctx, c)
+		if err != nil {
+			return nil // the cache answers lists, always, once it is there
+		}
+		cells, _ := e.Cells()
+		var out []reconcile.Request
+		for i := range e.Roles {
+			if r := &e.Roles[i]; !settled(r, e.Needs(r, cells)) {
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(r)})
+			}
+		}
+		return out
+	}
+}
+
+// settled says that a Role is Ready with exactly these needs.
+func settled(r *v1alpha1.Role, needs access.Needs) bool {
+	if !meta.IsStatusConditionTrue(r.Status.Conditions, v1alpha1.ConditionReady) || !slices.Equal(r.Status.Scopes, needs.Scopes) {
+		return false
+	}
+	return slices.EqualFunc(r.Status.Grants, needs.Grants, func(have v1alpha1.RoleGrant, want access.Grant) bool {
+		return grantOf(have) == want.Grant && slices.Equal(have.From, want.From)
+	})
+}
+
+// rolesWhere asks for the Roles that an object concerns.
+func rolesWhere(c client.Reader, concerns func(*v1alpha1.Role, client.Object) bool) handler.MapFunc {
+	return func(ctx context.Context, o client.Object) []reconcile.Request {
 		var roles v1alpha1.RoleList
 		if err := c.List(ctx, &roles, client.UnsafeDisableDeepCopy); err != nil {
 			return nil // the cache answers lists, always, once it is there
 		}
-		out := make([]reconcile.Request, len(roles.Items))
+		var out []reconcile.Request
 		for i := range roles.Items {
-			out[i].NamespacedName = client.ObjectKeyFromObject(&roles.Items[i])
+			if concerns(&roles.Items[i], o) {
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&roles.Items[i])})
+			}
 		}
 		return out
 	}

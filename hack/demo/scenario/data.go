@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
 // tables are what a data team makes: rows, who sees which of them, and who sees margins.
@@ -87,10 +89,10 @@ type refusedError struct{ state, message string }
 func (e *refusedError) Error() string { return e.message }
 
 // query runs a statement and returns its rows.
-func (c *databricks) query(ctx context.Context, statement string, parameters []string) ([][]*string, error) {
+func (c *databricks) query(ctx context.Context, statement string, parameters []v1alpha1.SQLParameter) ([][]*string, error) {
 	list := []any{}
 	for _, p := range parameters {
-		list = append(list, map[string]string{"name": p}) // without a value: NULL
+		list = append(list, map[string]string{"name": p.Name, "type": string(p.Type)}) // without a value: NULL
 	}
 	body, err := json.Marshal(map[string]any{"warehouse_id": warehouseID, "statement": statement, "wait_timeout": "30s", "parameters": list})
 	if err != nil {

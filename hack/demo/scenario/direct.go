@@ -95,12 +95,9 @@ func (d *demo) exchange(ctx context.Context, emulator *http.Client, name string)
 
 // attempt runs what a tool would run.
 func attempt(ctx context.Context, sp *databricks, t v1alpha1.ToolSpec) (bool, error) {
-	statement, parameters := "SELECT current_user()", []string(nil)
+	statement, parameters := "SELECT current_user()", []v1alpha1.SQLParameter(nil)
 	if t.SQL != nil {
-		statement = t.SQL.Statement
-		for _, p := range t.SQL.Parameters {
-			parameters = append(parameters, p.Name)
-		}
+		statement, parameters = t.SQL.Statement, t.SQL.Parameters
 	}
 	_, err := sp.query(ctx, statement, parameters)
 	if refused, ok := errors.AsType[*refusedError](err); ok && refused.state == "42501" {

@@ -175,7 +175,6 @@ type object interface {
 // waitReady waits until every resource of ours says so for its current generation,
 // and tells of each that gets there.
 func (d *demo) waitReady(ctx context.Context) error {
-	told := map[string]bool{}
 	missing := map[string]string{}
 	err := until(ctx, "that everything is Ready", 200*time.Millisecond, func(ctx context.Context) (bool, error) {
 		all, err := d.resources(ctx)
@@ -183,12 +182,13 @@ func (d *demo) waitReady(ctx context.Context) error {
 			return false, err
 		}
 		clear(missing)
-		for name, o := range all {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			o := all[name]
 			c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionReady)
 			switch {
 			case c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == o.GetGeneration():
-				if !told[name] {
-					told[name] = true
+				if !d.told[name] {
+					d.told[name] = true
 					d.say("   %s is Ready (%s)", name, time.Since(d.started).Round(100*time.Millisecond))
 				}
 			case c != nil:

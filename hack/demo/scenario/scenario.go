@@ -46,6 +46,8 @@ type demo struct {
 	versions            map[string]string
 	passwords           passwords
 	net                 *network
+	// told are the resources that were said to be Ready.
+	told map[string]bool
 }
 
 // Result is what out/demo.json holds.
@@ -66,7 +68,7 @@ const steps = 8
 
 // Up runs the demo and leaves everything running.
 func Up(ctx context.Context, o Options) (*Result, error) {
-	d := &demo{Options: o, started: time.Now(), versions: map[string]string{}}
+	d := &demo{Options: o, started: time.Now(), versions: map[string]string{}, told: map[string]bool{}}
 	var err error
 	if d.root, err = repositoryRoot(); err != nil {
 		return nil, err
