@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,14 +68,18 @@ func (a adapter) mark(r *v1alpha1.Role) string {
 	return a.installation + "/role/" + r.Namespace + "/" + r.Name
 }
 
+// NewReconciler makes the loop of Roles over a client that reads and writes the cluster.
+func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Role, input, state] {
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Role"},
+		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation})
+}
+
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Concurrency <= 0 {
 		o.Concurrency = 4
 	}
-	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-role"), Kind: "Role"},
-		adapter{reader: mgr.GetClient(), connect: connected{o.Connect}, installation: o.Installation})
+	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-role"), o)
 	needing := handler.EnqueueRequestsFromMapFunc(rolesWithOtherNeeds(mgr.GetClient()))
 	inWorkspace := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
 		return r.Spec.WorkspaceRef.Name == o.GetName()

@@ -23,7 +23,7 @@ const (
 	tokenSkew = 10 * time.Second
 	// refusalTTL is how long a definitive refusal is remembered, so that a caller
 	// whose token Databricks does not accept costs one exchange and not one a call.
-	refusalTTL = 5 * time.Second
+	refusalTTL = time.Second
 	// loadTimeout bounds an exchange, which outlives the caller that began it.
 	loadTimeout = 30 * time.Second
 )

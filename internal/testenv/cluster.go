@@ -1,0 +1,125 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package testenv
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
+)
+
+// Scheme knows Kubernetes' kinds and ours.
+func Scheme(t testing.TB) *runtime.Scheme {
+	t.Helper()
+	s := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := v1alpha1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Root is the folder of the repository.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "config", "crd", "bases")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("the repository's folder was not found")
+		}
+	}
+}
+
+// Cluster starts an API server with our CRDs and stops it when the test ends. Its
+// programs are built the first time, which takes minutes.
+func Cluster(t testing.TB) (*rest.Config, client.Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
+	defer cancel()
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		var err error
+		if assets, err = node.Binaries(ctx, os.Stderr, node.Assets); err != nil {
+			t.Fatalf("build kube-apiserver and etcd: %v", err)
+		}
+	}
+	env := &envtest.Environment{
+		BinaryAssetsDirectory: assets, CRDDirectoryPaths: []string{filepath.Join(Root(t), "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
+		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: 2 * time.Minute,
+	}
+	config, err := env.Start()
+	if err != nil {
+		t.Fatalf("start the API server: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := env.Stop(); err != nil {
+			t.Logf("stop the API server: %v", err)
+		}
+	})
+	config.QPS, config.Burst = 500, 1000
+	c, err := client.New(config, client.Options{Scheme: Scheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config, c
+}
+
+// OperatorNamespace is where the credentials of Workspaces are.
+const OperatorNamespace = "gatehouse-system"
+
+// Namespace makes a namespace and returns it as the cluster has it.
+func Namespace(t testing.TB, c client.Client, name string, labels map[string]string) *corev1.Namespace {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	Create(t, c, ns)
+	return ns
+}
+
+// Create makes objects and fails the test when one is refused.
+func Create(t testing.TB, c client.Client, objects ...client.Object) {
+	t.Helper()
+	for _, o := range objects {
+		if err := c.Create(t.Context(), o); err != nil {
+			t.Fatalf("create %T %s: %v", o, o.GetName(), err)
+		}
+	}
+}
+
+// Workspace makes a Workspace that reaches the emulator, with its credential.
+func Workspace(t testing.TB, c client.Client, e *Emulator) *v1alpha1.Workspace {
+	t.Helper()
+	Namespace(t, c, OperatorNamespace, nil)
+	ws := &v1alpha1.Workspace{
+		ObjectMeta: metav1.ObjectMeta{Name: "main"},
+		Spec: v1alpha1.WorkspaceSpec{
+			Host: v1alpha1.HTTPSHost(e.WorkspaceURL), AccountHost: v1alpha1.HTTPSHost(e.AccountURL), AccountID: AccountID, WorkspaceID: WorkspaceID, CABundle: v1alpha1.PEMBundle(e.CA),
+			Authentication: v1alpha1.WorkspaceAuthentication{
+				Type: v1alpha1.AuthenticationClientSecret, ClientID: OperatorID, ClientSecretRef: &v1alpha1.SecretKeyReference{Name: "databricks", Key: "secret"},
+			},
+		},
+	}
+	Create(t, c, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: "databricks"}, StringData: map[string]string{"secret": operatorSecret}}, ws)
+	return ws
+}

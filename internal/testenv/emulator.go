@@ -1,0 +1,377 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package testenv
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What the emulator is told exists.
+const (
+	AccountID      = "11111111-2222-4333-8444-555555555555"
+	WorkspaceID    = "1234567890123456"
+	WarehouseID    = "0123456789abcdef"
+	OperatorID     = "0a0a0a0a-0000-4000-8000-000000000001"
+	operatorSecret = "dosetestsecret"
+)
+
+// Emulator is a running Databricks emulator.
+type Emulator struct {
+	AccountURL, WorkspaceURL, AdminURL string
+	// CA signs its certificate, in PEM.
+	CA   string
+	http *http.Client
+}
+
+// Call is one call that the emulator recorded.
+type Call struct {
+	Seq       int64  `json:"seq"`
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	Principal string `json:"principal"`
+	Status    int    `json:"status"`
+	Committed bool   `json:"committed"`
+}
+
+// Fault orders a failure; the fields are those of the emulator's admin port.
+type Fault struct {
+	Match   FaultMatch `json:"match"`
+	Stage   string     `json:"stage"`
+	Action  string     `json:"action"`
+	Status  int        `json:"status,omitempty"`
+	HookURL string     `json:"hook_url,omitempty"`
+	Then    string     `json:"then,omitempty"`
+}
+
+// FaultMatch says which calls are struck.
+type FaultMatch struct {
+	Method    string `json:"method,omitempty"`
+	PathRegex string `json:"path_regex,omitempty"`
+	Nth       int    `json:"nth,omitempty"`
+}
+
+// Principal is a service principal in the emulator's state.
+type Principal struct {
+	ID            string            `json:"id"`
+	ApplicationID string            `json:"applicationId"`
+	DisplayName   string            `json:"displayName"`
+	ExternalID    string            `json:"externalId"`
+	Policies      []json.RawMessage `json:"policies"`
+}
+
+// Group is a group in the emulator's state.
+type Group struct {
+	ID          string   `json:"id"`
+	DisplayName string   `json:"displayName"`
+	ExternalID  string   `json:"externalId"`
+	Members     []string `json:"members"`
+}
+
+// State is what the emulator holds of identities.
+type State struct {
+	Principals  map[string]Principal `json:"principals"`
+	Groups      map[string]Group     `json:"groups"`
+	Assignments map[string][]string  `json:"assignments"`
+}
+
+// build compiles the emulator once for all tests of a process.
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gatehouse-emulator-")
+	if err != nil {
+		return "", err
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(root, "emulator", "go.mod")); err == nil {
+			break
+		}
+		if root == filepath.Dir(root) {
+			return "", fmt.Errorf("the emulator's folder was not found")
+		}
+		root = filepath.Dir(root)
+	}
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "databricks-emulator"), "./cmd/databricks-emulator") //nolint:noctx // bounded by the test
+	cmd.Dir = filepath.Join(root, "emulator")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "GOFLAGS=-mod=mod")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the emulator (it needs a C compiler): %w\n%s", err, out)
+	}
+	return filepath.Join(dir, "databricks-emulator"), nil
+})
+
+// NewEmulator starts an emulator of the test's own and stops it when the test ends.
+func NewEmulator(t testing.TB) *Emulator {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	ca := certificate(t, dir)
+	write(t, filepath.Join(dir, "secret"), operatorSecret)
+	write(t, filepath.Join(dir, "bootstrap.yaml"), fmt.Sprintf(`
+accountID: %s
+workspace: {id: %q}
+warehouses: [{id: %q, name: Test}]
+principals:
+  - {displayName: operator, applicationID: %s, accountAdmin: true, workspace: ADMIN, secretFile: %s}
+`, AccountID, WorkspaceID, WarehouseID, OperatorID, filepath.Join(dir, "secret")))
+	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"), //nolint:noctx // stopped below
+		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &bytes.Buffer{}
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the emulator's log:\n%s", log)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("the emulator did not start: %v\n%s", err, log)
+	}
+	var ready struct {
+		Account   string `json:"account_url"`
+		Workspace string `json:"workspace_url"`
+		Admin     string `json:"admin_url"`
+	}
+	if err := json.Unmarshal(line, &ready); err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(ca))
+	return &Emulator{
+		AccountURL: ready.Account, WorkspaceURL: ready.Workspace, AdminURL: ready.Admin, CA: ca,
+		http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}},
+	}
+}
+
+func write(t testing.TB, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// certificate makes a self-signed one for loopback.
+func certificate(t testing.TB, dir string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	write(t, filepath.Join(dir, "tls.crt"), text)
+	write(t, filepath.Join(dir, "tls.key"), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})))
+	return text
+}
+
+// admin asks the admin port.
+func (e *Emulator) admin(t testing.TB, method, path string, body, out any) {
+	t.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.send(t, method, e.AdminURL+path, "", bytes.NewReader(raw), out)
+}
+
+func (e *Emulator) send(t testing.TB, method, url, token string, body io.Reader, out any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := e.http.Do(r)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode > 299 {
+		t.Fatalf("%s %s: %d %s %v", method, url, res.StatusCode, raw, err)
+	}
+	if out != nil {
+		if err := json.Unmarshal(raw, out); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, url, err, raw)
+		}
+	}
+}
+
+// Break orders a failure.
+func (e *Emulator) Break(t testing.TB, f Fault) {
+	t.Helper()
+	e.admin(t, http.MethodPost, "/admin/faults", f, nil)
+}
+
+// Heal ends all failures and lets held calls go.
+func (e *Emulator) Heal(t testing.TB) {
+	t.Helper()
+	e.admin(t, http.MethodDelete, "/admin/faults", nil, nil)
+	e.admin(t, http.MethodPost, "/admin/release", nil, nil)
+}
+
+// Held waits for a call to be held and says whether one is.
+func (e *Emulator) Held(t testing.TB, seconds int) bool {
+	t.Helper()
+	var holds []json.RawMessage
+	e.admin(t, http.MethodGet, fmt.Sprintf("/admin/holds?wait=%d", seconds), nil, &holds)
+	return len(holds) > 0
+}
+
+// Calls are those since a number; Writes those of them that changed something.
+func (e *Emulator) Calls(t testing.TB, since int64) []Call {
+	t.Helper()
+	var out []Call
+	e.admin(t, http.MethodGet, fmt.Sprintf("/admin/calls?since=%d", since), nil, &out)
+	return out
+}
+
+// Writes are the calls since a number that changed something, token requests apart.
+func (e *Emulator) Writes(t testing.TB, since int64) []string {
+	t.Helper()
+	var out []string
+	for _, c := range e.Calls(t, since) {
+		if c.Committed && !strings.HasPrefix(c.Path, "/oidc/") {
+			out = append(out, c.Method+" "+c.Path)
+		}
+	}
+	return out
+}
+
+// Last is the number of the last call.
+func (e *Emulator) Last(t testing.TB) int64 {
+	t.Helper()
+	calls := e.Calls(t, 0)
+	if len(calls) == 0 {
+		return 0
+	}
+	return calls[len(calls)-1].Seq
+}
+
+// State is what exists.
+func (e *Emulator) State(t testing.TB) State {
+	t.Helper()
+	var out State
+	e.admin(t, http.MethodGet, "/admin/state", nil, &out)
+	return out
+}
+
+// Token signs in as the administrator.
+func (e *Emulator) Token(t testing.TB, host string) string {
+	t.Helper()
+	endpoint := e.WorkspaceURL + "/oidc/v1/token"
+	if host == e.AccountURL {
+		endpoint = e.AccountURL + "/oidc/accounts/" + AccountID + "/v1/token"
+	}
+	res, err := e.http.PostForm(endpoint, url.Values{"grant_type": {"client_credentials"}, "scope": {"all-apis"}, "client_id": {OperatorID}, "client_secret": {operatorSecret}}) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var out struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || out.Token == "" {
+		t.Fatalf("sign in: %d %v", res.StatusCode, err)
+	}
+	return out.Token
+}
+
+// Do calls as the administrator.
+func (e *Emulator) Do(t testing.TB, method, host, path, body string, out any) {
+	t.Helper()
+	e.send(t, method, host+path, e.Token(t, host), strings.NewReader(body), out)
+}
+
+// SQL runs statements as the administrator, who owns what they create.
+func (e *Emulator) SQL(t testing.TB, statements ...string) {
+	t.Helper()
+	token := e.Token(t, e.WorkspaceURL)
+	for _, s := range statements {
+		raw, err := json.Marshal(map[string]string{"warehouse_id": WarehouseID, "statement": s, "wait_timeout": "50s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out struct {
+			Status struct {
+				State string          `json:"state"`
+				Error json.RawMessage `json:"error"`
+			} `json:"status"`
+		}
+		e.send(t, http.MethodPost, e.WorkspaceURL+"/api/2.0/sql/statements", token, bytes.NewReader(raw), &out)
+		if out.Status.State != "SUCCEEDED" {
+			t.Fatalf("%s: %s %s", s, out.Status.State, out.Status.Error)
+		}
+	}
+}
+
+// Grants are the privileges that a principal holds directly on an object.
+func (e *Emulator) Grants(t testing.TB, kind, name, principal string) []string {
+	t.Helper()
+	var out struct {
+		List []struct {
+			Principal  string   `json:"principal"`
+			Privileges []string `json:"privileges"`
+		} `json:"privilege_assignments"`
+	}
+	e.Do(t, http.MethodGet, e.WorkspaceURL, "/api/2.1/unity-catalog/permissions/"+kind+"/"+name, "", &out)
+	for _, a := range out.List {
+		if a.Principal == principal {
+			return a.Privileges
+		}
+	}
+	return nil
+}
