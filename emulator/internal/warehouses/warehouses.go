@@ -214,6 +214,9 @@ func (s *Store) answer(kind string, w Warehouse) any {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, e := range s.acl[w.ID] {
+		if !s.opts.Directory.PrincipalExists(e.Name) {
+			continue // who was deleted is on no list, and writing a list back must work
+		}
 		display := ""
 		if e.Kind != "group_name" {
 			display = s.opts.Directory.DisplayName(e.Name)
