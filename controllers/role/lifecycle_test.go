@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -36,6 +37,8 @@ type world struct {
 	emulator *testenv.Emulator
 	// dead makes the cluster unreachable: the operator has crashed.
 	dead atomic.Bool
+	// end ends the crashed operator's calls.
+	end  atomic.Pointer[context.CancelFunc]
 	hook *httptest.Server
 }
 
@@ -72,7 +75,13 @@ func newWorld(t *testing.T) *world {
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
 	})
-	w.hook = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { w.dead.Store(true) }))
+	w.hook = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		w.dead.Store(true)
+		if end := w.end.Load(); end != nil {
+			// The answer that is on its way still arrives; what the dead operator would ask next is cut off anyway.
+			time.AfterFunc(20*time.Millisecond, *end)
+		}
+	}))
 	t.Cleanup(w.hook.Close)
 	w.surround(c)
 	return w
@@ -482,7 +491,10 @@ func (w *world) crash(name, act, stage string, n int) bool {
 		Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
 	})
 	r := w.get(name)
-	err := w.operator()(t.Context(), r)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.end.Store(&cancel)
+	err := w.operator()(ctx, r)
+	cancel()
 	crashed := w.dead.Swap(false)
 	w.emulator.Heal(t)
 	if crashed && err == nil && stage != "after_reply" {
