@@ -10,10 +10,13 @@ BIN  := bin
 
 ##@ Run
 .PHONY: demo demo-down
-demo: need-go ## Run the main job end to end on a local cluster and print the access matrix as observed.
-	go run ./hack/demo up
+demo: need-go need-cc ## Run the main job end to end on a local cluster and print the access matrix as observed.
+	@echo ">> building the demo itself (the first time some three minutes; later a second)"
+	@mkdir -p $(BIN) && go build -o $(BIN)/demo ./hack/demo
+	@$(BIN)/demo up
 demo-down: need-go ## Remove every trace of the demo.
-	go run ./hack/demo down
+	@mkdir -p $(BIN) && go build -o $(BIN)/demo ./hack/demo
+	@$(BIN)/demo down
 
 ##@ Develop
 .PHONY: test test-unit test-emulator fmt
@@ -44,12 +47,18 @@ lint: need-go ## Vet, check the format, the file headers and the import rules.
 	@bad=$$(gofmt -s -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not formatted (make fmt):"; echo "$$bad"; exit 1; fi
 	go vet ./...
 	cd emulator && go vet ./...
-	$(TOOL) golangci-lint run ./...
+	@echo ">> golangci-lint and the import rules (the first time it is built, which takes some minutes)"
+	@mkdir -p $(BIN) && go build -modfile=hack/tools/go.mod -o $(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(BIN)/golangci-lint run ./...
+	cd emulator && ../$(BIN)/golangci-lint run --config ../.golangci.yml ./...
 
 ##@ Build
-.PHONY: build
+.PHONY: build image
 build: need-go ## Build the binaries into bin/.
-	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -tags osusergo,netgo -ldflags "-s -w" -o $(BIN)/ ./cmd/...
+image: build ## Pack the images of the operator and the MCP server into dist/, without Docker.
+	@mkdir -p dist
+	for p in operator mcp-server; do go run ./hack/image --out dist/$$p.tar --tag gatehouse.dev/$$p:dev --entrypoint /$$p $(BIN)/$$p; echo "dist/$$p.tar holds gatehouse.dev/$$p:dev"; done
 
 ##@ Help
 .PHONY: help need-go need-cc
