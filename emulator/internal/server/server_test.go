@@ -28,6 +28,7 @@ const (
 	accountID   = "11111111-2222-4333-8444-555555555555"
 	workspaceID = "1234567890123456"
 	adminApp    = "0a0a0a0a-0000-4000-8000-000000000001"
+	warehouseID = "0123456789abcdef"
 	issuer      = "https://idp.example.com/"
 )
 
@@ -50,6 +51,7 @@ func start(t testing.TB, state string) *site {
 	s, err := server.New(server.Options{
 		Config: server.Config{
 			AccountID: accountID, Workspace: server.Workspace{ID: workspaceID}, Groups: []string{"sales_west"},
+			Warehouses: []server.Warehouse{{ID: warehouseID, Name: "Test"}},
 			Principals: []server.Principal{{DisplayName: "operator", ApplicationID: adminApp, AccountAdmin: true, Workspace: "ADMIN", SecretFile: secret}},
 		},
 		AccountURL: "http://" + account.Listener.Addr().String(), WorkspaceURL: "http://" + workspace.Listener.Addr().String(),
