@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 )
 
 // maxTokenAnswerBytes bounds what is read of a token endpoint's answer.
@@ -83,7 +85,8 @@ func (e *Exchanger) Exchange(ctx context.Context, r ExchangeRequest) (Token, err
 		"scope":              {strings.Join(scopes, " ")},
 		"client_id":          {r.ClientID},
 	}
-	return postForToken(ctx, e.client, endpoint, form, nil, e.now)
+	// An exchange changes nothing: one whose answer was lost may be made again.
+	return postForToken(upstream.Repeatable(ctx), e.client, endpoint, form, nil, e.now)
 }
 
 // tokenEndpoint reads the workspace's OAuth metadata. It must name an endpoint of

@@ -7,12 +7,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 )
 
 const (
@@ -71,6 +74,9 @@ type StatementRequest struct {
 	Params      []Param
 	// RowLimit truncates the result; 0 is no limit.
 	RowLimit int64
+	// Repeatable says that running the statement twice does no harm, so that one whose
+	// answer was lost may be sent again.
+	Repeatable bool
 	// RequestID is sent along, to find the statement in the query history.
 	RequestID string
 }
@@ -143,7 +149,11 @@ func (s *Statements) Execute(ctx context.Context, token Secret, r StatementReque
 	}
 	c := call{s: s, token: token, requestID: r.RequestID}
 	var a statementAnswer
-	if err := c.do(ctx, http.MethodPost, "/api/2.0/sql/statements", body, &a); err != nil {
+	begin := ctx
+	if r.Repeatable {
+		begin = upstream.Repeatable(ctx)
+	}
+	if err := c.do(begin, http.MethodPost, "/api/2.0/sql/statements", body, &a); err != nil {
 		return nil, err
 	}
 	return c.collect(ctx, &a)
@@ -223,6 +233,10 @@ func (c call) do(ctx context.Context, method, path string, body, into any) error
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		var open *upstream.OpenError
+		if errors.As(err, &open) {
+			return &StatementError{Kind: StatementUnavailable, Code: "LEFT_ALONE", RetryAfter: open.RetryAfter()}
 		}
 		return &StatementError{Kind: StatementUnavailable, Code: "UNREACHABLE"}
 	}

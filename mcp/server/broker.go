@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -87,6 +88,10 @@ func exchangeFailure(ctx context.Context, err error) error {
 	var ee *databricks.ExchangeError
 	switch {
 	case !errors.As(err, &ee):
+		var open *upstream.OpenError
+		if errors.As(err, &open) {
+			return tools.Errorf(tools.CodeUpstreamUnavailable, "Databricks is failing and is left alone for now").After(open.RetryAfter()).Because(err)
+		}
 		return tools.Errorf(tools.CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)
 	case ee.Status == http.StatusTooManyRequests:
 		return tools.Errorf(tools.CodeRateLimited, "Databricks limits the rate of sign-ins").After(max(ee.RetryAfter, time.Second)).Because(err)

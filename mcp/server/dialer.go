@@ -14,6 +14,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 )
 
 // reach says which addresses an issuer's keys may be fetched from.
@@ -90,24 +92,36 @@ func certPool(bundle string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// backendClient makes the HTTP client that calls the workspace.
-func backendClient(caBundle string) (*http.Client, error) {
+// backendClient makes the HTTP client that calls the workspace: pooled, with
+// retries and a breaker for each kind of endpoint.
+func backendClient(caBundle string, m *metrics) (*http.Client, error) {
 	roots, err := certPool(caBundle)
 	if err != nil {
 		return nil, fmt.Errorf("workspace: %w", err)
 	}
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				return dialer.DialContext(ctx, network, addr)
-			},
-			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			ForceAttemptHTTP2:   true,
-			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     90 * time.Second,
-			TLSHandshakeTimeout: 5 * time.Second,
+	pool := &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, addr)
 		},
+		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+	}
+	return &http.Client{
+		Timeout:       upstream.StandardTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: upstream.New(pool, upstream.Options{
+			Retried: func(c upstream.Class, status int) { m.retries.WithLabelValues(string(c), fmt.Sprint(status)).Inc() },
+			Opened: func(c upstream.Class, open bool) {
+				value := 0.0
+				if open {
+					value = 1
+				}
+				m.breakers.WithLabelValues(string(c)).Set(value)
+			},
+		}),
 	}, nil
 }

@@ -21,6 +21,8 @@ type metrics struct {
 	documentErrors  prometheus.Counter
 	documentProblem prometheus.Gauge
 	panics          prometheus.Counter
+	retries         *prometheus.CounterVec
+	breakers        *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -57,9 +59,15 @@ func newMetrics() *metrics {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gatehouse_mcp_panics_total", Help: "Calls that ended in a panic.",
 		}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_upstream_retries_total", Help: "Requests to Databricks made again, by kind of endpoint and the status that called for it; 0 is a lost connection.",
+		}, []string{"endpoint", "status"}),
+		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "gatehouse_upstream_breaker_open", Help: "1 while a kind of endpoint is left alone because it is failing.",
+		}, []string{"endpoint"}),
 	}
 	m.registry.MustRegister(m.calls, m.callSeconds, m.refusals, m.inFlight, m.exchanges, m.exchangeErrors,
-		m.documentLoads, m.documentErrors, m.documentProblem, m.panics,
+		m.documentLoads, m.documentErrors, m.documentProblem, m.panics, m.retries, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -203,7 +203,7 @@ func (s *Server) reach(w access.Workspace) (*backend, error) {
 	if b := s.backends[id]; b != nil {
 		return b, nil
 	}
-	client, err := backendClient(w.CABundle)
+	client, err := backendClient(w.CABundle, s.metrics)
 	if err != nil {
 		return nil, err
 	}

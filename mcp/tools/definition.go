@@ -61,6 +61,7 @@ func (d *Definition) Run(ctx Context, raw json.RawMessage) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx.repeatable = d.ReadOnly && d.Idempotent
 	return d.executor.run(ctx, args)
 }
 

@@ -43,12 +43,14 @@ type Context struct {
 	WarehouseID string
 	Session     Session
 	Statements  Statements
+	// repeatable says that the tool changes nothing, so that a call whose answer was lost may be made again.
+	repeatable bool
 }
 
 // query runs one statement as the caller's role. A token that Databricks no
 // longer accepts is exchanged once more, because nothing has run yet.
 func (c Context) query(r databricks.StatementRequest) (*databricks.StatementResult, error) {
-	r.WarehouseID, r.RequestID = c.WarehouseID, c.RequestID
+	r.WarehouseID, r.RequestID, r.Repeatable = c.WarehouseID, c.RequestID, c.repeatable
 	for refused := false; ; refused = true {
 		token, err := c.Session.Token(c, refused)
 		if err != nil {
@@ -83,7 +85,7 @@ func upstreamError(ctx context.Context, err error) error {
 	case databricks.StatementRateLimited:
 		return Errorf(CodeRateLimited, "Databricks limits the rate of calls").After(max(se.RetryAfter, time.Second)).Because(err)
 	case databricks.StatementUnavailable:
-		return Errorf(CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").Because(err)
+		return Errorf(CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").After(se.RetryAfter).Because(err)
 	default:
 		return Errorf(CodeUpstreamError, "the statement of this tool failed%s; the platform team must look at it", sqlState(se)).Because(err)
 	}
