@@ -25,6 +25,8 @@ const (
 	maxResultBytes = 32 << 20
 	pollFirst      = 500 * time.Millisecond
 	pollMost       = 5 * time.Second
+	// beginTimeout bounds the post of a statement, repetitions included.
+	beginTimeout = 35 * time.Second
 	// cancelTimeout bounds the attempt to stop a statement nobody waits for.
 	cancelTimeout = 5 * time.Second
 )
@@ -148,15 +150,11 @@ func (s *Statements) Execute(ctx context.Context, token Secret, r StatementReque
 		body["row_limit"] = r.RowLimit
 	}
 	c := call{s: s, token: token, requestID: r.RequestID}
-	var a statementAnswer
-	begin := ctx
-	if r.Repeatable {
-		begin = upstream.Repeatable(ctx)
-	}
-	if err := c.do(begin, http.MethodPost, "/api/2.0/sql/statements", body, &a); err != nil {
+	a, err := c.begin(ctx, body, r.Repeatable)
+	if err != nil {
 		return nil, err
 	}
-	return c.collect(ctx, &a)
+	return c.collect(ctx, a)
 }
 
 // call is one statement's conversation with the service.
@@ -166,9 +164,45 @@ type call struct {
 	requestID string
 }
 
+// begin posts a statement. The service holds its answer back while the statement
+// runs, so that a caller who goes away then would leave it running under an id
+// that nobody knows: the answer is waited for behind the caller's back, and the
+// statement cancelled.
+func (c call) begin(ctx context.Context, body any, repeatable bool) (*statementAnswer, error) {
+	detached, end := context.WithTimeout(context.WithoutCancel(ctx), beginTimeout)
+	if repeatable {
+		detached = upstream.Repeatable(detached)
+	}
+	var a statementAnswer
+	done := make(chan error, 1)
+	go func() { done <- c.do(detached, http.MethodPost, "/api/2.0/sql/statements", body, &a) }()
+	select {
+	case err := <-done:
+		end()
+		if err != nil && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return &a, err
+	case <-ctx.Done():
+		go func() {
+			defer end()
+			if err := <-done; err == nil && a.running() {
+				c.cancel(detached, statementPath(a.StatementID))
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+func (a *statementAnswer) running() bool {
+	return a.StatementID != "" && (a.Status.State == "PENDING" || a.Status.State == "RUNNING")
+}
+
+func statementPath(id string) string { return "/api/2.0/sql/statements/" + url.PathEscape(id) }
+
 func (c call) collect(ctx context.Context, a *statementAnswer) (*StatementResult, error) {
-	path := "/api/2.0/sql/statements/" + url.PathEscape(a.StatementID)
-	for wait := pollFirst; a.Status.State == "PENDING" || a.Status.State == "RUNNING"; wait = min(wait*2, pollMost) {
+	path := statementPath(a.StatementID)
+	for wait := pollFirst; a.running(); wait = min(wait*2, pollMost) {
 		select {
 		case <-ctx.Done():
 			c.cancel(ctx, path)
