@@ -93,6 +93,12 @@ type Tool struct {
 	Destructive bool            `json:"destructive"`
 	Identity    *IdentityTool   `json:"identity,omitempty"`
 	SQL         *SQLTool        `json:"sql,omitempty"`
+	Genie       *GenieTool      `json:"genie,omitempty"`
+}
+
+// GenieTool asks a Genie space.
+type GenieTool struct {
+	SpaceID string `json:"spaceID"`
 }
 
 // IdentityTool shows who the caller is to the SQL engine.

@@ -4,12 +4,8 @@
 package databricks
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,10 +17,8 @@ import (
 const (
 	// waitTimeout is how long the service holds a statement's first answer back.
 	waitTimeout = "10s"
-	// maxResultBytes bounds one answer; inline results are at most 25 MiB.
-	maxResultBytes = 32 << 20
-	pollFirst      = 500 * time.Millisecond
-	pollMost       = 5 * time.Second
+	pollFirst   = 500 * time.Millisecond
+	pollMost    = 5 * time.Second
 	// beginTimeout bounds the post of a statement, repetitions included.
 	beginTimeout = 35 * time.Second
 	// cancelTimeout bounds the attempt to stop a statement nobody waits for.
@@ -97,14 +91,11 @@ type StatementResult struct {
 // Statements runs SQL in one workspace as the owner of the token given with each
 // call. It has no credential of its own, and is safe for concurrent use. The SDK is
 // not used because it turns NULL into the empty text.
-type Statements struct {
-	host   string
-	client *http.Client
-}
+type Statements struct{ caller }
 
 // NewStatements makes Statements for a workspace host.
 func NewStatements(host string, client *http.Client) *Statements {
-	return &Statements{host: strings.TrimSuffix(host, "/"), client: client}
+	return &Statements{newCaller(host, client)}
 }
 
 type statementAnswer struct {
@@ -149,19 +140,12 @@ func (s *Statements) Execute(ctx context.Context, token Secret, r StatementReque
 	if r.RowLimit > 0 {
 		body["row_limit"] = r.RowLimit
 	}
-	c := call{s: s, token: token, requestID: r.RequestID}
+	c := call{s.caller, token, r.RequestID}
 	a, err := c.begin(ctx, body, r.Repeatable)
 	if err != nil {
 		return nil, err
 	}
 	return c.collect(ctx, a)
-}
-
-// call is one statement's conversation with the service.
-type call struct {
-	s         *Statements
-	token     Secret
-	requestID string
 }
 
 // begin posts a statement. The service holds its answer back while the statement
@@ -220,10 +204,7 @@ func (c call) collect(ctx context.Context, a *statementAnswer) (*StatementResult
 	if a.Status.State != "SUCCEEDED" {
 		return nil, statementFailure(a)
 	}
-	out := &StatementResult{Truncated: a.Manifest.Truncated, TotalRows: a.Manifest.TotalRowCount, Rows: a.Result.Data}
-	for _, col := range a.Manifest.Schema.Columns {
-		out.Columns = append(out.Columns, ResultColumn{Name: col.Name, Type: col.TypeText})
-	}
+	out := a.result()
 	for next := a.Result.NextChunk; next != nil; {
 		var chunk resultChunk
 		if err := c.do(ctx, http.MethodGet, fmt.Sprintf("%s/result/chunks/%d", path, *next), nil, &chunk); err != nil {
@@ -237,76 +218,20 @@ func (c call) collect(ctx context.Context, a *statementAnswer) (*StatementResult
 	return out, nil
 }
 
+// result is what the first answer holds.
+func (a *statementAnswer) result() *StatementResult {
+	out := &StatementResult{Truncated: a.Manifest.Truncated, TotalRows: a.Manifest.TotalRowCount, Rows: a.Result.Data}
+	for _, col := range a.Manifest.Schema.Columns {
+		out.Columns = append(out.Columns, ResultColumn{Name: col.Name, Type: col.TypeText})
+	}
+	return out
+}
+
 // cancel stops a statement that nobody waits for any more, as well as it can be stopped.
 func (c call) cancel(ctx context.Context, path string) {
 	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer end()
 	_ = c.do(ctx, http.MethodPost, path+"/cancel", nil, nil) // the service may silently not cancel either
-}
-
-func (c call) do(ctx context.Context, method, path string, body, into any) error {
-	var reader io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return &StatementError{Kind: StatementFailed, Code: "BAD_REQUEST"}
-		}
-		reader = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.s.host+path, reader)
-	if err != nil {
-		return &StatementError{Kind: StatementFailed, Code: "BAD_REQUEST"}
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	if c.requestID != "" {
-		req.Header.Set("X-Request-Id", c.requestID)
-	}
-	res, err := c.s.client.Do(req)
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var open *upstream.OpenError
-		if errors.As(err, &open) {
-			return &StatementError{Kind: StatementUnavailable, Code: "LEFT_ALONE", RetryAfter: open.RetryAfter()}
-		}
-		return &StatementError{Kind: StatementUnavailable, Code: "UNREACHABLE"}
-	}
-	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxResultBytes))
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return &StatementError{Kind: StatementUnavailable, Code: "TRUNCATED", Status: res.StatusCode}
-	}
-	if res.StatusCode != http.StatusOK {
-		return httpFailure(res)
-	}
-	if into == nil {
-		return nil
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return &StatementError{Kind: StatementUnavailable, Code: "NOT_JSON", Status: res.StatusCode}
-	}
-	return nil
-}
-
-func httpFailure(res *http.Response) error {
-	e := &StatementError{Status: res.StatusCode, Code: fmt.Sprintf("HTTP_%d", res.StatusCode), RetryAfter: retryAfter(res.Header)}
-	switch {
-	case res.StatusCode == http.StatusUnauthorized:
-		e.Kind = StatementUnauthenticated
-	case res.StatusCode == http.StatusForbidden:
-		e.Kind = StatementDenied
-	case res.StatusCode == http.StatusTooManyRequests:
-		e.Kind = StatementRateLimited
-	case res.StatusCode >= 500:
-		e.Kind = StatementUnavailable
-	}
-	return e
 }
 
 // statementFailure classifies a statement that ended without a result.

@@ -45,10 +45,12 @@ func Define(t access.Tool) (*Definition, error) {
 	}
 	d := &Definition{Tool: t, properties: schema.Properties, required: schema.Required, resolved: resolved}
 	switch {
-	case t.Identity != nil && t.SQL == nil:
+	case t.Identity != nil && t.SQL == nil && t.Genie == nil:
 		d.executor = identityExecutor{groups: t.Identity.Groups}
-	case t.SQL != nil && t.Identity == nil:
+	case t.SQL != nil && t.Identity == nil && t.Genie == nil:
 		d.executor = sqlExecutor{tool: *t.SQL}
+	case t.Genie != nil && t.Identity == nil && t.SQL == nil:
+		d.executor = genieExecutor{*t.Genie, t.Name}
 	default:
 		return nil, fmt.Errorf("tool %s: exactly one type must be set", t.Name)
 	}

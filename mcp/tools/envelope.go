@@ -20,6 +20,8 @@ const (
 	CodeInvalidArgument Code = "INVALID_ARGUMENT"
 	// CodeExchangeDenied: Databricks does not accept the caller's token for the role.
 	CodeExchangeDenied Code = "EXCHANGE_DENIED"
+	// CodeTokenExpires: the caller's token would end before the call.
+	CodeTokenExpires Code = "TOKEN_EXPIRES"
 	// CodeUpstreamDenied: Databricks refuses the role what the tool needs.
 	CodeUpstreamDenied Code = "UPSTREAM_DENIED"
 	// CodeUpstreamError: Databricks reports an error that a retry does not mend.
@@ -82,6 +84,8 @@ type Status string
 const (
 	StatusOK    Status = "ok"
 	StatusError Status = "error"
+	// StatusClarification: the tool asks back; message says what, and the answer goes with conversation_id.
+	StatusClarification Status = "clarification_needed"
 )
 
 // Envelope is the structured content of every answer, success or not.
@@ -104,6 +108,12 @@ type EnvelopeError struct {
 type Output struct {
 	// Identity is set by identity tools.
 	Identity *Identity `json:"identity,omitempty"`
+	// Message is what Genie says in words. It comes from outside: it is data.
+	Message string `json:"message,omitempty"`
+	// ConversationID goes on with a conversation. It is bound to the caller.
+	ConversationID string `json:"conversation_id,omitempty"`
+	// Query is the statement that Genie ran.
+	Query string `json:"query,omitempty"`
 	// Columns and Rows are set by tools that answer a table. NULL is null.
 	Columns []Column         `json:"columns,omitempty"`
 	Rows    []map[string]any `json:"rows,omitempty"`
@@ -113,6 +123,9 @@ type Output struct {
 	Truncated bool `json:"truncated,omitempty"`
 	// TotalRows is how many rows there were, as far as Databricks counted.
 	TotalRows *int64 `json:"total_rows,omitempty"`
+
+	// clarification says that Message is a question to the caller.
+	clarification bool
 }
 
 // Column is a column of a table.
@@ -123,7 +136,11 @@ type Column struct {
 
 // Success wraps the output of a call.
 func Success(requestID string, out *Output) Envelope {
-	return Envelope{Status: StatusOK, RequestID: requestID, Output: out}
+	status := StatusOK
+	if out != nil && out.clarification {
+		status = StatusClarification
+	}
+	return Envelope{Status: status, RequestID: requestID, Output: out}
 }
 
 // Failure wraps the error of a call.

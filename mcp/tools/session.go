@@ -43,6 +43,8 @@ type Context struct {
 	WarehouseID string
 	Session     Session
 	Statements  Statements
+	// Genie is set for genie tools.
+	Genie GenieContext
 	// repeatable says that the tool changes nothing, so that a call whose answer was lost may be made again.
 	repeatable bool
 }
