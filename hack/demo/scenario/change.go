@@ -139,11 +139,35 @@ func (d *demo) revoke(ctx context.Context, result *Result) error {
 	}
 	result.RevokeMilliseconds = time.Since(began).Milliseconds()
 	d.say("   query_audit_log taken away from finance; all %d pods deny it after %d ms", len(pods), result.RevokeMilliseconds)
+	if err := d.granted(ctx, "finance", "main.gatehouse.tool_calls", false); err != nil {
+		return err
+	}
+	d.say("   and its grant in Databricks is gone after %d ms", time.Since(began).Milliseconds())
 	if err := d.auditors(ctx, []string{"executive", "finance", "admin"}); err != nil {
+		return err
+	}
+	if err := d.granted(ctx, "finance", "main.gatehouse.tool_calls", true); err != nil {
 		return err
 	}
 	d.say("   given back")
 	return d.waitReady(ctx)
+}
+
+// granted waits until the operator has seen in Databricks that a role may, or may
+// not, select from a table.
+func (d *demo) granted(ctx context.Context, name, table string, want bool) error {
+	what := map[bool]string{true: "the grant", false: "the revocation"}[want]
+	return until(ctx, what+" on "+table, 20*time.Millisecond, func(ctx context.Context) (bool, error) {
+		var role v1alpha1.Role
+		if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: name}, &role); err != nil {
+			return false, err
+		}
+		// Grants are what the tools call for, Applied what was granted and not yet taken away.
+		has := func(list []v1alpha1.RoleGrant) bool {
+			return slices.ContainsFunc(list, func(g v1alpha1.RoleGrant) bool { return g.Name == table && g.Privilege == "SELECT" })
+		}
+		return has(role.Status.Grants) == want && has(role.Status.Applied) == want, nil
+	})
 }
 
 // auditors says which roles may call query_audit_log.

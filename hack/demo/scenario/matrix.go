@@ -4,6 +4,7 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -103,8 +104,9 @@ func yesNo(b bool) string {
 
 // print shows the matrix: in each square what is declared, then what was observed.
 func (d *demo) print(cells []cell) {
-	table := tabwriter.NewWriter(indented{d.Log}, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprint(table, "declared | observed")
+	var text bytes.Buffer
+	table := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprint(table, "declared|observed")
 	for _, r := range roles {
 		_, _ = fmt.Fprintf(table, "\t%s", r)
 	}
@@ -116,7 +118,7 @@ func (d *demo) print(cells []cell) {
 				if c.tool != tool || c.role != r {
 					continue
 				}
-				text := yesNo(c.declared) + " | " + yesNo(c.observed)
+				text := yesNo(c.declared) + "|" + yesNo(c.observed)
 				if c.detail != "" {
 					text += " " + c.detail
 				}
@@ -129,4 +131,5 @@ func (d *demo) print(cells []cell) {
 		_, _ = fmt.Fprintln(table)
 	}
 	_ = table.Flush()
+	_, _ = indented{d.Log}.Write(text.Bytes())
 }
