@@ -92,7 +92,7 @@ type BoundaryNamespace struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and dashes, with a letter or digit at both ends"
 	Name string `json:"name"`
 	// uid accepts the namespace with this UID only. Absent, the first UID seen is
 	// pinned in status, and a namespace recreated under the same name is denied
@@ -100,6 +100,7 @@ type BoundaryNamespace struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=36
 	// +kubebuilder:validation:MaxLength=36
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')`,message="must be a UUID in lower case, such as '0a0a0a0a-0000-4000-8000-000000000001'"
 	UID string `json:"uid,omitempty"`
 }
 
@@ -175,6 +176,7 @@ type Boundary struct {
 	Spec BoundarySpec `json:"spec,omitzero"`
 	// status is what was observed.
 	// +optional
+	// +kubebuilder:default={}
 	Status BoundaryStatus `json:"status,omitzero"`
 }
 

@@ -84,7 +84,7 @@ type Privilege string
 // each of lower-case letters, digits, underscores and dashes.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
-// +kubebuilder:validation:Pattern=`^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_][a-z0-9_-]*){0,2}$`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_][a-z0-9_-]*){0,2}$')`,message="must be one to three names joined by dots, each of lower-case letters, digits, underscores and dashes, and no dash first"
 type SecurableName string
 
 // Securable names one Unity Catalog object.
@@ -99,7 +99,7 @@ type Securable struct {
 }
 
 // Grant gives privileges on one Unity Catalog object to a role's service principal.
-// +kubebuilder:validation:XValidation:rule="self.privileges.all(p, p == 'USE_CATALOG' ? self.type == 'Catalog' : (p == 'USE_SCHEMA' ? self.type in ['Catalog','Schema'] : (p in ['SELECT','MODIFY'] ? self.type != 'Function' : (p == 'EXECUTE' ? self.type != 'Table' : (p == 'READ_VOLUME' ? self.type in ['Catalog','Schema'] : self.type != 'Function')))))",message="a privilege in `privileges` must be applicable to the `type`"
+// +kubebuilder:validation:XValidation:rule="self.privileges.all(p, p == 'USE_CATALOG' ? self.type == 'Catalog' : (p == 'USE_SCHEMA' ? self.type in ['Catalog','Schema'] : (p in ['SELECT','MODIFY'] ? self.type != 'Function' : (p == 'EXECUTE' ? self.type != 'Table' : (p == 'READ_VOLUME' ? self.type in ['Catalog','Schema'] : self.type != 'Function')))))",message="each of `privileges` must be one that the `type` has: a 'Catalog' all; a 'Schema' all but 'USE_CATALOG'; a 'Table' 'SELECT', 'MODIFY' and 'BROWSE'; a 'Function' 'EXECUTE'"
 type Grant struct {
 	Securable `json:",inline"`
 	// privileges are what is granted on the object.
@@ -113,37 +113,37 @@ type Grant struct {
 // AccountGroupName is the display name of an account group.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=128
-// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9 _.-]*$`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9][A-Za-z0-9 _.-]*$')`,message="must be letters, digits, spaces, underscores, dots and dashes, with a letter or digit first"
 type AccountGroupName string
 
 // PEMBundle is one or more PEM encoded certificates.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=65536
-// +kubebuilder:validation:Pattern=`^-----BEGIN CERTIFICATE-----`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^-----BEGIN CERTIFICATE-----')`,message="must begin with '-----BEGIN CERTIFICATE-----'"
 type PEMBundle string
 
 // HTTPSURL is an https URL without user information, query or fragment.
 // +kubebuilder:validation:MinLength=9
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$')`,message="must be an https URL without user, query or fragment"
 type HTTPSURL string
 
 // HTTPSHost is an https URL of a host: no path, query, fragment or trailing slash.
 // +kubebuilder:validation:MinLength=9
 // +kubebuilder:validation:MaxLength=300
-// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$')`,message="must be the https URL of a host, without user, path, query, fragment or trailing slash"
 type HTTPSHost string
 
 // WarehouseID is the id of a SQL warehouse.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=64
-// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9-]+$')`,message="must be letters, digits and dashes"
 type WarehouseID string
 
 // NamePattern is a name in which '*' stands for any characters.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
-// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_.*/ -]+$`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9_.*/ -]+$')`,message="must be letters, digits, spaces and any of '_', '.', '/' and '-', with '*' for any characters"
 type NamePattern string
 
 // OAuthScope is a Databricks OAuth scope. `all-apis` is refused: a token must

@@ -7,8 +7,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // FederationPolicySpec says whose tokens count, and as which role.
 // +kubebuilder:validation:XValidation:rule="has(self.roles) || has(self.namespaceSelector)",message="at least one of `roles` and `namespaceSelector` must be set"
+// +kubebuilder:validation:XValidation:rule="self.workspaceRef.name == oldSelf.workspaceRef.name",message="`workspaceRef` may not change: create another FederationPolicy"
 type FederationPolicySpec struct {
-	// workspaceRef names the Workspace that the roles live in.
+	// workspaceRef names the Workspace that the roles live in. Immutable.
 	// +required
 	WorkspaceRef LocalReference `json:"workspaceRef,omitzero"`
 	// issuer is the issuer of the identity provider's tokens, compared byte for byte with `iss`: a trailing slash matters.
@@ -66,6 +67,7 @@ type FederationPolicySpec struct {
 	// the role claim that stands for such a Role is always `<namespace>/<role>`, so that
 	// no tenant can take another's.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) && size(self.matchLabels) > 0 || has(self.matchExpressions) && size(self.matchExpressions) > 0",message="`namespaceSelector` must have `matchLabels` or `matchExpressions`: an empty selector selects nothing"
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 	// deletionPolicy says what happens to the policies in Databricks when this resource is deleted. Default Delete.
 	// +optional
@@ -111,7 +113,7 @@ type IssuerKeys struct {
 // ClaimName is the name of a JWT claim.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=256
-// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_.:/-]+$`
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9_.:/-]+$')`,message="must be letters, digits and any of '_', '.', ':', '/' and '-'"
 type ClaimName string
 
 // FederationClaims name the claims that are read.
@@ -147,7 +149,7 @@ type FederatedRole struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_.:@|-]+$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9_.:@|-]+$')`,message="must be letters, digits and any of '_', '.', ':', '@', '|' and '-': a value with '/' belongs to `namespaceSelector`"
 	Subject string `json:"subject"`
 }
 
@@ -215,6 +217,7 @@ type FederationPolicy struct {
 	Spec FederationPolicySpec `json:"spec,omitzero"`
 	// status is what was observed.
 	// +optional
+	// +kubebuilder:default={}
 	Status FederationPolicyStatus `json:"status,omitzero"`
 }
 

@@ -50,9 +50,9 @@ type MCPServerSpec struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
-	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MinLength=11
 	// +kubebuilder:validation:items:MaxLength=1024
-	// +kubebuilder:validation:items:Pattern=`^https://[^ ]+ .+$`
+	// +kubebuilder:validation:items:XValidation:rule=`self.matches(r'^https://[^ ]+ .+$')`,message="must be the issuer, a space and the subject, such as 'https://idp.example.com/ 1234'"
 	DeniedSubjects []string `json:"deniedSubjects,omitempty"`
 }
 
@@ -186,6 +186,7 @@ type MCPServer struct {
 	Spec MCPServerSpec `json:"spec,omitzero"`
 	// status is what was observed.
 	// +optional
+	// +kubebuilder:default={}
 	Status MCPServerStatus `json:"status,omitzero"`
 }
 

@@ -16,7 +16,7 @@ type RoleSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f"\\]+$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\x00-\x1f"\\]+$')`,message="must not contain control characters, double quotes or backslashes"
 	DisplayName string `json:"displayName,omitempty"`
 	// memberOf are the account groups that the service principal is a member of. Row
 	// filters and column masks look at them. A group that does not exist is created
@@ -148,6 +148,7 @@ type Role struct {
 	Spec RoleSpec `json:"spec,omitzero"`
 	// status is what was observed.
 	// +optional
+	// +kubebuilder:default={}
 	Status RoleStatus `json:"status,omitzero"`
 }
 

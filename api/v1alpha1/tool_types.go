@@ -18,7 +18,7 @@ type ToolSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_]*$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z][a-z0-9_]*$')`,message="must be lower-case letters, digits and underscores, with a letter first"
 	ToolName string `json:"toolName"`
 	// title is the name for people.
 	// +optional
@@ -34,6 +34,7 @@ type ToolSpec struct {
 	// `properties`. Absent, the tool takes no arguments. Every property must be a
 	// string, an integer, a number or a boolean.
 	// +optional
+	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:XPreserveUnknownFields
 	InputSchema *apiextensionsv1.JSON `json:"inputSchema,omitempty"`
 	// reads are the tables that the tool selects from: each becomes SELECT on the table,
@@ -104,7 +105,7 @@ type SQLParameter struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_]*$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z][a-z0-9_]*$')`,message="must be lower-case letters, digits and underscores, with a letter first"
 	Name string `json:"name"`
 	// type is the SQL type that the argument is bound as. Default STRING.
 	// +optional
@@ -166,6 +167,7 @@ type Tool struct {
 	Spec ToolSpec `json:"spec,omitzero"`
 	// status is what was observed.
 	// +optional
+	// +kubebuilder:default={}
 	Status ToolStatus `json:"status,omitzero"`
 }
 

@@ -27,7 +27,7 @@ type AccessRule struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and dashes, with a letter or digit at both ends"
 	Name string `json:"name"`
 	// tools are the names (`spec.toolName`) of the tools that may be called.
 	// +required
@@ -36,7 +36,7 @@ type AccessRule struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64
-	// +kubebuilder:validation:items:Pattern=`^[a-z][a-z0-9_]*$`
+	// +kubebuilder:validation:items:XValidation:rule=`self.matches(r'^[a-z][a-z0-9_]*$')`,message="must be lower-case letters, digits and underscores, with a letter first"
 	Tools []string `json:"tools"`
 	// roles are the names of Roles in this namespace.
 	// +optional
@@ -53,7 +53,7 @@ type AccessRule struct {
 
 // RoleSelector selects Roles by the labels of their namespace together with their
 // own. Tenants write the labels of their Roles, so those alone select nothing.
-// +kubebuilder:validation:XValidation:rule="has(self.namespaces.matchLabels) && size(self.namespaces.matchLabels) > 0 || has(self.namespaces.matchExpressions) && size(self.namespaces.matchExpressions) > 0",message="`namespaces` must not be empty: an empty selector would take in every namespace"
+// +kubebuilder:validation:XValidation:rule="has(self.namespaces.matchLabels) && size(self.namespaces.matchLabels) > 0 || has(self.namespaces.matchExpressions) && size(self.namespaces.matchExpressions) > 0",message="`namespaces` must have `matchLabels` or `matchExpressions`: an empty selector selects nothing"
 type RoleSelector struct {
 	// namespaces select by the labels of the Namespace, which the platform team writes.
 	// +required
@@ -102,6 +102,7 @@ type ToolAccess struct {
 	Spec ToolAccessSpec `json:"spec,omitzero"`
 	// status is what was observed.
 	// +optional
+	// +kubebuilder:default={}
 	Status ToolAccessStatus `json:"status,omitzero"`
 }
 

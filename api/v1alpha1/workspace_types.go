@@ -19,13 +19,13 @@ type WorkspaceSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=36
 	// +kubebuilder:validation:MaxLength=36
-	// +kubebuilder:validation:Pattern=`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')`,message="must be a UUID in lower case, such as '0a0a0a0a-0000-4000-8000-000000000001'"
 	AccountID string `json:"accountID"`
 	// workspaceID is the numeric id of the workspace.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:Pattern=`^[0-9]+$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9]+$')`,message="must be digits only"
 	WorkspaceID string `json:"workspaceID"`
 	// caBundle holds the certificates that sign the hosts' certificates. Absent, the system's are used.
 	// +optional
@@ -64,7 +64,7 @@ type WorkspaceAuthentication struct {
 	// +required
 	// +kubebuilder:validation:MinLength=36
 	// +kubebuilder:validation:MaxLength=36
-	// +kubebuilder:validation:Pattern=`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')`,message="must be a UUID in lower case, such as '0a0a0a0a-0000-4000-8000-000000000001'"
 	ClientID string `json:"clientID"`
 	// clientSecretRef names the OAuth secret, in the operator's namespace.
 	// +optional
@@ -112,6 +112,7 @@ type Workspace struct {
 	Spec WorkspaceSpec `json:"spec,omitzero"`
 	// status is what was observed.
 	// +optional
+	// +kubebuilder:default={}
 	Status WorkspaceStatus `json:"status,omitzero"`
 }
 
