@@ -13,22 +13,13 @@ import (
 	"regexp"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers"
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
@@ -113,28 +104,21 @@ func run(f flags) error {
 }
 
 func manager(f flags) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(v1alpha1.AddToScheme(scheme))
-	ours, err := labels.NewRequirement(v1alpha1.LabelServer, selection.Exists, nil)
+	o, err := controllers.ManagerOptions()
 	if err != nil {
 		return nil, err
 	}
-	metrics := metricsserver.Options{BindAddress: f.metrics, SecureServing: f.secureMetrics}
+	o.Metrics = metricsserver.Options{BindAddress: f.metrics, SecureServing: f.secureMetrics}
 	if f.secureMetrics {
-		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+		o.Metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
+	o.HealthProbeBindAddress = f.probes
+	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace, o.LeaderElectionReleaseOnCancel = f.elect, "operator.gatehouse.dev", f.namespace, true
+	o.Controller = config.Controller{ReconciliationTimeout: f.timeout}
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster: %w", err)
 	}
 	cluster.QPS, cluster.Burst = 100, 200 // the default makes a revocation wait behind status writes
-	return ctrl.NewManager(cluster, ctrl.Options{
-		Scheme: scheme, Metrics: metrics, HealthProbeBindAddress: f.probes,
-		LeaderElection: f.elect, LeaderElectionID: "operator.gatehouse.dev", LeaderElectionNamespace: f.namespace, LeaderElectionReleaseOnCancel: true,
-		// Only our pods are of interest; Secrets and ConfigMaps are read past the cache.
-		Cache:      cache.Options{ByObject: map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)}}},
-		Client:     client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
-		Controller: config.Controller{ReconciliationTimeout: f.timeout},
-	})
+	return ctrl.NewManager(cluster, o)
 }

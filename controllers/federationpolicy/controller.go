@@ -7,6 +7,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,11 +43,15 @@ func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace,
 
 var _ Databricks = (*databricks.Client)(nil)
 
+// NewReconciler makes the loop of FederationPolicies over a client that reads and writes the cluster.
+func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.FederationPolicy, input, state] {
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "FederationPolicy"},
+		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation})
+}
+
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
-	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-federationpolicy"), Kind: "FederationPolicy"},
-		adapter{reader: mgr.GetClient(), connect: connected{o.Connect}, installation: o.Installation})
+	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-federationpolicy"), o)
 	all := handler.EnqueueRequestsFromMapFunc(everyPolicy(mgr.GetClient()))
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).

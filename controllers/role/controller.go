@@ -8,12 +8,14 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -94,6 +96,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Role{}, builder.WithPredicates(predicate.Or(external.GenerationChangedOrAsked(), predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(overtaken(mgr.GetClient())), builder.WithPredicates(statusChanged())).
 		Watches(&v1alpha1.ToolAccess{}, needing, changed).
 		Watches(&v1alpha1.Tool{}, needing, changed).
 		Watches(&v1alpha1.MCPServer{}, needing, changed).
@@ -121,6 +124,37 @@ func rolesWithOtherNeeds(c client.Reader) handler.MapFunc {
 			}
 		}
 		return out
+	}
+}
+
+// overtaken asks for a Role whose needs changed while a pass gave it others: to
+// rolesWithOtherNeeds it still looked settled then.
+func overtaken(c client.Reader) handler.MapFunc {
+	return func(ctx context.Context, o client.Object) []reconcile.Request {
+		r, ok := o.(*v1alpha1.Role)
+		if !ok || !meta.IsStatusConditionTrue(r.Status.Conditions, v1alpha1.ConditionReady) {
+			return nil // a pass is to come anyway, at its own time
+		}
+		e, err := estate.Load(ctx, c)
+		if err != nil {
+			return nil // the cache answers lists, always, once it is there
+		}
+		if cells, _ := e.Cells(); settled(r, e.Needs(r, cells)) {
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(r)}}
+	}
+}
+
+// statusChanged lets through Roles whose status changed.
+func statusChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*v1alpha1.Role)
+			after, also := e.ObjectNew.(*v1alpha1.Role)
+			return ok && also && !equality.Semantic.DeepEqual(before.Status, after.Status)
+		},
 	}
 }
 

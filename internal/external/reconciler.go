@@ -50,6 +50,7 @@ type Options struct {
 type Reconciler[O Object, I, S any] struct {
 	opts    Options
 	adapter Adapter[O, I, S]
+	writes  writes
 }
 
 // NewReconciler makes the loop of a kind. It panics without the required options,
@@ -78,7 +79,10 @@ type pass[O Object, I, S any] struct {
 }
 
 // Reconcile runs one pass.
-func (r *Reconciler[O, I, S]) Reconcile(ctx context.Context, obj O) (result reconcile.Result, err error) {
+func (r *Reconciler[O, I, S]) Reconcile(ctx context.Context, obj O) (reconcile.Result, error) {
+	if r.writes.ahead(obj) {
+		return reconcile.Result{RequeueAfter: staleRequeue}, nil
+	}
 	deleting := !obj.GetDeletionTimestamp().IsZero()
 	if deleting && !controllerutil.ContainsFinalizer(obj, Finalizer) {
 		return reconcile.Result{}, nil
@@ -93,17 +97,23 @@ func (r *Reconciler[O, I, S]) Reconcile(ctx context.Context, obj O) (result reco
 		return reconcile.Result{}, fmt.Errorf("copy %T", obj)
 	}
 	p := &pass[O, I, S]{Reconciler: r, obj: obj}
-	if p.written, err = statusOf(obj); err != nil {
+	written, err := statusOf(obj)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
-	defer func() { result, err = p.finish(ctx, before, err) }()
+	p.written = written
+	// Not deferred: a pass that panics ends without an error, and must not be told as a success.
+	return p.finish(ctx, before, p.run(ctx, deleting))
+}
+
+func (p *pass[O, I, S]) run(ctx context.Context, deleting bool) error {
 	switch {
-	case obj.GetManagementPolicy() == "Paused":
-		return result, nil
+	case p.obj.GetManagementPolicy() == "Paused":
+		return nil
 	case deleting:
-		return result, p.remove(ctx)
+		return p.remove(ctx)
 	}
-	return result, p.converge(ctx)
+	return p.converge(ctx)
 }
 
 // claim puts the finalizer on before anything external happens. A metadata write
@@ -117,7 +127,11 @@ func (r *Reconciler[O, I, S]) claim(ctx context.Context, obj O) error {
 		return fmt.Errorf("copy %T", obj)
 	}
 	controllerutil.AddFinalizer(obj, Finalizer)
-	return r.opts.Client.Patch(ctx, obj, client.MergeFromWithOptions(client.Object(before), client.MergeFromWithOptimisticLock{}))
+	if err := r.opts.Client.Patch(ctx, obj, client.MergeFromWithOptions(client.Object(before), client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	r.writes.note(obj)
+	return nil
 }
 
 func (p *pass[O, I, S]) converge(ctx context.Context) error {
@@ -231,7 +245,7 @@ func (p *pass[O, I, S]) take(ctx context.Context, in I, have S, step Step[S]) (S
 }
 
 // patchStatus writes what changed in status since it was written last. One writer
-// owns it, so that it needs no lock.
+// owns it and begins with its own last write, so that it needs no lock.
 func (p *pass[O, I, S]) patchStatus(ctx context.Context) error {
 	now, err := statusOf(p.obj)
 	if err != nil {
@@ -244,9 +258,16 @@ func (p *pass[O, I, S]) patchStatus(ctx context.Context) error {
 	if string(patch) == "{}" {
 		return nil
 	}
-	if err := p.opts.Client.Status().Patch(ctx, p.obj, client.RawPatch(types.MergePatchType, patch)); err != nil {
+	// The answer goes into a copy: it may carry a newer spec than this pass is about.
+	answer, ok := p.obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("copy %T", p.obj)
+	}
+	if err := p.opts.Client.Status().Patch(ctx, answer, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return err
 	}
+	p.obj.SetResourceVersion(answer.GetResourceVersion())
+	p.writes.note(p.obj)
 	p.written = now
 	return nil
 }
@@ -293,7 +314,8 @@ func (p *pass[O, I, S]) finish(ctx context.Context, before O, err error) (reconc
 		p.opts.Recorder.Eventf(p.obj, nil, n.kind, n.reason, "Reconcile", "%s", conditions.Short(n.note))
 	}
 	if patchErr := ignoreGone(p.patchStatus(ctx)); patchErr != nil {
-		return reconcile.Result{}, errors.Join(v.err, fmt.Errorf("write the status: %w", patchErr))
+		// Alone: joined to a terminal error it would not be tried again.
+		return reconcile.Result{}, fmt.Errorf("write the status: %w", patchErr)
 	}
 	return v.result, v.err
 }

@@ -6,6 +6,7 @@ package testenv
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -84,6 +87,33 @@ func Cluster(t testing.TB) (*rest.Config, client.Client) {
 		t.Fatal(err)
 	}
 	return config, c
+}
+
+// Kubeconfig writes a file by which a program of its own reaches the cluster.
+func Kubeconfig(t testing.TB, config *rest.Config) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	err := clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters:  map[string]*clientcmdapi.Cluster{"test": {Server: config.Host, CertificateAuthorityData: config.CAData}},
+		AuthInfos: map[string]*clientcmdapi.AuthInfo{"test": {ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken}},
+		Contexts:  map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "test"}}, CurrentContext: "test",
+	}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// Program builds one of the repository's commands, such as ./cmd/operator.
+func Program(t testing.TB, command string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), filepath.Base(command))
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", file, command)
+	cmd.Dir = Root(t)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", command, err, out)
+	}
+	return file
 }
 
 // OperatorNamespace is where the credentials of Workspaces are.

@@ -162,8 +162,8 @@ func bindings(t *testing.T, config *rest.Config) {
 	for name, b := range map[string]struct{ name, role, refused string }{
 		"a server's":          {"gatehouse:mcp-server:sales:other", "gatehouse-mcp-server", ""},
 		"of another name":     {"mine", "gatehouse-mcp-server", "may only write ClusterRoleBindings of its MCP servers"},
-		"of another role":     {"gatehouse:mcp-server:sales:other", "gatehouse-viewer", "gatehouse-viewer"},
-		"of the almighty one": {"gatehouse:mcp-server:sales:other", "cluster-admin", "cluster-admin"},
+		"of another role":     {"gatehouse:mcp-server:sales:other", "gatehouse-viewer", "may only bind the ClusterRole gatehouse-mcp-server"},
+		"of the almighty one": {"gatehouse:mcp-server:sales:other", "cluster-admin", "permissions not currently held"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := c.Create(t.Context(), &rbacv1.ClusterRoleBinding{

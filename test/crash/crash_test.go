@@ -1,0 +1,150 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package crash_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+)
+
+// writes are the calls that the operator is killed at: each creates, and with
+// another method and one more part of the path deletes.
+var writes = map[string]string{
+	"service principal": "/scim/v2/ServicePrincipals",
+	"group":             "/scim/v2/Groups",
+	"federation policy": "/federationPolicies",
+}
+
+var stages = []string{"before_commit", "after_commit", "after_reply"}
+
+// west is a Role and a FederationPolicy that trusts an identity provider for it.
+func west() (*v1alpha1.Role, *v1alpha1.FederationPolicy) {
+	ws := v1alpha1.LocalReference{Name: "main"}
+	return &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "platform", Name: "west"}, Spec: v1alpha1.RoleSpec{
+			WorkspaceRef: ws, DisplayName: "West", MemberOf: []v1alpha1.AccountGroupName{"gh_west", "shared"},
+		}}, &v1alpha1.FederationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "platform", Name: "idp"}, Spec: v1alpha1.FederationPolicySpec{
+			WorkspaceRef: ws, Issuer: issuer, Audiences: []string{"https://tools.example.com/mcp"}, Claims: v1alpha1.FederationClaims{Role: "role"},
+			Roles: []v1alpha1.FederatedRole{{Name: "west", Subject: "west"}},
+		}}
+}
+
+func TestKilledAtAnyWriteTheOperatorEndsWithExactlyOneOfEverything(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	for _, name := range []string{"service principal", "group", "federation policy"} {
+		for _, stage := range stages {
+			t.Run(name+" "+stage, func(t *testing.T) {
+				w.t = t
+				role, policy := west()
+
+				w.hold(stage, http.MethodPost, writes[name]+"$")
+				testenv.Create(t, w.kube, role, policy)
+				w.killHeld(stage)
+				w.start()
+				w.ready(role, policy)
+				w.exactly(1)
+				w.again(role, policy)
+				w.exactly(1)
+
+				w.hold(stage, http.MethodDelete, writes[name]+"/[^/]+$")
+				if name == "federation policy" {
+					w.remove(policy) // with its service principal it would go by itself
+				} else {
+					w.remove(role)
+				}
+				w.killHeld(stage)
+				w.start()
+				w.remove(role, policy)
+				w.gone(role, policy)
+				w.exactly(0)
+			})
+		}
+	}
+}
+
+// TestAWriteThatArrivesLate lets the write of a killed operator take effect when the
+// next one has long made its own.
+func TestAWriteThatArrivesLate(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	for _, name := range []string{"service principal", "group", "federation policy"} {
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			role, policy := west()
+			w.hold("before_commit", http.MethodPost, writes[name]+"$")
+			testenv.Create(t, w.kube, role, policy)
+			if !w.emulator.Held(t, 60) {
+				t.Fatal("the call did not come")
+			}
+			w.kill()
+			w.start()
+			w.ready(role, policy)
+			w.exactly(1)
+
+			since := w.emulator.Last(t)
+			w.emulator.Heal(t)
+			w.eventually("the late call arrives", func() bool {
+				return slices.ContainsFunc(w.emulator.Calls(t, since), func(c testenv.Call) bool { return c.Method == http.MethodPost })
+			})
+			w.again(role, policy)
+			w.eventually("one service principal is left", func() bool { principals, _, _ := w.ours(); return principals == 1 })
+			w.ready(role, policy)
+			w.exactly(1)
+			w.remove(role, policy)
+			w.gone(role, policy)
+			w.exactly(0)
+		})
+	}
+}
+
+// hold has the emulator hold the next call of a kind.
+func (w *world) hold(stage, method, path string) {
+	w.t.Helper()
+	w.emulator.Break(w.t, testenv.Fault{Match: testenv.FaultMatch{Method: method, PathRegex: path}, Stage: stage, Action: "hold"})
+}
+
+// killHeld kills the operator while a call of it is held, and lets the call go. After
+// the reply, the call is let go first: its answer arrives, and whatever the operator
+// asks next is refused, until it is dead.
+func (w *world) killHeld(stage string) {
+	w.t.Helper()
+	if !w.emulator.Held(w.t, 60) {
+		w.t.Fatal("the call did not come")
+	}
+	since := w.emulator.Last(w.t)
+	if stage == "after_reply" {
+		w.emulator.Heal(w.t)
+		w.eventually("the next call is refused", func() bool {
+			return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c testenv.Call) bool { return c.Status == 0 })
+		})
+	}
+	w.kill()
+	w.emulator.Heal(w.t)
+	w.eventually("the call has ended", func() bool {
+		return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c testenv.Call) bool { return c.Method != http.MethodGet && strings.HasPrefix(c.Path, "/api/") })
+	})
+}
+
+// again has the operator look at everything again.
+func (w *world) again(role *v1alpha1.Role, policy *v1alpha1.FederationPolicy) {
+	w.t.Helper()
+	since := w.emulator.Last(w.t)
+	w.ask(role, w.t.Name())
+	w.ask(policy, w.t.Name())
+	w.eventually("both were looked at", func() bool {
+		var looked [2]bool
+		for _, c := range w.emulator.Calls(w.t, since) {
+			looked[0] = looked[0] || c.Path == "/api/2.0/accounts/"+testenv.AccountID+"/scim/v2/Groups/"+role.Status.Groups[1].ID
+			looked[1] = looked[1] || c.Path == "/api/2.0/accounts/"+testenv.AccountID+"/servicePrincipals/"+role.Status.ServicePrincipal.ID+"/federationPolicies/"+policy.Status.Roles[0].PolicyID
+		}
+		return looked[0] && looked[1]
+	})
+}
