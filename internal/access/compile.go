@@ -29,7 +29,7 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 		Issuers: []Issuer{}, Roles: map[string]Role{}, Matrix: map[string][]string{}, Tools: []Tool{},
 		Limits: Limits(server.Spec.Limits),
 	}
-	for _, s := range server.Spec.DeniedSubjects {
+	for _, s := range slices.Sorted(slices.Values(server.Spec.DeniedSubjects)) {
 		issuer, subject, _ := strings.Cut(s, " ")
 		d.DeniedSubjects = append(d.DeniedSubjects, Subject{issuer, subject})
 	}

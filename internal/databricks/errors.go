@@ -46,6 +46,9 @@ func (a *answer) Unwrap() error { return a.APIError }
 
 // Error is short and without control characters: it stands in conditions.
 func (a *answer) Error() string {
+	if unfamiliar(a) { // the message is the answer itself, which may be anybody's page
+		return fmt.Sprintf("Databricks answered %d with something that is not one of its errors", a.StatusCode)
+	}
 	return fmt.Sprintf("Databricks answered %d %s: %s", a.StatusCode, tidy(a.ErrorCode, 64), tidy(a.Message, 256))
 }
 
@@ -102,6 +105,8 @@ func classify(err error) error {
 		return fault.RateLimited(a.retryAfter, a)
 	case a.StatusCode >= 500:
 		return fault.Transient(ReasonUnavailable, a)
+	case a.StatusCode == http.StatusNotFound && unfamiliar(a):
+		return fault.Transient(ReasonUnexpectedAnswer, a)
 	case errors.Is(a.APIError, apierr.ErrInvalidState):
 		return fault.Waiting(ReasonUnavailable, a)
 	case a.StatusCode >= 400:
@@ -132,9 +137,13 @@ func alreadyExists(a *answer) bool {
 }
 
 func missing(a *answer) bool {
-	return a.ErrorCode != "PRINCIPAL_DOES_NOT_EXIST" && a.ErrorCode != "ENDPOINT_NOT_FOUND" &&
+	return !unfamiliar(a) && a.ErrorCode != "PRINCIPAL_DOES_NOT_EXIST" && a.ErrorCode != "ENDPOINT_NOT_FOUND" &&
 		(a.StatusCode == http.StatusNotFound || strings.HasSuffix(a.ErrorCode, "_DOES_NOT_EXIST"))
 }
+
+// unfamiliar says that an answer is not in the form of Databricks' errors, so that
+// something in between may have given it. Its 404 is not the absence of anything.
+func unfamiliar(a *answer) bool { return a.ErrorCode == "" || a.ErrorCode == "UNKNOWN" }
 
 // isMissing says that the thing asked for does not exist.
 func isMissing(err error) bool {

@@ -1,0 +1,60 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package role_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/controllers/role"
+	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+)
+
+func TestTheAdapterKeepsTheContract(t *testing.T) {
+	w := newWorld(t)
+	r := w.role("suite")
+	testenv.Create(t, w.kube, r)
+	connector := connect.New(connect.Options{
+		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
+		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
+	})
+	answering := func(status int) externaltest.Fault {
+		return externaltest.Fault{
+			Break: func() {
+				w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: "/scim/v2/"}, Stage: "before_commit", Action: "status", Status: status})
+			},
+			Heal: func() { w.emulator.Heal(t) },
+		}
+	}
+	faults := map[string]externaltest.Fault{}
+	for name, f := range map[string]struct {
+		status int
+		want   fault.Class
+	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
+		broken := answering(f.status)
+		broken.Want = f.want
+		faults[name] = broken
+	}
+	start := w.emulator.Last(t)
+	externaltest.Run(t, role.NewAdapter(w.kube, role.Options{Connect: connector, Installation: installation}), externaltest.Case[*v1alpha1.Role]{
+		Object: r, Faults: faults,
+		Writes: func() int { return len(w.emulator.Writes(t, start)) },
+		Others: func() any {
+			s := w.emulator.State(t)
+			maps.DeleteFunc(s.Principals, func(_ string, p testenv.Principal) bool { return p.ExternalID == installation+"/role/tenant/suite" })
+			maps.DeleteFunc(s.Groups, func(_ string, g testenv.Group) bool { return g.DisplayName != "shared" })
+			for name, g := range s.Groups {
+				g.Members = nil // ours comes and goes
+				s.Groups[name] = g
+			}
+			s.Assignments = nil
+			return s
+		},
+	})
+}

@@ -1,0 +1,155 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package databricks_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+)
+
+func execute(t *testing.T, r databricks.StatementRequest, answer http.HandlerFunc) (*databricks.StatementResult, error) {
+	t.Helper()
+	s := httptest.NewServer(answer)
+	defer s.Close()
+	return databricks.NewStatements(s.URL, s.Client()).Execute(t.Context(), "dose-token", r)
+}
+
+func TestParametersAreSentAsParameters(t *testing.T) {
+	value := "x' OR '1'='1"
+	_, err := execute(t, databricks.StatementRequest{
+		WarehouseID: "w", Statement: "SELECT :a, :b", RowLimit: 5, RequestID: "r1",
+		Params: []databricks.Param{{Name: "a", Value: &value, Type: "STRING"}, {Name: "b", Type: "INT"}},
+	}, func(w http.ResponseWriter, r *http.Request) {
+		var got any
+		raw, _ := io.ReadAll(r.Body)
+		_ = json.Unmarshal(raw, &got)
+		want := map[string]any{
+			"warehouse_id": "w", "statement": "SELECT :a, :b", "row_limit": 5.0, "wait_timeout": "10s", "on_wait_timeout": "CONTINUE",
+			"disposition": "INLINE", "format": "JSON_ARRAY",
+			"parameters": []any{map[string]any{"name": "a", "value": value, "type": "STRING"}, map[string]any{"name": "b", "type": "INT"}},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if r.Header.Get("Authorization") != "Bearer dose-token" || r.Header.Get("X-Request-Id") != "r1" {
+			t.Errorf("headers %v", r.Header)
+		}
+		answers(200, `{"statement_id":"s","status":{"state":"SUCCEEDED"}}`)(w, r)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAResultKeepsNullApartFromEmptyOverAllChunks(t *testing.T) {
+	text := func(s string) *string { return &s }
+	got, err := execute(t, databricks.StatementRequest{}, func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method + " " + r.URL.Path {
+		case "POST /api/2.0/sql/statements":
+			_, _ = io.WriteString(w, `{"statement_id":"s","status":{"state":"PENDING"}}`)
+		case "GET /api/2.0/sql/statements/s":
+			_, _ = io.WriteString(w, `{"statement_id":"s","status":{"state":"SUCCEEDED"},"manifest":{"schema":{"columns":[{"name":"c","type_text":"DECIMAL(18,2)"}]},
+				"total_row_count":3,"truncated":true},"result":{"data_array":[[null],[""]],"next_chunk_index":1}}`)
+		case "GET /api/2.0/sql/statements/s/result/chunks/1":
+			_, _ = io.WriteString(w, `{"data_array":[["x"]]}`)
+		default:
+			t.Errorf("called %s %s", r.Method, r.URL)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &databricks.StatementResult{
+		Columns: []databricks.ResultColumn{{Name: "c", Type: "DECIMAL(18,2)"}}, Rows: [][]*string{{nil}, {text("")}, {text("x")}}, Truncated: true, TotalRows: 3,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAStatementIsCancelledWhenItsContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancelled := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/s/cancel"):
+			close(cancelled)
+		case r.Method == http.MethodGet:
+			cancel()
+			fallthrough
+		default:
+			_, _ = io.WriteString(w, `{"statement_id":"s","status":{"state":"RUNNING"}}`)
+		}
+	}))
+	defer s.Close()
+	_, err := databricks.NewStatements(s.URL, s.Client()).Execute(ctx, "dose-token", databricks.StatementRequest{})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	select {
+	case <-cancelled:
+	case <-time.After(10 * time.Second):
+		t.Error("it was not cancelled")
+	}
+}
+
+func TestErrorsOfStatements(t *testing.T) {
+	failed := func(code, message string) http.HandlerFunc {
+		return answers(200, `{"statement_id":"s","status":{"state":"FAILED","error":{"error_code":"`+code+`","message":"`+message+`"}}}`)
+	}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		kind   databricks.StatementKind
+		after  time.Duration
+	}{
+		"a wrong statement":                {failed("BAD_REQUEST", "row dose SQLSTATE: 42703"), databricks.StatementFailed, 0},
+		"a privilege is missing, by state": {failed("BAD_REQUEST", "row dose SQLSTATE: 42501"), databricks.StatementDenied, 0},
+		"a privilege is missing, by name":  {failed("BAD_REQUEST", "[INSUFFICIENT_PERMISSIONS] dose"), databricks.StatementDenied, 0},
+		"a failing engine":                 {failed("INTERNAL_ERROR", "dose"), databricks.StatementUnavailable, 0},
+		"a statement that was closed":      {answers(200, `{"statement_id":"s","status":{"state":"CLOSED"}}`), databricks.StatementFailed, 0},
+		"401":                              {answers(401, "dose"), databricks.StatementUnauthenticated, 0},
+		"403":                              {answers(403, "dose"), databricks.StatementDenied, 0},
+		"429":                              {answers(429, "dose", "Retry-After", "4"), databricks.StatementRateLimited, 4 * time.Second},
+		"503":                              {answers(503, "dose"), databricks.StatementUnavailable, 0},
+		"a page":                           {answers(200, "<html>dose"), databricks.StatementUnavailable, 0},
+		"half an answer":                   {cutShort(`{"statement_id":"s","status":{"state":"SUCCEEDED"}`), databricks.StatementUnavailable, 0},
+		"nothing":                          {answers(200, "{}"), databricks.StatementFailed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := execute(t, databricks.StatementRequest{Statement: "SELECT 'dose'"}, c.answer)
+			var e *databricks.StatementError
+			if got != nil || !errors.As(err, &e) || e.Kind != c.kind || e.RetryAfter != c.after {
+				t.Fatalf("got %v, %+v", got, err)
+			}
+			if strings.Contains(err.Error(), "dose") {
+				t.Errorf("the error says too much: %v", err)
+			}
+		})
+	}
+}
+
+func TestChunksThatGoBackwardsEnd(t *testing.T) {
+	_, err := execute(t, databricks.StatementRequest{}, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_, _ = io.WriteString(w, `{"statement_id":"s","status":{"state":"SUCCEEDED"},"result":{"next_chunk_index":1}}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"data_array":[],"next_chunk_index":1}`)
+	})
+	var e *databricks.StatementError
+	if !errors.As(err, &e) || e.Code != "BAD_CHUNK" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,181 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package databricks_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+)
+
+// cached is a cache with a clock that stands still, and a count of exchanges.
+type cached struct {
+	*databricks.TokenCache
+	now      time.Time
+	loads    int
+	lifetime time.Duration // of the tokens that are loaded
+	err      error
+}
+
+func newCached(t *testing.T) *cached {
+	t.Helper()
+	c := &cached{now: time.Unix(1_000_000, 0), lifetime: time.Hour}
+	cache, err := databricks.NewTokenCache(databricks.TokenCacheOptions{MaximumSize: 100, Now: func() time.Time { return c.now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.TokenCache = cache
+	return c
+}
+
+func (c *cached) get(t *testing.T, k databricks.TokenKey, most time.Duration) error {
+	t.Helper()
+	_, err := c.Token(t.Context(), k, most, func(context.Context) (databricks.Token, error) {
+		c.loads++
+		return databricks.Token{AccessToken: "x", Expiry: c.now.Add(c.lifetime)}, c.err
+	})
+	return err
+}
+
+func TestATokenIsKeptUntilTheEarliestEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		lifetime, most, after time.Duration
+		loads                 int
+	}{
+		"while it is good":                        {time.Hour, time.Hour, 30 * time.Minute, 1},
+		"not up to its very end":                  {time.Minute, time.Hour, 51 * time.Second, 2},
+		"just before that":                        {time.Minute, time.Hour, 49 * time.Second, 1},
+		"not past the longest that is allowed":    {time.Hour, time.Minute, time.Minute, 2},
+		"just before the longest that is allowed": {time.Hour, time.Minute, 59 * time.Second, 1},
+		"not at all when it ends at once":         {5 * time.Second, time.Hour, 0, 2},
+		"not at all when nothing is allowed":      {time.Hour, 0, 0, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newCached(t)
+			k.lifetime = c.lifetime
+			_ = k.get(t, databricks.TokenKey{}, c.most)
+			k.now = k.now.Add(c.after)
+			_ = k.get(t, databricks.TokenKey{}, c.most)
+			if k.loads != c.loads {
+				t.Errorf("%d exchanges", k.loads)
+			}
+		})
+	}
+}
+
+func TestEachPartOfTheKeyCounts(t *testing.T) {
+	c := newCached(t)
+	keys := []databricks.TokenKey{
+		{}, {Issuer: "a"}, {Subject: "a"}, {ServicePrincipal: "a"}, {Workspace: "a"}, {Scopes: []string{"a"}}, {Source: [32]byte{1}},
+		{Issuer: "ab"}, {Issuer: "a", Subject: "b"}, {Scopes: []string{"a", "b"}}, {Scopes: []string{"ab"}}, {Scopes: []string{"a b"}},
+	}
+	for range 2 {
+		for _, k := range keys {
+			_ = c.get(t, k, time.Hour)
+		}
+	}
+	if c.loads != len(keys) {
+		t.Errorf("%d exchanges for %d keys", c.loads, len(keys))
+	}
+}
+
+func TestARefusalIsRememberedForAMoment(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		after time.Duration
+		loads int
+	}{
+		"a definitive one":                {&databricks.ExchangeError{Code: "invalid_grant", Status: 400}, 900 * time.Millisecond, 1},
+		"a definitive one, later":         {&databricks.ExchangeError{Code: "invalid_grant", Status: 400}, time.Second, 2},
+		"a rate limit is not":             {&databricks.ExchangeError{Code: "unknown_error", Status: 429}, 0, 2},
+		"nor is a failure of the service": {&databricks.ExchangeError{Code: "invalid_grant", Status: 500}, 0, 2},
+		"nor is an answer that was lost":  {errors.New("lost"), 0, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newCached(t)
+			k.err = c.err
+			first := k.get(t, databricks.TokenKey{}, time.Hour)
+			k.now = k.now.Add(c.after)
+			second := k.get(t, databricks.TokenKey{}, time.Hour)
+			if !errors.Is(first, c.err) || !errors.Is(second, c.err) || k.loads != c.loads {
+				t.Errorf("got %v and %v with %d exchanges", first, second, k.loads)
+			}
+		})
+	}
+}
+
+func TestDroppedTokensAreFetchedAnew(t *testing.T) {
+	c := newCached(t)
+	a, b := databricks.TokenKey{Subject: "a"}, databricks.TokenKey{Subject: "b"}
+	for _, k := range []databricks.TokenKey{a, b} {
+		_ = c.get(t, k, time.Hour)
+	}
+	c.Drop(a)
+	_, _ = c.get(t, a, time.Hour), c.get(t, b, time.Hour)
+	if c.loads != 3 {
+		t.Errorf("%d exchanges after one was dropped", c.loads)
+	}
+	c.DropIf(func(k databricks.TokenKey) bool { return k.Subject == "b" })
+	_, _ = c.get(t, a, time.Hour), c.get(t, b, time.Hour)
+	if c.loads != 4 {
+		t.Errorf("%d exchanges after one was chosen", c.loads)
+	}
+}
+
+// TestOneExchangeIsInFlightForAKey lets the first caller go while others wait.
+func TestOneExchangeIsInFlightForAKey(t *testing.T) {
+	c := newCached(t)
+	var loads atomic.Int32
+	began, release := make(chan struct{}), make(chan struct{})
+	load := func(context.Context) (databricks.Token, error) {
+		if loads.Add(1) == 1 {
+			close(began)
+		}
+		<-release
+		return databricks.Token{AccessToken: "x", Expiry: c.now.Add(time.Hour)}, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		_, err := c.Token(ctx, databricks.TokenKey{}, time.Hour, load)
+		first <- err
+	}()
+	<-began
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if token, err := c.Token(t.Context(), databricks.TokenKey{}, time.Hour, load); err != nil || token.AccessToken != "x" {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first got %v", err)
+	}
+	close(release)
+	wg.Wait()
+	if n := loads.Load(); n != 1 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
+// TestADropReachesATokenBeingFetched drops while the exchange is on its way.
+func TestADropReachesATokenBeingFetched(t *testing.T) {
+	c := newCached(t)
+	key := databricks.TokenKey{Subject: "a"}
+	_, _ = c.Token(t.Context(), key, time.Hour, func(context.Context) (databricks.Token, error) {
+		c.DropIf(func(databricks.TokenKey) bool { return true })
+		return databricks.Token{AccessToken: "x", Expiry: c.now.Add(time.Hour)}, nil
+	})
+	_ = c.get(t, key, time.Hour)
+	if c.loads != 1 {
+		t.Error("the token of before the drop was kept")
+	}
+}

@@ -1,0 +1,126 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package externaltest holds what every Adapter must pass: absent is zero, apply
+// then plan is empty, twice is once, others' things stay, each error its class.
+package externaltest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// Case is one object, and the outside that it is tried on.
+type Case[O external.Object] struct {
+	// Object is desired. The suite keeps its status, as the loop does in the cluster.
+	Object O
+	// Others describes what is outside and not the object's; it must never change.
+	Others func() any
+	// Writes counts the writes that the outside has seen.
+	Writes func() int
+	// Faults are failures of the outside by name.
+	Faults map[string]Fault
+}
+
+// Fault is one failure of the outside.
+type Fault struct {
+	// Break makes looking fail; Heal ends that.
+	Break, Heal func()
+	// Want is the class of the error.
+	Want fault.Class
+}
+
+// Run holds an adapter against the contract.
+func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S], c Case[O]) {
+	t.Helper()
+	var zero S
+	look := func(t *testing.T, removing bool) (I, external.Plan[S], S) {
+		t.Helper()
+		in, err := a.Gather(t.Context(), c.Object)
+		if err != nil {
+			t.Fatal("gather:", err)
+		}
+		want := zero
+		if !removing {
+			if want, err = a.Desired(in); err != nil {
+				t.Fatal("desired:", err)
+			}
+		}
+		have, err := a.Observe(t.Context(), in)
+		if err != nil {
+			t.Fatal("observe:", err)
+		}
+		plan, err := a.Plan(want, have)
+		if err != nil {
+			t.Fatal("plan:", err)
+		}
+		return in, plan, have
+	}
+	// drive takes every step of a plan, each of them so many times.
+	drive := func(t *testing.T, removing bool, times int) {
+		t.Helper()
+		in, plan, have := look(t, removing)
+		if len(plan) == 0 {
+			t.Fatal("there is nothing to do")
+		}
+		for _, step := range plan {
+			for range times {
+				if i, ok := a.(external.Intender[O, S]); ok {
+					i.Intend(c.Object, have, step)
+				}
+				var err error
+				if have, err = a.Apply(t.Context(), in, have, step); err != nil {
+					t.Fatalf("%s: %v", step, err)
+				}
+			}
+		}
+		a.Report(c.Object, have)
+	}
+	converged := func(t *testing.T, removing bool) {
+		t.Helper()
+		before := c.Writes()
+		_, plan, have := look(t, removing)
+		if len(plan) > 0 {
+			t.Errorf("still to do: %s", plan)
+		}
+		if n := c.Writes() - before; n != 0 {
+			t.Errorf("looking wrote %d times", n)
+		}
+		a.Report(c.Object, have)
+	}
+	others := c.Others()
+	untouched := func(t *testing.T) {
+		t.Helper()
+		if diff := cmp.Diff(others, c.Others()); diff != "" {
+			t.Error("others' things changed:", diff)
+		}
+	}
+	t.Run("absent is zero", func(t *testing.T) { converged(t, true) })
+	t.Run("apply, then the plan is empty", func(t *testing.T) { drive(t, false, 1); converged(t, false); untouched(t) })
+	for name, f := range c.Faults {
+		t.Run("its class: "+name, func(t *testing.T) {
+			in, err := a.Gather(t.Context(), c.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.Break()
+			defer f.Heal()
+			if _, err := a.Observe(t.Context(), in); !fault.Is(err, f.Want) {
+				t.Errorf("got %v of class %v, want %s", err, fault.Of(err), f.Want)
+			}
+		})
+	}
+	now := metav1.NewTime(time.Now())
+	c.Object.SetDeletionTimestamp(&now)
+	t.Run("remove, then nothing is left", func(t *testing.T) { drive(t, true, 1); converged(t, true); untouched(t) })
+	c.Object.SetDeletionTimestamp(nil)
+	t.Run("twice is once", func(t *testing.T) { drive(t, false, 2); converged(t, false); untouched(t) })
+	c.Object.SetDeletionTimestamp(&now)
+	t.Run("removing twice is removing once", func(t *testing.T) { drive(t, true, 2); converged(t, true); untouched(t) })
+}

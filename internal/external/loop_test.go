@@ -1,0 +1,420 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package external_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+var two = map[string]string{"a": "1", "b": "2"}
+
+const ready = "Ready=True/Ready ReferencesResolved=True/Resolved Synced=True/Synced"
+
+func TestTheOrderOfWrites(t *testing.T) {
+	w := newWorld(t, two)
+	for _, step := range []struct {
+		name   string
+		change func()
+		want   []string
+	}{
+		{"the finalizer comes before anything external, the intent before its step, the status last", func() {}, []string{
+			"metadata", "gather", "observe",
+			"status", "create a", "event Normal Created Create: a", "status", "create b", "event Normal Created Create: b",
+			"observe", "status",
+		}},
+		{"nothing to do writes nothing", func() {}, []string{"gather", "observe"}},
+		{"nor does a second look", func() {}, []string{"gather", "observe"}},
+		{"drift is corrected, and needs no intent", func() { w.things["a"] = "drifted" }, []string{
+			"gather", "observe", "update a", "event Normal Updated Update: a", "observe",
+		}},
+		{"a change of spec plans only what changed", func() { w.change(func(o *toy) { delete(o.Spec.Things, "b") }) }, []string{
+			"gather", "observe", "delete b", "event Normal Deleted Delete: b", "observe", "status",
+		}},
+		{"deleting plans towards nothing, then lets go", func() { w.delete() }, []string{
+			"gather", "observe", "delete a", "event Normal Deleted Delete: a", "observe", "metadata",
+		}},
+	} {
+		step.change()
+		_, got, err := w.pass()
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%s: %s", step.name, diff)
+		}
+		if obj := w.get(); obj != nil && (summary(obj) != ready || obj.Status.ObservedGeneration != obj.Generation) {
+			t.Errorf("%s: %s, generation %d of %d", step.name, summary(obj), obj.Status.ObservedGeneration, obj.Generation)
+		}
+	}
+	if w.get() != nil {
+		t.Error("the object is still there")
+	}
+	if diff := cmp.Diff(things{"theirs": "1"}, w.things); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestACrashAnywhereEndsWithExactlyWhatIsWanted ends the process before and after
+// each write in turn: while creating, and while deleting.
+func TestACrashAnywhereEndsWithExactlyWhatIsWanted(t *testing.T) {
+	dies := func(w *world, n int, after bool) (died bool) {
+		defer func() {
+			if r := recover(); r != nil {
+				if _, ours := r.(crash); !ours {
+					panic(r)
+				}
+				died = true
+			}
+			w.die = 0
+		}()
+		w.die, w.after = n, after
+		if _, _, err := w.pass(); err != nil {
+			t.Fatal(err)
+		}
+		return false
+	}
+	for _, after := range []bool{false, true} {
+		for _, deleting := range []bool{false, true} {
+			n := 1
+			for ; ; n++ {
+				w := newWorld(t, two)
+				if deleting {
+					_, _, _ = w.pass()
+					w.delete()
+				}
+				died := dies(w, n, after)
+				where := fmt.Sprintf("after=%v deleting=%v write %d", after, deleting, n)
+				if obj := w.get(); died && !deleting && obj != nil && strings.Contains(summary(obj), "Ready=True") && len(w.things) < 3 {
+					t.Errorf("%s: Ready although it crashed", where)
+				}
+				for name := range w.things {
+					if obj := w.get(); name != "theirs" && !slices.Contains(obj.Status.Applied, name) {
+						t.Errorf("%s: %s exists and no record covers it", where, name)
+					}
+				}
+				if w.get() != nil {
+					if _, _, err := w.pass(); err != nil {
+						t.Errorf("%s: %v", where, err)
+					}
+				}
+				want := things{"theirs": "1"}
+				if !deleting {
+					maps.Copy(want, two)
+					if summary(w.get()) != ready {
+						t.Errorf("%s: %s", where, summary(w.get()))
+					}
+				} else if w.get() != nil {
+					t.Errorf("%s: the object stays", where)
+				}
+				if diff := cmp.Diff(want, w.things); diff != "" {
+					t.Errorf("%s: %s", where, diff)
+				}
+				if !died {
+					break
+				}
+			}
+			if n < 4 {
+				t.Errorf("only %d writes were struck", n-1)
+			}
+		}
+	}
+}
+
+func TestManagementAndDeletionPolicies(t *testing.T) {
+	policy := func(p string) func(*toy) { return func(o *toy) { o.Spec.ManagementPolicy = p } }
+	for name, c := range map[string]struct {
+		now     func(*toy) // what changed since
+		deleted bool
+		want    []string
+		summary string
+		requeue time.Duration
+	}{
+		"Paused reads and writes nothing outside": {
+			now: policy("Paused"), want: []string{"status"},
+			summary: "Ready=Unknown/Paused ReferencesResolved=True/Resolved Synced=True/Synced",
+		},
+		"Paused holds a deletion back": {now: policy("Paused"), deleted: true, want: []string{"status"}, summary: "Ready=Unknown/Paused ReferencesResolved=True/Resolved Synced=True/Synced"},
+		"ObserveOnly tells the plan and writes nothing": {
+			now:     func(o *toy) { o.Spec.ManagementPolicy = "ObserveOnly"; o.Spec.Things = map[string]string{"a": "3"} },
+			want:    []string{"gather", "observe", `event Normal Planned Reconcile: Delete b; Update a (value: "1" -> "3")`, "status"},
+			summary: "Ready=False/ObserveOnly ReferencesResolved=True/Resolved Synced=False/ObserveOnly", requeue: time.Minute,
+		},
+		"ObserveOnly with nothing to do is Ready":            {now: policy("ObserveOnly"), want: []string{"gather", "observe", "status"}, summary: ready, requeue: time.Minute},
+		"ObserveOnly lets a deletion go and touches nothing": {now: policy("ObserveOnly"), deleted: true, want: []string{"metadata"}},
+		"Orphan leaves everything and does not even look":    {now: func(o *toy) { o.Spec.DeletionPolicy = "Orphan" }, deleted: true, want: []string{"metadata"}},
+		"Orphan does nothing to what lives":                  {now: func(o *toy) { o.Spec.DeletionPolicy = "Orphan" }, want: []string{"gather", "observe", "status"}, summary: ready, requeue: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, maps.Clone(two))
+			if _, _, err := w.pass(); err != nil {
+				t.Fatal(err)
+			}
+			w.change(c.now)
+			if c.deleted {
+				w.delete()
+			}
+			outside := maps.Clone(w.things)
+			result, got, err := w.pass()
+			if err != nil || result.RequeueAfter != c.requeue {
+				t.Errorf("got %v, %v", result, err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(outside, w.things); diff != "" {
+				t.Error("the outside changed:", diff)
+			}
+			obj := w.get()
+			if (obj == nil) != (c.summary == "") || obj != nil && summary(obj) != c.summary {
+				t.Errorf("got %v", obj)
+			}
+			if obj == nil {
+				return
+			}
+			if _, again, _ := w.pass(); slices.Contains(again, "status") || strings.Contains(strings.Join(again, " "), "event") {
+				t.Errorf("a second pass says it again: %v", again)
+			}
+		})
+	}
+}
+
+// TestFaults is the fault table. Each fault strikes a new object and one that was
+// Ready, and twice: the second time is no transition.
+func TestFaults(t *testing.T) {
+	cause := errors.New("cause")
+	const minutes = time.Minute
+
+	for name, c := range map[string]struct {
+		at      string // what is struck
+		err     error
+		fresh   string // conditions of a new object
+		after   string // conditions of one that was Ready, where they differ in what is left from before
+		requeue time.Duration
+		event   string
+		dealt   bool // the generation counts as dealt with
+		plain   bool // an error for the queue
+		final   bool // an error that the queue does not repeat
+	}{
+		"Waiting": {
+			at: "gather", err: fault.Waiting("Missing", cause), requeue: 5 * minutes, event: "Normal Missing Reconcile: gather: cause",
+			fresh: "Ready=False/Missing Reconciling=True/Missing ReferencesResolved=False/Missing",
+			after: "Ready=False/Missing Reconciling=True/Missing ReferencesResolved=False/Missing Synced=True/Synced",
+		},
+		"RateLimited for less than the least": {
+			at: "observe", err: fault.RateLimited(3*time.Second, cause), requeue: 30 * time.Second,
+			fresh: "Ready=False/RateLimited Reconciling=True/RateLimited", after: ready,
+		},
+		"RateLimited for longer": {
+			at: "observe", err: fault.RateLimited(90*time.Second, cause), requeue: 90 * time.Second,
+			fresh: "Ready=False/RateLimited Reconciling=True/RateLimited", after: ready,
+		},
+		"Transient, looking": {
+			at: "observe", err: cause, plain: true,
+			fresh: "Ready=Unknown/TransientError Reconciling=True/TransientError Synced=Unknown/TransientError",
+			after: "Ready=Unknown/TransientError Reconciling=True/TransientError ReferencesResolved=True/Resolved Synced=Unknown/TransientError",
+		},
+		"Transient, writing": {
+			at: "create c", err: cause, plain: true, event: "Warning TransientError Reconcile: Create c: cause",
+			fresh: "Ready=False/TransientError Reconciling=True/TransientError Synced=False/TransientError",
+			after: "Ready=False/TransientError Reconciling=True/TransientError ReferencesResolved=True/Resolved Synced=False/TransientError",
+		},
+		"Denied": {
+			at: "create c", err: fault.Denied("Refused", cause), requeue: 10 * minutes, event: "Warning Refused Reconcile: Create c: cause", dealt: true,
+			fresh: "Ready=False/Refused Stalled=True/Refused",
+			after: "Ready=False/Refused ReferencesResolved=True/Resolved Stalled=True/Refused Synced=True/Synced",
+		},
+		"Conflict": {
+			at: "plan", err: fault.Conflict("NotOurs", cause), requeue: 10 * minutes, event: "Warning NotOurs Reconcile: cause", dealt: true,
+			fresh: "Ready=False/NotOurs Stalled=True/NotOurs",
+			after: "Ready=False/NotOurs ReferencesResolved=True/Resolved Stalled=True/NotOurs Synced=True/Synced",
+		},
+		"NotConverged": {
+			at: "deaf", plain: true, event: "Warning NotConverged Reconcile: after writing there is still to do: Create c",
+			fresh: "Ready=False/NotConverged Reconciling=True/NotConverged Synced=False/NotConverged",
+			after: "Ready=False/NotConverged Reconciling=True/NotConverged ReferencesResolved=True/Resolved Synced=False/NotConverged",
+		},
+		"Progressing": {
+			at: "plan", err: fault.Progressing("Spreading", 7*time.Second, cause), requeue: 7 * time.Second, event: "Normal Spreading Reconcile: cause",
+			fresh: "Ready=False/Spreading Reconciling=True/Spreading ReferencesResolved=True/Resolved",
+			after: "Ready=False/Spreading Reconciling=True/Spreading ReferencesResolved=True/Resolved Synced=True/Synced",
+		},
+		"Invalid": {
+			at: "desired", err: fault.Invalid("Wrong", cause), final: true, event: "Warning Wrong Reconcile: cause", dealt: true,
+			fresh: "Ready=False/Wrong Stalled=True/Wrong",
+			after: "Ready=False/Wrong ReferencesResolved=True/Resolved Stalled=True/Wrong Synced=True/Synced",
+		},
+	} {
+		for _, wasReady := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, was Ready %v", name, wasReady), func(t *testing.T) {
+				w := newWorld(t, map[string]string{"c": "1"})
+				want := c.fresh
+				if wasReady {
+					want = c.after
+					if _, _, err := w.pass(); err != nil {
+						t.Fatal(err)
+					}
+					delete(w.things, "c") // drift, so that there is something to write in the same generation
+				}
+				w.fail[c.at], w.deaf = c.err, c.at == "deaf"
+				for _, first := range []bool{true, false} {
+					result, journal, err := w.pass()
+					obj := w.get()
+					if got := summary(obj); got != want {
+						t.Errorf("conditions:\n got %s\nwant %s", got, want)
+					}
+					if (err != nil) != (c.plain || c.final) || errors.Is(err, reconcile.TerminalError(nil)) != c.final || result.RequeueAfter != c.requeue {
+						t.Errorf("got %v, %v", result, err)
+					}
+					if dealt := obj.Status.ObservedGeneration == 1; dealt != (c.dealt || wasReady) {
+						t.Errorf("the observed generation is %d", obj.Status.ObservedGeneration)
+					}
+					var events []string
+					for _, line := range journal {
+						if text, ok := strings.CutPrefix(line, "event "); ok && !strings.Contains(text, "Created") {
+							events = append(events, text)
+						}
+					}
+					var wanted []string
+					if c.event != "" && first {
+						wanted = []string{c.event}
+					}
+					if diff := cmp.Diff(wanted, events); diff != "" {
+						t.Errorf("events, first %v: %s", first, diff)
+					}
+					if !first && slices.Contains(journal, "status") {
+						t.Error("the same fault again writes the status")
+					}
+				}
+				w.fail, w.deaf = map[string]error{}, false
+				if _, _, err := w.pass(); err != nil || summary(w.get()) != ready || w.get().Status.ObservedGeneration != 1 {
+					t.Errorf("after the fault: %v, %s", err, summary(w.get()))
+				}
+			})
+		}
+	}
+}
+
+func TestARateLimitHoldsBackANewGeneration(t *testing.T) {
+	w := newWorld(t, maps.Clone(two))
+	_, _, _ = w.pass()
+	w.change(func(o *toy) { o.Spec.Things["a"] = "2" })
+	w.fail["observe"] = fault.RateLimited(0, errors.New("cause"))
+	_, _, _ = w.pass()
+	if got, want := summary(w.get()), "Ready=False/RateLimited Reconciling=True/RateLimited ReferencesResolved=True/Resolved Synced=True/Synced"; got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestWhatCannotBeSeenIsReportedAsBefore(t *testing.T) {
+	w := newWorld(t, two)
+	_, _, _ = w.pass()
+	w.fail["observe"] = errors.New("cause")
+	_, _, _ = w.pass()
+	if diff := cmp.Diff([]string{"a", "b"}, w.get().Status.Seen); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatEarlierStepsLearnedIsKept(t *testing.T) {
+	w := newWorld(t, two)
+	w.fail["create b"] = errors.New("cause")
+	_, _, _ = w.pass()
+	if diff := cmp.Diff([]string{"a"}, w.get().Status.Seen); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnIntentThatCannotBeRecordedTakesNoStep(t *testing.T) {
+	w := newWorld(t, two)
+	w.fail["status"] = errors.New("cause")
+	if _, _, err := w.pass(); err == nil || len(w.things) != 1 {
+		t.Errorf("got %v, and %v exists", err, w.things)
+	}
+}
+
+func TestAStatusThatCannotBeWrittenIsTriedAgain(t *testing.T) {
+	w := newWorld(t, two)
+	w.fail["desired"] = fault.Invalid("Wrong", errors.New("cause"))
+	w.fail["status"] = errors.New("no answer")
+	if _, _, err := w.pass(); err == nil || errors.Is(err, reconcile.TerminalError(nil)) {
+		t.Errorf("the queue gets %v", err)
+	}
+}
+
+func TestADeletionKeepsTryingWhatIsInvalid(t *testing.T) {
+	w := newWorld(t, two)
+	_, _, _ = w.pass()
+	w.delete()
+	w.fail["gather"] = fault.Invalid("Wrong", errors.New("cause"))
+	result, _, err := w.pass()
+	if err != nil || result.RequeueAfter != 10*time.Minute || w.get() == nil {
+		t.Errorf("got %v, %v", result, err)
+	}
+}
+
+func TestADeletionWaitsForWhatCannotBeDeleted(t *testing.T) {
+	w := newWorld(t, two)
+	_, _, _ = w.pass()
+	w.delete()
+	w.fail["delete b"] = fault.Denied("Refused", errors.New("cause"))
+	if _, _, err := w.pass(); err != nil || w.get() == nil || len(w.things) != 2 {
+		t.Errorf("got %v; %v exist", err, w.things)
+	}
+}
+
+func TestAPassIsAboutOneSpec(t *testing.T) {
+	w := newWorld(t, maps.Clone(two))
+	w.meanwhile = func() {
+		w.change(func(o *toy) { o.Spec.Things["late"], o.Spec.ManagementPolicy = "1", "Paused" })
+	}
+	if _, _, err := w.pass(); err != nil {
+		t.Fatal(err)
+	}
+	obj := w.get()
+	if obj.Generation != 2 || obj.Status.ObservedGeneration != 1 || obj.Status.Conditions[0].ObservedGeneration != 1 || summary(obj) != ready {
+		t.Errorf("generation %d is said to be dealt with: %s", obj.Status.ObservedGeneration, summary(obj))
+	}
+}
+
+func TestAPassOverAnOldVersionWaits(t *testing.T) {
+	w := newWorld(t, two)
+	r, old := w.restart(), w.get()
+	if _, _, err := w.passOf(r); err != nil {
+		t.Fatal(err)
+	}
+	w.journal = nil
+	result, err := r.Reconcile(t.Context(), old)
+	if err != nil || result.RequeueAfter <= 0 || len(w.journal) > 0 {
+		t.Errorf("got %v, %v: %v", result, err, w.journal)
+	}
+}
+
+func TestAnObjectOfAnotherFinalizerIsNotOurs(t *testing.T) {
+	w := newWorld(t, two, func(o *toy) { o.Finalizers = []string{"other.example.com/x"} })
+	w.delete()
+	if _, journal, err := w.pass(); err != nil || len(journal) > 0 {
+		t.Errorf("got %v, %v", journal, err)
+	}
+}
+
+func TestThePlanAsText(t *testing.T) {
+	p := external.Plan[things]{
+		{Verb: external.Grant, Target: "x"}, {Verb: external.Update, Target: "y", Diff: []external.Difference{{"f", "1", "2"}, {"g", "", "3"}}},
+	}
+	if got, want := p.String(), `Grant x; Update y (f: "1" -> "2", g: "" -> "3")`; got != want {
+		t.Errorf("got %s", got)
+	}
+}
