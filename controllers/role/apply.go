@@ -128,6 +128,9 @@ func (in input) applyGroup(ctx context.Context, have state, verb external.Verb, 
 		err = in.client.RemoveMember(ctx, g.ID, have.Principal.ID)
 		g.Member = err != nil
 	default:
+		if g.ID == "" {
+			return have, nil // it is gone
+		}
 		if err = in.client.DeleteGroup(ctx, g.ID); err == nil {
 			g = group{Name: g.Name}
 		}
