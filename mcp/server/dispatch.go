@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -26,21 +27,28 @@ var served = map[string]bool{
 	"server/discover": true, "subscriptions/listen": true, "tools/list": true, "tools/call": true,
 }
 
+// protocol are the options that every MCP server on the main port has.
+func (s *Server) protocol() mcp.ServerOptions {
+	return mcp.ServerOptions{Logger: s.sdkLog, SupportedProtocolVersions: slices.Clone(versions), SetCacheable: private}
+}
+
 // newMCPServer makes the MCP server of one snapshot.
 func (s *Server) newMCPServer(snap *snapshot) *mcp.Server {
-	srv := mcp.NewServer(s.implementation(), &mcp.ServerOptions{
-		Instructions:              "Governed tools on Databricks. What you may call, and the rows you see, depend on your role.",
-		Logger:                    s.log,
-		SupportedProtocolVersions: versions,
-		Capabilities:              &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{ListChanged: true}},
-		SetCacheable:              private,
-	})
-	srv.AddReceivingMiddleware(s.recovering, bridged, onlyServed, listed)
+	o := s.protocol()
+	o.Instructions = "Governed tools on Databricks. What you may call, and the rows you see, depend on your role."
+	o.Capabilities = &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{ListChanged: true}}
+	srv := mcp.NewServer(s.implementation(), &o)
+	srv.AddReceivingMiddleware(onlyServed, listed)
+	s.guard(srv)
 	for _, t := range snap.doc.Tools {
 		srv.AddTool(listing(t), s.call(t.Name))
 	}
 	return srv
 }
+
+// guard puts around a server what every message passes through, outside of what
+// the server has already.
+func (s *Server) guard(srv *mcp.Server) { srv.AddReceivingMiddleware(s.recovering, bridged) }
 
 // private keeps shared caches from serving the list of one role to another.
 func private(_ context.Context, _ mcp.Request, c *mcp.Cacheable) {

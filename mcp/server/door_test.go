@@ -4,6 +4,7 @@
 package server_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
@@ -269,5 +271,42 @@ func TestAnIssuerThatCannotBeReachedIsNotTheCallersFault(t *testing.T) {
 	res, body := g.post(g.token("west"), listRequest, nil)
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || strings.Contains(body, "127.0.0.1") {
 		t.Errorf("answered %d %s", res.StatusCode, body)
+	}
+}
+
+// What the fixtures of the conformance suites are served by is the same door: it
+// has no way in without a token either.
+func TestAnotherServerIsBehindTheSameDoor(t *testing.T) {
+	g := serving(t)
+	other := httptest.NewServer(g.server.HandlerFor(func(o mcp.ServerOptions) *mcp.Server {
+		srv := mcp.NewServer(&mcp.Implementation{Name: "other", Version: "1"}, &o)
+		srv.AddTool(&mcp.Tool{Name: "panics", InputSchema: json.RawMessage(`{"type":"object"}`)},
+			func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("a row of data") })
+		return srv
+	}))
+	defer other.Close()
+	g.main.URL = other.URL // g.main itself is closed as it was made
+	if res, _ := g.post("", listRequest, nil); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a token: %d", res.StatusCode)
+	}
+	if res, _ := g.post(g.signed(goodClaims("west").with("aud", "https://elsewhere.example.com")), listRequest, nil); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("with a token for another server: %d", res.StatusCode)
+	}
+	for name, headers := range map[string]map[string]string{
+		"host": {"Host": "evil.example.com"}, "origin": {"Origin": "https://evil.example.com"},
+	} {
+		if res, _ := g.post(g.token("west"), listRequest, headers); res.StatusCode != http.StatusForbidden {
+			t.Errorf("with another %s: %d", name, res.StatusCode)
+		}
+	}
+	if res, _ := g.post(g.token("west"), listRequest, map[string]string{"Mcp-Protocol-Version": ""}); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("without a version: %d", res.StatusCode)
+	}
+	if res, body := g.post(g.token("west"), listRequest, nil); res.StatusCode != http.StatusOK || !strings.Contains(body, `"panics"`) {
+		t.Errorf("with a token: %d %s", res.StatusCode, body)
+	}
+	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"panics","arguments":{}}}`
+	if res, body := g.post(g.token("west"), call, nil); res.StatusCode != http.StatusOK || !strings.Contains(body, "internal error") || strings.Contains(body, "a row") {
+		t.Errorf("a panic: %d %s", res.StatusCode, body)
 	}
 }

@@ -109,7 +109,22 @@ func (s *Server) Watch(ctx context.Context) { s.store.watch(ctx, s.opts.ReloadIn
 
 // Handler serves the main port.
 func (s *Server) Handler() http.Handler {
-	protocol := mcp.NewStreamableHTTPHandler(func(r *http.Request) *mcp.Server { return snapshotOf(r.Context()).server },
+	return s.chain(func(r *http.Request) *mcp.Server { return snapshotOf(r.Context()).server })
+}
+
+// HandlerFor serves what build makes where Handler serves the tools of the access
+// document. Everything else is the same: what stands before MCP, the check of the
+// caller's token included, what each message passes through, and the revisions
+// served. The fixtures of the conformance suites are served so.
+func (s *Server) HandlerFor(build func(mcp.ServerOptions) *mcp.Server) http.Handler {
+	srv := build(s.protocol())
+	s.guard(srv)
+	return s.chain(func(*http.Request) *mcp.Server { return srv })
+}
+
+// chain is what a request of the main port passes through on its way to MCP.
+func (s *Server) chain(serverOf func(*http.Request) *mcp.Server) http.Handler {
+	protocol := mcp.NewStreamableHTTPHandler(serverOf,
 		&mcp.StreamableHTTPOptions{
 			Stateless: true, PropagateRequestCancellation: true, Logger: s.sdkLog,
 			// The host was held against the resource already; behind a port-forward the address is loopback.
