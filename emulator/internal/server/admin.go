@@ -22,6 +22,7 @@ type admin struct {
 	faults *faults.Set
 	calls  *calllog.Log
 	store  *identity.Store
+	genie  http.Handler
 }
 
 func (a admin) handler() http.Handler {
@@ -49,6 +50,7 @@ func (a admin) handler() http.Handler {
 		a.calls.Clear()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.Handle("POST /admin/genie", a.genie)
 	mux.HandleFunc("GET /admin/state", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, a.store.Dump()) })
 	return mux
 }

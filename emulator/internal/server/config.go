@@ -21,6 +21,14 @@ type Config struct {
 	Workspace Workspace `json:"workspace"`
 	// Warehouses are the SQL warehouses that exist.
 	Warehouses []Warehouse `json:"warehouses,omitempty"`
+	// Genie is what there is to ask in natural language.
+	Genie Genie `json:"genie,omitempty"`
+	// VectorSearch is what there is to search by meaning.
+	VectorSearch VectorSearch `json:"vectorSearch,omitempty"`
+	// Serving is the models and supervisors that there are.
+	Serving Serving `json:"serving,omitempty"`
+	// Connections say how http_request() reaches upstreams, and what secret() reads.
+	Connections Connections `json:"connections,omitempty"`
 	// Principals exist from the start.
 	Principals []Principal `json:"principals,omitempty"`
 	// Groups exist from the start, without members of their own.
@@ -68,6 +76,19 @@ type Policy struct {
 type Switches struct {
 	// UnassignedExchange lets service principals that are not assigned to the workspace get a token there.
 	UnassignedExchange bool `json:"unassignedExchange,omitempty"`
+	// ConnectionOptionsMerge keeps the options of a connection that a PATCH leaves out, where otherwise it replaces all.
+	ConnectionOptionsMerge bool `json:"connectionOptionsMerge,omitempty"`
+	// GenieBothScopes asks for both genie and dashboards.genie, as on Azure; one is enough otherwise.
+	GenieBothScopes bool `json:"genieBothScopes,omitempty"`
+	// GenieForeignNotFound answers 404 for the Genie conversations of others, where 403 is documented.
+	GenieForeignNotFound bool `json:"genieForeignNotFound,omitempty"`
+	// VectorSearchBySQLScope takes tokens with the scope sql for vector search, beside vector-search.
+	VectorSearchBySQLScope bool `json:"vectorSearchBySQLScope,omitempty"`
+	// SupervisorMarkers puts <name>agent</name> before what each sub-agent said.
+	SupervisorMarkers bool `json:"supervisorMarkers,omitempty"`
+	// SupervisorForbids answers 403 when the caller may use none of the sub-agents that a
+	// question is for, where otherwise the answer says so.
+	SupervisorForbids bool `json:"supervisorForbids,omitempty"`
 }
 
 var (
@@ -107,6 +128,9 @@ func (c Config) check() error {
 			problems = append(problems, fmt.Errorf("principals[%d].workspace must be USER or ADMIN", i))
 		}
 	}
+	problems = append(problems, c.Genie.check())
+	problems = append(problems, c.Connections.check())
+	problems = append(problems, c.VectorSearch.check(), c.Serving.check())
 	return errors.Join(problems...)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/calllog"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/faults"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/genie"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/oauth"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
@@ -34,6 +35,8 @@ type Options struct {
 	// TimeScale multiplies delays; 1 is real time.
 	TimeScale float64
 	Log       *slog.Logger
+	// genieControl is set by New.
+	genieControl *genie.Control
 }
 
 // Server is the emulator.
@@ -68,6 +71,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	routes := append(tokens.Routes(), store.Routes(o.Config.AccountID, o.Config.Workspace.ID)...)
+	o.genieControl = &genie.Control{}
 	engine, sqlRoutes, err := o.sql(store)
 	if err != nil {
 		return nil, err
@@ -82,7 +86,7 @@ func New(o Options) (*Server, error) {
 	}
 	return &Server{
 		Account: host(wire.Account), Workspace: host(wire.Workspace), opts: o, engine: engine,
-		Admin: admin{faults: set, calls: calls, store: store}.handler(),
+		Admin: admin{faults: set, calls: calls, store: store, genie: o.genieControl}.handler(),
 	}, nil
 }
 
@@ -104,8 +108,20 @@ func (o Options) sql(store *identity.Store) (*sqlengine.Engine, []wire.Route, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return engine, slices.Concat(house.Routes(), unitycatalog.Routes(metastore),
-		statements.Routes(statements.Options{Executor: engine, Directory: store, Warehouses: house})), nil
+	connectionRoutes, err := o.connections(store, engine)
+	if err != nil {
+		return nil, nil, err
+	}
+	run := statements.New(statements.Options{Executor: engine, Directory: store, Warehouses: house})
+	genieRoutes, err := o.genie(store, house, engine, run)
+	if err != nil {
+		return nil, nil, err
+	}
+	aiRoutes, err := o.ai(store, house, engine)
+	if err != nil {
+		return nil, nil, err
+	}
+	return engine, slices.Concat(house.Routes(), unitycatalog.Routes(metastore), connectionRoutes, run.Routes(), aiRoutes, genieRoutes), nil
 }
 
 // Handler serves both hosts on one port, by the Host header.

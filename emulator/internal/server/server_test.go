@@ -41,14 +41,17 @@ type site struct {
 	state                     string
 }
 
-func start(t testing.TB, state string) *site {
+func start(t testing.TB, state string) *site { return startWith(t, state, nil) }
+
+// startWith changes the options before it starts.
+func startWith(t testing.TB, state string, change func(*server.Options)) *site {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("dosesecret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	account, workspace := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
-	s, err := server.New(server.Options{
+	o := server.Options{
 		Config: server.Config{
 			AccountID: accountID, Workspace: server.Workspace{ID: workspaceID}, Groups: []string{"sales_west"},
 			Warehouses: []server.Warehouse{{ID: warehouseID, Name: "Test"}},
@@ -56,7 +59,11 @@ func start(t testing.TB, state string) *site {
 		},
 		AccountURL: "http://" + account.Listener.Addr().String(), WorkspaceURL: "http://" + workspace.Listener.Addr().String(),
 		StateDir: state, IssuerClient: http.DefaultClient, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	if change != nil {
+		change(&o)
+	}
+	s, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ func (r *run) create() (*Result, error) {
 	switch {
 	case r.c.accept("FUNCTION"):
 		return r.createFunction(replace)
+	case r.c.accept("VIEW"):
+		return r.createView(replace)
 	case replace:
 		return nil, notImplemented("CREATE OR REPLACE " + strings.ToUpper(printable(r.c.peek().text)))
 	case r.c.accept("CATALOG"):
@@ -25,6 +27,8 @@ func (r *run) create() (*Result, error) {
 		return r.createContainer(uc.TypeSchema)
 	case r.c.accept("TABLE"):
 		return r.createTable()
+	case r.c.accept("CONNECTION"):
+		return r.createConnection()
 	}
 	return nil, notImplemented("CREATE " + strings.ToUpper(printable(r.c.peek().text)))
 }
@@ -251,6 +255,14 @@ func (r *run) createFunction(replace bool) (*Result, error) {
 func (r *run) functionClauses(o *uc.Object) (err error) {
 	for {
 		switch {
+		case r.c.accept("RETURNS", "TABLE"):
+			o.Returns = tableType
+			if o.Table, err = r.columns(false); err != nil {
+				return err
+			}
+			if len(o.Table) == 0 {
+				return notImplemented("RETURNS TABLE without columns")
+			}
 		case r.c.accept("RETURNS"):
 			if o.Returns, err = r.c.typeName(); err != nil {
 				return err
@@ -276,7 +288,8 @@ func (r *run) functionClauses(o *uc.Object) (err error) {
 
 // tryBody refuses a function that could never run, or that reads what its maker may not.
 func (r *run) tryBody(o uc.Object) error {
-	w := &rewriter{ctx: r.ctx, engine: r.engine, session: r.session, arguments: map[string]node{}}
+	w := r.rewriter()
+	w.params, w.arguments = nil, map[string]node{}
 	parts := strings.SplitN(o.Name, ".", 3)
 	w.session.Catalog, w.session.Schema = parts[0], parts[1]
 	for _, p := range o.Columns {
@@ -285,6 +298,9 @@ func (r *run) tryBody(o uc.Object) error {
 			return err
 		}
 		w.arguments[p.Name] = null
+	}
+	if o.Returns == tableType {
+		return r.tryTable(w, o)
 	}
 	body, err := w.body(o)
 	if err != nil {
@@ -302,12 +318,37 @@ func (r *run) tryBody(o uc.Object) error {
 	return rows.Err()
 }
 
+// tryTable is tryBody for a function that returns a table.
+func (r *run) tryTable(w *rewriter, o uc.Object) error {
+	from, err := w.tableBody(o)
+	if err != nil {
+		return err
+	}
+	tree, err := r.engine.parse(r.ctx, "SELECT * FROM (SELECT 1) AS t WHERE false")
+	if err != nil {
+		return err
+	}
+	from["alias"] = "t"
+	tree["from_table"] = from
+	text, err := r.engine.unparse(r.ctx, tree)
+	if err != nil {
+		return err
+	}
+	rows, err := r.engine.db.QueryContext(r.ctx, text)
+	if err != nil {
+		return engineError(err)
+	}
+	defer rows.Close() //nolint:errcheck // there are none
+	return rows.Err()
+}
+
 func (r *run) drop() (*Result, error) {
-	kinds := map[string]string{"CATALOG": uc.TypeCatalog, "SCHEMA": uc.TypeSchema, "DATABASE": uc.TypeSchema, "TABLE": uc.TypeTable, "FUNCTION": uc.TypeFunction}
+	kinds := map[string]string{"CATALOG": uc.TypeCatalog, "SCHEMA": uc.TypeSchema, "DATABASE": uc.TypeSchema, "TABLE": uc.TypeTable, "VIEW": uc.TypeTable, "FUNCTION": uc.TypeFunction, "CONNECTION": uc.TypeConnection}
 	kind, ok := kinds[strings.ToUpper(r.c.peek().text)]
 	if !ok {
 		return nil, notImplemented("DROP " + strings.ToUpper(printable(r.c.peek().text)))
 	}
+	view := r.c.peek().is("VIEW")
 	r.c.i++
 	ifExists := r.c.accept("IF", "EXISTS")
 	s, err := r.named(kind)
@@ -327,6 +368,9 @@ func (r *run) drop() (*Result, error) {
 	}
 	if !r.engine.Store.MayManage(r.session.Principal, s) {
 		return nil, insufficient("MANAGE", s.Type, s.Name)
+	}
+	if o, _ := r.engine.Store.Get(s); kind == uc.TypeTable && view != (o.Query != "") {
+		return nil, wrongKind(s.Name, map[bool]string{true: "table", false: "view"}[view])
 	}
 	if !cascade && r.engine.Store.HasChildren(s) {
 		return nil, failure("2BP01", "[%s_NOT_EMPTY] Cannot drop `%s` because it contains objects. Use CASCADE to drop it with them.", strings.ToUpper(kind), s.Name)
@@ -350,7 +394,7 @@ func (r *run) named(kind string) (uc.Securable, error) {
 	if kind == uc.TypeSchema && len(parts) == 1 {
 		parts = append([]string{strings.ToLower(r.session.Catalog)}, parts...)
 	}
-	if kind == uc.TypeCatalog && len(parts) != 1 || kind == uc.TypeSchema && len(parts) != 2 {
+	if (kind == uc.TypeCatalog || kind == uc.TypeConnection) && len(parts) != 1 || kind == uc.TypeSchema && len(parts) != 2 {
 		return uc.Securable{}, syntaxError("the name has the wrong number of parts")
 	}
 	return uc.Securable{Type: kind, Name: strings.Join(parts, ".")}, nil
@@ -360,8 +404,12 @@ func (r *run) named(kind string) (uc.Securable, error) {
 func (r *run) securable() (uc.Securable, error) {
 	kinds := map[string]string{
 		"CATALOG": uc.TypeCatalog, "SCHEMA": uc.TypeSchema, "DATABASE": uc.TypeSchema, "TABLE": uc.TypeTable, "VIEW": uc.TypeTable, "FUNCTION": uc.TypeFunction,
+		"CONNECTION": uc.TypeConnection,
 	}
 	word := strings.ToUpper(r.c.peek().text)
+	if r.c.accept("METASTORE") {
+		return uc.Metastore, nil
+	}
 	kind, ok := kinds[word]
 	if !ok {
 		if len(r.c.rest()) > 1 && !r.c.tokens[r.c.i+1].is(".") {

@@ -50,6 +50,10 @@ func duckType(t string) string {
 // translate writes tokens of a query in DuckDB's dialect. Markers become named
 // parameters with the declared type: values never become text.
 func translate(tokens []token, params []Param) (string, error) {
+	tokens, err := modernize(tokens)
+	if err != nil {
+		return "", err
+	}
 	var b strings.Builder
 	for i, t := range tokens {
 		if t.space && b.Len() > 0 {
@@ -60,6 +64,8 @@ func translate(tokens []token, params []Param) (string, error) {
 			next = tokens[i+1]
 		}
 		switch t.kind {
+		case tokenEngine:
+			b.WriteString(t.text)
 		case tokenParam:
 			text, err := marker(t.text, params)
 			if err != nil {
@@ -151,10 +157,8 @@ func word(tokens []token, i int, next token) string {
 func unsupported(tokens []token) string {
 	for i, t := range tokens {
 		switch {
-		case t.is("RLIKE"), t.is("REGEXP"):
-			return "the operator RLIKE"
-		case t.is("LATERAL") && i+1 < len(tokens) && tokens[i+1].is("VIEW"):
-			return "LATERAL VIEW"
+		case t.is("~"), t.is("REGEXP_FULL_MATCH"):
+			return "the operator ~" // DuckDB's means something else
 		case t.kind == tokenWord && strings.EqualFold(t.text, "DIV") && i > 0 && tokens[i-1].kind != tokenSymbol && !tokens[i-1].is("AS"):
 			return "the operator DIV"
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 )
 
 // Statement is one statement with what it binds.
@@ -33,6 +34,12 @@ type Statement struct {
 type Engine struct {
 	Store *uc.Store
 	db    *sql.DB
+	// HTTP makes the calls of http_request(). Open sets one with the system's authorities.
+	HTTP *upstream.Client
+	// Secrets are what secret() reads; nil has none.
+	Secrets Secrets
+	// calls are the statements that may make HTTP calls now, by id.
+	calls sync.Map
 	// now is the clock of current_timestamp().
 	now func() time.Time
 	// mu lets a statement that changes objects or rows run alone.
@@ -49,7 +56,7 @@ func Open(dir string, store *uc.Store) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the SQL engine: %w", err)
 	}
-	e := &Engine{Store: store, db: sql.OpenDB(connector), now: time.Now}
+	e := &Engine{Store: store, db: sql.OpenDB(connector), now: time.Now, HTTP: upstream.New(upstream.Options{})}
 	for _, s := range []string{
 		"ATTACH " + literal(rows) + " AS " + dataCatalog,
 		"SET default_null_order='nulls_first_on_asc_last_on_desc'",
@@ -61,6 +68,9 @@ func Open(dir string, store *uc.Store) (*Engine, error) {
 		if _, err := e.db.Exec(s); err != nil {
 			return nil, errors.Join(fmt.Errorf("start the SQL engine: %w", err), e.Close())
 		}
+	}
+	if err := e.registerHTTP(context.Background()); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the SQL engine: %w", err), e.Close())
 	}
 	return e, nil
 }
@@ -87,7 +97,9 @@ func (e *Engine) Execute(ctx context.Context, s Session, st Statement) (*Result,
 		}
 	}
 	run := &run{ctx: ctx, engine: e, session: s, statement: st, c: &cursor{tokens: tokens}}
+	defer run.beginCalls()()
 	result, err := run.dispatch()
+	err = run.http.because(err)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -101,6 +113,13 @@ type run struct {
 	session   Session
 	statement Statement
 	c         *cursor
+	// http are the HTTP calls that the statement makes.
+	http *httpCalls
+}
+
+// rewriter secures trees for the session.
+func (r *run) rewriter() *rewriter {
+	return &rewriter{ctx: r.ctx, engine: r.engine, session: r.session, params: r.statement.Params, http: r.http}
 }
 
 func (r *run) dispatch() (*Result, error) {
@@ -136,6 +155,10 @@ func (r *run) dispatch() (*Result, error) {
 		return r.update()
 	case r.c.accept("DELETE", "FROM"):
 		return r.remove()
+	case r.c.accept("MERGE", "INTO"):
+		return r.merge()
+	case r.c.accept("USE"):
+		return r.use()
 	}
 	if first.kind != tokenWord {
 		return nil, syntaxError("a statement must begin with a keyword")
@@ -244,10 +267,20 @@ func (e *Engine) mayTouch(s Session, full, privilege string) error {
 		return err
 	}
 	object := uc.Securable{Type: uc.TypeTable, Name: full}
-	if _, ok := e.Store.Get(object); !ok {
+	o, ok := e.Store.Get(object)
+	if !ok {
 		return tableNotFound(full)
 	}
-	return e.may(s, object, privilege)
+	if o.Index {
+		return notImplemented("SQL over a vector search index")
+	}
+	if err := e.may(s, object, privilege); err != nil {
+		return err
+	}
+	if o.Query != "" && privilege == "MODIFY" {
+		return wrongKind(full, "view")
+	}
+	return nil
 }
 
 func (e *Engine) mayRead(s Session, full string) error { return e.mayTouch(s, full, "SELECT") }

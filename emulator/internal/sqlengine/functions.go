@@ -4,10 +4,7 @@
 package sqlengine
 
 import (
-	"slices"
 	"strings"
-
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 )
 
 // allowed are the functions that mean the same in both dialects. What is not here
@@ -17,9 +14,9 @@ var allowed = map[string]bool{}
 
 // renamed are functions that DuckDB knows by another name.
 var renamed = map[string]string{
-	"collect_list": "list", "size": "len", "array_size": "len",
+	"transform": "list_transform", "filter": "list_filter", "explode": "unnest", "regexp_full_match": "regexp_matches", "regexp_like": "regexp_matches", "rlike": "regexp_matches", "collect_list": "list", "size": "len", "array_size": "len",
 	"len": "length", "char_length": "length", "ucase": "upper", "lcase": "lower", "substr": "substring",
-	"percentile_approx": "approx_quantile", "startswith": "starts_with", "endswith": "ends_with",
+	"percentile_approx": "quantile_disc", "startswith": "starts_with", "endswith": "ends_with",
 	"some": "bool_or", "every": "bool_and", "std": "stddev_samp", "mean": "avg", "array": "list_value", "array_join": "array_to_string",
 	"array_contains": "list_contains",
 }
@@ -33,7 +30,7 @@ func init() { //nolint:gochecknoinits // a table built from words
 		coalesce nullif concat concat_ws contains initcap instr left right length lower upper lpad rpad ltrim rtrim trim repeat replace reverse
 		split_part starts_with ends_with substring translate ascii chr md5 sha256 regexp_replace regexp_extract position like_escape ilike_escape
 		date_trunc date_part year month day quarter week dayofweek dayofyear hour minute second last_day make_date to_days to_hours to_minutes to_seconds to_months to_years
-		array_to_string list_value len list_contains`) {
+		array_to_string list_value len list_contains list_transform list_filter unnest regexp_matches quantile_disc`) {
 		allowed[f] = true
 	}
 }
@@ -51,7 +48,7 @@ func (r *rewriter) function(n node, ctes []string) (any, error) {
 	}
 	children, _ := n["children"].([]any)
 	if schema := text(n, "schema"); schema != "" && !(schema == "main" && text(n, "catalog") == "") {
-		return r.userFunction(strings.ToLower(text(n, "catalog")), strings.ToLower(schema), called, children)
+		return r.userFunction(n, strings.ToLower(text(n, "catalog")), strings.ToLower(schema), called, children)
 	}
 	if len(children) == 0 {
 		if out, err := r.ambient(called); out != nil || err != nil {
@@ -60,6 +57,9 @@ func (r *rewriter) function(n node, ctes []string) (any, error) {
 	}
 	if identity, err := r.identity(called, children); identity != nil || err != nil {
 		return keepAlias(n, identity), err
+	}
+	if out, err := r.special(n, called, children); out != nil || err != nil {
+		return out, err
 	}
 	switch called {
 	case "/":
@@ -146,35 +146,6 @@ func (r *rewriter) member(groups []string, children []any) (node, error) {
 	return r.fill("coalesce(list_contains(CAST(["+strings.Join(list, ", ")+"] AS VARCHAR[]), $1), false)", []any{group})
 }
 
-// userFunction calls a function of Unity Catalog by its name.
-func (r *rewriter) userFunction(catalog, schema, function string, children []any) (any, error) {
-	full, err := r.session.complete(catalog, schema, function)
-	if err != nil {
-		return nil, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", printable(function))
-	}
-	s := uc.Securable{Type: uc.TypeFunction, Name: full}
-	f, ok := r.engine.Store.Get(s)
-	if !ok {
-		return nil, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", full)
-	}
-	if !r.definer {
-		if err := r.engine.may(r.session, s, "EXECUTE"); err != nil {
-			return nil, err
-		}
-	}
-	// An argument inside a subquery of the body could be captured by a table there.
-	if tokens, err := tokenize(f.Body); err != nil || slices.ContainsFunc(tokens, func(t token) bool { return t.is("SELECT") }) {
-		return nil, notImplemented("calling a function with a subquery directly")
-	}
-	arguments := make([]node, len(children))
-	for i, c := range children {
-		if arguments[i], ok = c.(node); !ok {
-			return nil, syntaxError("a function call cannot be read")
-		}
-	}
-	return r.call(full, arguments)
-}
-
 // template replaces a call by an expression over its arguments.
 func (r *rewriter) template(n node, sql string, children []any) (any, error) {
 	if len(children) != strings.Count(placeholders(sql), "$") {
@@ -217,9 +188,11 @@ func replaceParameters(v any, arguments []any) any {
 		}
 	case node:
 		if v["class"] == "PARAMETER" {
-			if i := strings.Index("123", text(v, "identifier")); i >= 0 && i < len(arguments) && text(v, "identifier") != "" {
+			if i := strings.Index("12345", text(v, "identifier")); i >= 0 && i < len(arguments) && text(v, "identifier") != "" {
 				if n, ok := arguments[i].(node); ok {
-					return clone(n)
+					filled := clone(n)
+					filled["alias"] = ""
+					return filled
 				}
 			}
 		}

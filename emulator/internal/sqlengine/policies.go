@@ -25,6 +25,8 @@ func (r *run) alterTable() (*Result, error) {
 			return nil, err
 		}
 		return r.change(s, func(o *uc.Object) error { o.Filter, o.FilterOn = "", nil; return nil })
+	case r.c.accept("SET", "TAGS"):
+		return r.setTags(s, "")
 	case r.c.accept("ALTER", "COLUMN"), r.c.accept("ALTER"):
 		column, err := r.c.identifier("a column")
 		if err != nil {
@@ -33,6 +35,8 @@ func (r *run) alterTable() (*Result, error) {
 		switch {
 		case r.c.accept("SET", "MASK"):
 			return r.setMask(s, strings.ToLower(column))
+		case r.c.accept("SET", "TAGS"):
+			return r.setTags(s, strings.ToLower(column))
 		case r.c.accept("DROP", "MASK"):
 			if err := r.c.end(); err != nil {
 				return nil, err
@@ -102,6 +106,9 @@ func (r *run) setFilter(s uc.Securable) (*Result, error) {
 				return err
 			}
 		}
+		if o.Query != "" {
+			return wrongKind(o.Name, "view")
+		}
 		o.Filter, o.FilterOn = full, columns
 		return nil
 	})
@@ -137,6 +144,9 @@ func (r *run) setMask(s uc.Securable, column string) (*Result, error) {
 			if _, err := columnOf(o, w); err != nil {
 				return err
 			}
+		}
+		if o.Query != "" {
+			return wrongKind(o.Name, "view")
 		}
 		c.Mask, c.MaskWith = full, with
 		return nil

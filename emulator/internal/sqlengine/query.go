@@ -25,7 +25,7 @@ func (r *run) secure(tokens []token) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := (&rewriter{ctx: r.ctx, engine: r.engine, session: r.session}).rewrite(tree, nil)
+	out, err := r.rewriter().rewrite(tree, nil)
 	if err != nil {
 		return "", err
 	}
@@ -188,7 +188,7 @@ func (r *run) where(target uc.Object) (string, error) {
 		return "", err
 	}
 	if target.Filter != "" {
-		filter, err := (&rewriter{ctx: r.ctx, engine: r.engine, session: r.session}).call(target.Filter, baseColumns(target.FilterOn))
+		filter, err := r.rewriter().call(target.Filter, baseColumns(target.FilterOn))
 		if err != nil {
 			return "", err
 		}
@@ -216,7 +216,8 @@ func (r *run) scalar(target uc.Object, tokens []token) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w := &rewriter{ctx: r.ctx, engine: r.engine, session: r.session, target: target.Name[strings.LastIndex(target.Name, ".")+1:]}
+	w := r.rewriter()
+	w.target = target.Name[strings.LastIndex(target.Name, ".")+1:]
 	tree, err := w.expression("(" + translated + ")")
 	if err != nil {
 		return "", err
@@ -304,8 +305,9 @@ func (r *run) showNames(column, kind string, parent uc.Securable) (*Result, erro
 }
 
 func (r *run) describe() (*Result, error) {
-	if r.c.peek().is("EXTENDED") {
-		return nil, notImplemented("DESCRIBE TABLE EXTENDED")
+	extended := r.c.peek().is("EXTENDED") && len(r.c.rest()) > 1
+	if extended {
+		r.c.i++
 	}
 	full, err := r.c.full(r.session, "a table")
 	if err != nil {
@@ -321,6 +323,9 @@ func (r *run) describe() (*Result, error) {
 	var rows [][]string
 	for _, c := range o.Columns {
 		rows = append(rows, []string{c.Name, strings.ToLower(c.Type), c.Comment})
+	}
+	if extended {
+		rows = append(rows, extendedRows(o)...)
 	}
 	return listing([]string{"col_name", "data_type", "comment"}, rows), nil
 }
@@ -349,9 +354,11 @@ func (r *run) showGrants() (*Result, error) {
 		return nil, insufficient("MANAGE", s.Type, s.Name)
 	}
 	var rows [][]string
-	for _, e := range r.engine.Store.Direct(s, principal) {
-		for _, p := range e.Privileges {
-			rows = append(rows, []string{e.Principal, strings.ReplaceAll(p, "_", " "), strings.ToUpper(s.Type), s.Name})
+	for at := s; at.Name != ""; at = at.Parent() { // what is inherited shows with where it was granted
+		for _, e := range r.engine.Store.Direct(at, principal) {
+			for _, p := range e.Privileges {
+				rows = append(rows, []string{e.Principal, strings.ReplaceAll(p, "_", " "), strings.ToUpper(at.Type), at.Name})
+			}
 		}
 	}
 	return listing([]string{"Principal", "ActionType", "ObjectType", "ObjectKey"}, slices.Clip(rows)), nil

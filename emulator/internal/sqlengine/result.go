@@ -5,7 +5,6 @@ package sqlengine
 
 import (
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/big"
@@ -80,7 +79,7 @@ func read(rows *sql.Rows, rowLimit, byteLimit int64) (*Result, error) {
 			if v == nil {
 				continue
 			}
-			text, err := cell(v, out.Columns[i].TypeName)
+			text, err := textOf(v, out.Columns[i].TypeName, types[i].DatabaseTypeName())
 			if err != nil {
 				return nil, err
 			}
@@ -102,6 +101,12 @@ func read(rows *sql.Rows, rowLimit, byteLimit int64) (*Result, error) {
 // resultColumn is Databricks' name of a DuckDB type.
 func resultColumn(column, duck string) (ResultColumn, error) {
 	c := ResultColumn{Name: column}
+	if t := parseNested(duck); len(t.fields) > 0 {
+		var err error
+		c.TypeName = map[string]string{"LIST": "ARRAY", "STRUCT": "STRUCT", "MAP": "MAP"}[t.name]
+		c.TypeText, err = t.databricks()
+		return c, err
+	}
 	base, rest, _ := strings.Cut(duck, "(")
 	switch base {
 	case "VARCHAR", "ENUM", "UUID", "JSON":
@@ -133,11 +138,6 @@ func resultColumn(column, duck string) (ResultColumn, error) {
 		}
 		c.TypeText = fmt.Sprintf("DECIMAL(%d,%d)", c.Precision, c.Scale)
 	default:
-		if strings.HasSuffix(duck, "[]") {
-			inner, err := resultColumn("", strings.TrimSuffix(duck, "[]"))
-			c.TypeName, c.TypeText = "ARRAY", "ARRAY<"+inner.TypeText+">"
-			return c, err
-		}
 		return c, notImplemented("a result of the type " + printable(duck))
 	}
 	if c.TypeText == "" {
@@ -147,6 +147,15 @@ func resultColumn(column, duck string) (ResultColumn, error) {
 		c.TypeText = c.TypeName
 	}
 	return c, nil
+}
+
+// textOf writes a cell; arrays, structs and maps are JSON.
+func textOf(v any, typeName, duck string) (string, error) {
+	switch typeName {
+	case "ARRAY", "STRUCT", "MAP":
+		return parseNested(duck).encode(v)
+	}
+	return cell(v, typeName)
 }
 
 // cell writes a value as the statement API does.
@@ -171,9 +180,6 @@ func cell(v any, typeName string) (string, error) {
 		return v.UTC().Format("2006-01-02T15:04:05.000Z"), nil
 	case []byte:
 		return string(v), nil
-	case []any:
-		raw, err := json.Marshal(v)
-		return string(raw), err
 	case int8, int16, int32, int64, uint32, uint64:
 		return fmt.Sprint(v), nil
 	}

@@ -43,6 +43,22 @@ type rewriter struct {
 	// arguments replace the parameters of the function whose body is rewritten.
 	arguments map[string]node
 	depth     int
+	// params are the markers of the statement; a function's body has none.
+	params []Param
+	// http are the HTTP calls of the statement.
+	http *httpCalls
+	// owner is whose rights count inside a view or function; empty is the session's.
+	owner string
+}
+
+// rights is the session with the principal whose rights count. Who is asking, and
+// in which groups, stays the session's.
+func (r *rewriter) rights() Session {
+	s := r.session
+	if r.owner != "" {
+		s.Principal = r.owner
+	}
+	return s
 }
 
 // deepest bounds how functions may call one another.
@@ -72,7 +88,9 @@ func (r *rewriter) rewriteNode(n node, ctes []string) (any, error) {
 	case "BASE_TABLE":
 		return r.table(n, ctes)
 	case "TABLE_FUNCTION":
-		return nil, notImplemented("table functions")
+		return r.tableFunction(n, ctes)
+	case "LAMBDA":
+		return r.lambda(n, ctes)
 	case "COLUMN_REF":
 		return r.column(n)
 	}
@@ -128,8 +146,11 @@ func (r *rewriter) table(n node, ctes []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if query, err := r.informationSchema(full); query != nil || err != nil {
+		return named(n, query), err
+	}
 	if !r.definer {
-		if err := r.engine.mayRead(r.session, full); err != nil {
+		if err := r.engine.mayRead(r.rights(), full); err != nil {
 			return nil, err
 		}
 	}
@@ -137,9 +158,22 @@ func (r *rewriter) table(n node, ctes []string) (any, error) {
 	if !ok {
 		return nil, tableNotFound(full)
 	}
-	query, err := r.secured(object)
+	var query node
+	if object.Query != "" {
+		query, err = r.view(object)
+	} else {
+		query, err = r.secured(object)
+	}
 	if err != nil {
 		return nil, err
+	}
+	return named(n, query), nil
+}
+
+// named gives what replaces a table the name that the statement calls it by.
+func named(n, query node) any {
+	if query == nil {
+		return nil
 	}
 	alias := text(n, "alias")
 	if alias == "" {
@@ -151,7 +185,7 @@ func (r *rewriter) table(n node, ctes []string) (any, error) {
 			query[key] = v
 		}
 	}
-	return query, nil
+	return query
 }
 
 // complete fills in the session's catalog and schema. A name that only has the
@@ -266,9 +300,13 @@ func (r *rewriter) call(function string, arguments []node) (node, error) {
 	if len(arguments) != len(f.Columns) || r.depth >= deepest {
 		return nil, failure("42605", "[WRONG_NUM_ARGS] The function `%s` is called with a number of arguments that it does not take.", function)
 	}
-	inside := &rewriter{ctx: r.ctx, engine: r.engine, session: r.session, definer: true, arguments: map[string]node{}, depth: r.depth + 1}
+	inside := r.inside(f)
 	parts := strings.SplitN(function, ".", 3)
 	inside.session.Catalog, inside.session.Schema = parts[0], parts[1]
+	arguments, from, err := r.hygienic(f, arguments)
+	if err != nil {
+		return nil, err
+	}
 	for i, p := range f.Columns {
 		typed, err := r.cast(arguments[i], p.Type)
 		if err != nil {
@@ -276,7 +314,11 @@ func (r *rewriter) call(function string, arguments []node) (node, error) {
 		}
 		inside.arguments[strings.ToLower(p.Name)] = typed
 	}
-	return inside.body(f)
+	body, err := inside.body(f)
+	if err != nil || from == nil {
+		return body, err
+	}
+	return r.selectOver(body, from)
 }
 
 // body is a function's body, secured, as a value of the type that the function returns.
@@ -307,13 +349,13 @@ func (r *rewriter) body(f uc.Object) (node, error) {
 	return r.cast(body, f.Returns)
 }
 
-// column replaces a parameter inside a function's body, and shortens names of more than two parts.
+// column replaces a parameter inside a function's body, and shortens names that begin with those of a table.
 func (r *rewriter) column(n node) (any, error) {
 	names, _ := n["column_names"].([]any)
 	last, _ := names[len(names)-1].(string)
 	if len(names) == 1 {
 		if argument, ok := r.arguments[strings.ToLower(last)]; ok {
-			return clone(argument), nil
+			return keepAlias(n, clone(argument)), nil
 		}
 		if out, err := r.ambient(strings.ToLower(last)); out != nil || err != nil {
 			return keepAlias(n, out), err
@@ -331,9 +373,7 @@ func (r *rewriter) column(n node) (any, error) {
 			return nil, syntaxError("names that begin with __gh are reserved")
 		}
 	}
-	if len(names) > 2 {
-		n["column_names"] = names[len(names)-2:]
-	}
+	n["column_names"] = r.shorten(names)
 	return n, nil
 }
 

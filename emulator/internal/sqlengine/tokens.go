@@ -17,6 +17,7 @@ const (
 	tokenNumber
 	tokenParam // :name
 	tokenSymbol
+	tokenEngine // text that the engine itself put in
 )
 
 // token is a piece of a statement. Text of quoted names is without the backticks.

@@ -77,12 +77,9 @@ type statement struct {
 	err       error
 }
 
-// Routes serve statements.
-func Routes(o Options) []wire.Route {
-	if o.ChunkRows <= 0 {
-		o.ChunkRows = 10_000
-	}
-	s := &service{Options: o, running: map[string]*statement{}}
+// Routes serve the service.
+func (x *Service) Routes() []wire.Route {
+	s := x.s
 	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
 		return wire.Route{Method: method, Pattern: "/api/2.0/sql/statements" + pattern, Audience: wire.Workspace, Scopes: []string{"sql"}, Handle: h}
 	}

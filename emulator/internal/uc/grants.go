@@ -27,6 +27,9 @@ var applicable = map[string][]string{
 	},
 	TypeTable:    {"SELECT", "MODIFY", "APPLY_TAG", "BROWSE", "MANAGE", AllPrivileges},
 	TypeFunction: {"EXECUTE", "MANAGE", AllPrivileges},
+	// A connection is in no catalog: what is granted there does not reach it.
+	TypeConnection: {"USE_CONNECTION", "CREATE_FOREIGN_CATALOG", "CREATE_FOREIGN_SECURABLE", "MANAGE", AllPrivileges},
+	TypeMetastore:  {"CREATE_CONNECTION"},
 }
 
 // Change is what one principal gains and loses on an object.
@@ -150,7 +153,7 @@ func (st *Store) checkChange(s Securable, c Change) error {
 		if !slices.Contains(applicable[s.Type], p) {
 			return wire.BadParameter(fmt.Sprintf(
 				"Privilege %s is not applicable to this entity [name:%s/%s]. If this seems unexpected, please check the privilege version of the metastore in use [1.0].",
-				p, strings.ToUpper(s.Type), strings.ToUpper(s.Type)+"_STANDARD"))
+				p, strings.ToUpper(s.Type), strings.ToUpper(s.Type)+map[bool]string{true: "_HTTP", false: "_STANDARD"}[s.Type == TypeConnection]))
 		}
 	}
 	for _, p := range c.Add {

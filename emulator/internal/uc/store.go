@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,14 @@ const (
 	TypeSchema   = "schema"
 	TypeTable    = "table"
 	TypeFunction = "function"
+	// TypeConnection is a connection to an HTTP service; it is in no catalog.
+	TypeConnection = "connection"
+	// TypeMetastore is the one metastore itself, on which CREATE CONNECTION is granted.
+	TypeMetastore = "metastore"
 )
+
+// Metastore names the metastore. It always exists and nobody owns it.
+var Metastore = Securable{TypeMetastore, "metastore"}
 
 // Securable names an object. Names are lower case.
 type Securable struct{ Type, Name string }
@@ -49,9 +57,11 @@ type Column struct {
 	Comment  string   `json:"comment,omitempty"`
 	Mask     string   `json:"mask,omitempty"`     // full name of a function
 	MaskWith []string `json:"maskWith,omitempty"` // further columns passed to it
+	// Tags are those of a column, by name.
+	Tags map[string]string `json:"tags,omitempty"`
 }
 
-// Object is a catalog, schema, table or function.
+// Object is a catalog, schema, table, view, function or connection.
 type Object struct {
 	Type    string    `json:"type"`
 	Name    string    `json:"name"`
@@ -66,7 +76,31 @@ type Object struct {
 	// Returns and Body are those of a function.
 	Returns string `json:"returns,omitempty"`
 	Body    string `json:"body,omitempty"`
+	// Index says that a table is a vector search index: it carries grants, and its rows are its source's.
+	Index bool `json:"index,omitempty"`
+	// Table is what a function that returns a table returns; Returns is "TABLE" then.
+	Table []Column `json:"table,omitempty"`
+	// Query is that of a view; empty for a table.
+	Query string `json:"query,omitempty"`
+	// Tags are those of a table or view, by name.
+	Tags map[string]string `json:"tags,omitempty"`
+	// Options are those of a connection that anybody who sees it may read, Secrets the others.
+	Options map[string]string `json:"options,omitempty"`
+	Secrets map[string]Secret `json:"secrets,omitempty"`
+	// Updated is when a connection was last changed; the zero value if never.
+	Updated time.Time `json:"updated,omitzero"`
 }
+
+// Secret is a value that is kept and never shown: it prints as [redacted].
+type Secret string
+
+func (Secret) String() string { return "[redacted]" }
+
+// GoString is what %#v prints.
+func (Secret) GoString() string { return "[redacted]" }
+
+// LogValue is what slog prints.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // Securable names the object.
 func (o Object) Securable() Securable { return Securable{o.Type, o.Name} }
@@ -135,8 +169,30 @@ func (st *Store) save() error {
 func (st *Store) Get(s Securable) (Object, bool) {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
+	if s == Metastore {
+		return Object{Type: s.Type, Name: s.Name}, true
+	}
 	o, ok := st.s.Objects[s.key()]
 	return o, ok
+}
+
+// Rename gives an object that nothing is in another name and keeps the grants on it.
+func (st *Store) Rename(s Securable, to string) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	o, ok := st.s.Objects[s.key()]
+	if !ok {
+		return Missing(s)
+	}
+	o.Name = to
+	grants := st.s.Grants[s.key()]
+	delete(st.s.Objects, s.key())
+	delete(st.s.Grants, s.key())
+	st.s.Objects[o.Securable().key()] = o
+	if grants != nil {
+		st.s.Grants[o.Securable().key()] = grants
+	}
+	return st.save()
 }
 
 // List returns the objects of a type directly in a parent, by name.
@@ -166,7 +222,7 @@ func (st *Store) Drop(s Securable) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for key, o := range st.s.Objects {
-		if o.Securable() == s || strings.HasPrefix(o.Name, s.Name+".") && s.Type != TypeTable && s.Type != TypeFunction {
+		if o.Securable() == s || strings.HasPrefix(o.Name, s.Name+".") && (s.Type == TypeCatalog || s.Type == TypeSchema) {
 			delete(st.s.Objects, key)
 			delete(st.s.Grants, key)
 		}

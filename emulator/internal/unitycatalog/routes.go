@@ -38,6 +38,7 @@ func Routes(store *uc.Store) []wire.Route {
 		route("GET", "/tables/{name}/exists", s.tableExists),
 		route("GET", "/functions", s.list(uc.TypeFunction, "functions", "catalog_name", "schema_name")),
 		route("GET", "/functions/{name}", s.get(uc.TypeFunction)),
+		route("DELETE", "/functions/{name}", s.remove(uc.TypeFunction)),
 	}
 }
 
@@ -53,7 +54,7 @@ func known(r *wire.Request, names ...string) error {
 
 // securable is the object of a request, if it exists.
 func (s service) securable(r *wire.Request) (uc.Securable, error) {
-	kinds := []string{uc.TypeCatalog, uc.TypeSchema, uc.TypeTable, uc.TypeFunction}
+	kinds := []string{uc.TypeCatalog, uc.TypeSchema, uc.TypeTable, uc.TypeFunction, uc.TypeConnection, uc.TypeMetastore}
 	o := uc.Securable{Type: r.PathValue("type"), Name: strings.ToLower(r.PathValue("name"))}
 	if !slices.Contains(kinds, o.Type) {
 		return o, &wire.Error{Status: 501, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement securables of the type " + strconv.Quote(o.Type)}
@@ -257,17 +258,29 @@ func info(o uc.Object) map[string]any {
 	switch o.Type {
 	case uc.TypeTable:
 		out["table_type"], out["data_source_format"], out["columns"] = "MANAGED", "DELTA", columns(o.Columns, true)
+		if o.Query != "" {
+			out["table_type"], out["view_definition"] = "VIEW", o.Query
+			delete(out, "data_source_format")
+		}
 		if o.Filter != "" {
 			out["row_filter"] = map[string]any{"function_name": o.Filter, "input_column_names": o.FilterOn}
 		}
 	case uc.TypeFunction:
-		out["data_type"], out["full_data_type"], out["routine_body"], out["routine_definition"] = typeName(o.Returns), o.Returns, "SQL", o.Body
-		out["input_params"] = map[string]any{"parameters": columns(o.Columns, false)}
+		functionInfo(o, out)
+	case uc.TypeConnection:
+		connectionInfo(o, out)
 	}
 	return out
 }
 
-func typeName(t string) string { return strings.SplitN(t, "(", 2)[0] }
+// typeName is a type without its arguments, as type_name names it.
+func typeName(t string) string {
+	base := strings.SplitN(t, "(", 2)[0]
+	if to, ok := typeNames[base]; ok {
+		return to
+	}
+	return strings.SplitN(base, "<", 2)[0]
+}
 
 func columns(list []uc.Column, ofTable bool) []any {
 	out := []any{}

@@ -1,0 +1,172 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package serving
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/vectorsearch"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
+)
+
+// MostAgents is how many sub-agents a supervisor has at most.
+const MostAgents = 20
+
+// Shapes of requests and answers.
+const (
+	ShapeChat      = "chat"      // messages to choices
+	ShapeResponses = "responses" // input to output
+)
+
+// Endpoint is a serving endpoint: a model, or a supervisor if it has agents.
+type Endpoint struct {
+	Name, Creator, Description string
+	// Shape is the only one that is taken. Empty is chat for a model and both for a supervisor.
+	Shape string
+	// Instructions are what a model knows beside the conversation.
+	Instructions string
+	// Agents are the sub-agents of a supervisor, of which a question reaches those that it is about.
+	Agents []Agent
+	// Latency is added to each answer, before the time scale.
+	Latency time.Duration
+}
+
+// Agent is a sub-agent: exactly one of SQL, Index and Model is set.
+type Agent struct {
+	Name string
+	// Description says what the agent is asked for: questions are routed by it.
+	Description string
+	SQL         *SQL
+	Index       *Index
+	// Model is the name of an endpoint with a model.
+	Model string
+	// Latency is added to each answer, before the time scale.
+	Latency time.Duration
+}
+
+// SQL is a statement that is run as the caller.
+type SQL struct {
+	WarehouseID string
+	// Statement may use :question, which is bound as a STRING.
+	Statement string
+}
+
+// Index is a vector search index that is asked as the caller.
+type Index struct {
+	Name    string
+	Columns []string
+	// Results is how many rows are returned at most.
+	Results int
+}
+
+// Executor runs a statement.
+type Executor interface {
+	Execute(ctx context.Context, s sqlengine.Session, st sqlengine.Statement) (*sqlengine.Result, error)
+}
+
+// Directory knows the groups of a principal.
+type Directory interface {
+	GroupsOf(principal string) []string
+	WorkspaceGroupsOf(principal string) []string
+}
+
+// Warehouses say where a principal may run statements.
+type Warehouses interface {
+	Exists(id string) bool
+	MayUse(principal, id string) bool
+}
+
+// Searcher asks a vector search index as a principal.
+type Searcher interface {
+	Search(ctx context.Context, principal, index string, q vectorsearch.Question) (vectorsearch.Answer, error)
+}
+
+// Access answers what a principal may do with an endpoint, by its id.
+type Access interface {
+	Allows(principal, id string, levels ...string) bool
+}
+
+// Levels are those of an endpoint's access list, each with what the one before allows.
+var Levels = []string{"CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"}
+
+// Options are what a Service is made of.
+type Options struct {
+	Endpoints  []Endpoint
+	Access     Access
+	Executor   Executor
+	Directory  Directory
+	Warehouses Warehouses
+	Searcher   Searcher
+	// WorkspaceURL is the host that endpoints are invoked at.
+	WorkspaceURL string
+	// TimeScale multiplies latencies; 0 is 1, real time.
+	TimeScale float64
+	// Markers puts <name>agent</name> before what each sub-agent of a supervisor said.
+	Markers bool
+	// Forbid answers 403 when no sub-agent that a question was for could be used, in
+	// place of 200 with a text that says so.
+	Forbid bool
+}
+
+// Service serves endpoints. It is safe for concurrent use.
+type Service struct{ Options }
+
+// New makes a Service.
+func New(o Options) *Service {
+	if o.TimeScale <= 0 {
+		o.TimeScale = 1
+	}
+	return &Service{o}
+}
+
+// EndpointID is the id of an endpoint: 32 hexadecimal digits that stay the same over a restart.
+func EndpointID(name string) string {
+	sum := sha256.Sum256([]byte("serving-endpoint/" + name))
+	return hex.EncodeToString(sum[:16])
+}
+
+// find is the endpoint with a name.
+func (s *Service) find(name string) (Endpoint, error) {
+	for _, e := range s.Endpoints {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return Endpoint{}, wire.NotFound("Endpoint with name '" + name + "' does not exist.")
+}
+
+// level is the highest that a principal holds on an endpoint, or empty.
+func (s *Service) level(principal, name string) string {
+	for i := len(Levels) - 1; i >= 0; i-- {
+		if s.Access.Allows(principal, EndpointID(name), Levels[i]) {
+			return Levels[i]
+		}
+	}
+	return ""
+}
+
+// mayQuery says whether a principal may ask an endpoint.
+func (s *Service) mayQuery(principal, name string) bool {
+	return s.Access.Allows(principal, EndpointID(name), Levels[1:]...)
+}
+
+// wait is a latency in the time scale.
+func (s *Service) wait(ctx context.Context, d time.Duration) error {
+	d = time.Duration(float64(d) * s.TimeScale)
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

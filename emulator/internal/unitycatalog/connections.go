@@ -1,0 +1,179 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitycatalog
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
+)
+
+// ConnectionOptions choose how connections behave.
+type ConnectionOptions struct {
+	// Plain permits http:// on loopback addresses.
+	Plain bool
+	// Merge keeps the options that a PATCH leaves out. Which of both Databricks does is
+	// not established; false replaces them all.
+	Merge bool
+}
+
+type connections struct {
+	service
+	ConnectionOptions
+}
+
+// ConnectionRoutes serve the connections of a metastore.
+func ConnectionRoutes(store *uc.Store, o ConnectionOptions) []wire.Route {
+	s := connections{service{store}, o}
+	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
+		return wire.Route{Method: method, Pattern: "/api/2.1/unity-catalog/connections" + pattern, Audience: wire.Workspace, Scopes: []string{"unity-catalog"}, Handle: h}
+	}
+	return []wire.Route{
+		route("GET", "", s.list(uc.TypeConnection, "connections")),
+		route("POST", "", s.create),
+		route("GET", "/{name}", s.get(uc.TypeConnection)),
+		route("PATCH", "/{name}", s.patch),
+		route("DELETE", "/{name}", s.remove(uc.TypeConnection)),
+	}
+}
+
+// namePattern is what a name may be; the emulator takes no others.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+
+func (s connections) create(_ context.Context, r *wire.Request) (any, error) {
+	var in struct {
+		Name     string            `json:"name"`
+		Type     string            `json:"connection_type"`
+		Options  map[string]string `json:"options"`
+		Comment  string            `json:"comment"`
+		ReadOnly bool              `json:"read_only"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	me := r.Caller.Principal()
+	switch {
+	case !s.store.MayCreateConnection(me):
+		return nil, wire.Denied("User does not have CREATE CONNECTION on Metastore '" + uc.Metastore.Name + "'.")
+	case !namePattern.MatchString(in.Name):
+		return nil, wire.BadParameter("name must be letters, digits, _ and -")
+	case in.Type != "HTTP" || in.ReadOnly:
+		return nil, &wire.Error{Status: http.StatusNotImplemented, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement connections of the type " + strconv.Quote(in.Type) + ", and none that are read-only"}
+	}
+	o := uc.Object{Type: uc.TypeConnection, Name: strings.ToLower(in.Name), Owner: me, Comment: in.Comment, Created: time.Now().UTC()}
+	if _, taken := s.store.Get(o.Securable()); taken {
+		return nil, uc.ConnectionExists(o.Name)
+	}
+	if err := o.SetOptions(in.Options, s.Plain); err != nil {
+		return nil, err
+	}
+	return info(o), s.store.Put(o)
+}
+
+// patch changes options, the name and the owner. null options are left as they are:
+// clients that only change the owner send them.
+func (s connections) patch(_ context.Context, r *wire.Request) (any, error) {
+	o, err := s.managed(r, uc.TypeConnection)
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Options map[string]string `json:"options"`
+		NewName string            `json:"new_name"`
+		Owner   string            `json:"owner"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	if in.NewName != "" && !namePattern.MatchString(in.NewName) {
+		return nil, wire.BadParameter("new_name must be letters, digits, _ and -")
+	}
+	to := uc.Securable{Type: uc.TypeConnection, Name: strings.ToLower(in.NewName)}
+	if _, taken := s.store.Get(to); taken && to.Name != o.Name {
+		return nil, uc.ConnectionExists(to.Name)
+	}
+	if in.Owner != "" {
+		if !s.store.Directory.PrincipalExists(in.Owner) {
+			return nil, &wire.Error{Status: http.StatusNotFound, Code: "PRINCIPAL_DOES_NOT_EXIST", Message: "Could not find principal with name " + in.Owner}
+		}
+		o.Owner = in.Owner
+	}
+	if in.Options != nil {
+		options := in.Options
+		if s.Merge {
+			options = maps.Clone(o.Options)
+			for k, v := range o.Secrets {
+				options[k] = string(v)
+			}
+			maps.Copy(options, in.Options)
+		}
+		if err := o.SetOptions(options, s.Plain); err != nil {
+			return nil, err
+		}
+	}
+	o.Updated = time.Now().UTC()
+	if err := s.store.Put(o); err != nil {
+		return nil, err
+	}
+	if to.Name != "" && to.Name != o.Name {
+		if err := s.store.Rename(o.Securable(), to.Name); err != nil {
+			return nil, err
+		}
+		o.Name = to.Name
+	}
+	return info(o), nil
+}
+
+// managed is the object of a request that the caller may change. One that the caller
+// cannot see does not exist.
+func (s service) managed(r *wire.Request, kind string) (uc.Object, error) {
+	name, me := uc.Securable{Type: kind, Name: strings.ToLower(r.PathValue("name"))}, r.Caller.Principal()
+	o, ok := s.store.Get(name)
+	if !ok || !s.store.Visible(me, name) {
+		return o, uc.Missing(name)
+	}
+	if !s.store.MayManage(me, name) {
+		return o, wire.Denied("User does not have MANAGE on " + strings.ToUpper(kind[:1]) + kind[1:] + " '" + name.Name + "'.")
+	}
+	return o, nil
+}
+
+// remove serves DELETE. force is accepted: nothing here is kept from being dropped.
+func (s service) remove(kind string) func(context.Context, *wire.Request) (any, error) {
+	return func(_ context.Context, r *wire.Request) (any, error) {
+		if err := known(r, "force"); err != nil {
+			return nil, err
+		}
+		o, err := s.managed(r, kind)
+		if err != nil {
+			return nil, err
+		}
+		return map[string]any{}, s.store.Drop(o.Securable())
+	}
+}
+
+// identifier is an id that stays the same as long as an object is not made anew.
+func identifier(o uc.Object) string {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(o.Type+":"+o.Created.Format(time.RFC3339Nano))).String()
+}
+
+// connectionInfo adds what only a connection has. Its secrets are not among it.
+func connectionInfo(o uc.Object, out map[string]any) {
+	out["connection_type"], out["securable_type"], out["credential_type"] = "HTTP", "CONNECTION", o.CredentialType()
+	out["options"], out["url"], out["connection_id"] = o.Options, o.Address(), identifier(o)
+	out["metastore_id"], out["read_only"] = uc.Metastore.Name, false
+	out["provisioning_info"] = map[string]string{"state": "ACTIVE"}
+	if !o.Updated.IsZero() {
+		out["updated_at"] = o.Updated.UnixMilli()
+	}
+}
