@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -283,12 +284,7 @@ func selects(r *v1alpha1.Role, table string) bool {
 	if p == nil {
 		return false
 	}
-	for _, privilege := range emulator.Grants(GinkgoTB(), "table", table, p.ApplicationID) {
-		if privilege == "SELECT" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(emulator.Grants(GinkgoTB(), "table", table, p.ApplicationID), "SELECT")
 }
 
 // documentOf is the access document that the pods of a server are given.

@@ -45,11 +45,11 @@ func sample(folder string) (objects []client.Object, declared []external.Object)
 			var kind metav1.TypeMeta
 			Expect(kyaml.Unmarshal(document[:n], &kind)).To(Succeed())
 			var o client.Object
-			switch make, ours := kinds[kind.Kind]; {
+			switch construct, ours := kinds[kind.Kind]; {
 			case kind.Kind == "Workspace" || kind.Kind == "Kustomization":
 				continue
 			case ours:
-				e, _ := make()
+				e, _ := construct()
 				o, declared = e, append(declared, e)
 			default:
 				Expect(kind.Kind).To(Equal("Namespace"))

@@ -49,10 +49,10 @@ func main() {
 	log, err := logger(*level)
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-		defer stop()
 		err = run(ctx, log, *listen, *operatorListen, *operator, *audience, server.Options{
 			AccessDir: *dir, AllowedHosts: allowed, Log: log, Version: version(),
 		})
+		stop()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mcp-server:", err)

@@ -66,7 +66,7 @@ func (a adapter) Gather(ctx context.Context, p *v1alpha1.FederationPolicy) (inpu
 			return in, err
 		}
 		if in.decide(e); in.refused != nil {
-			return in, nil
+			return in, nil //nolint:nilerr // Desired says it
 		}
 	} else if len(in.applied) == 0 {
 		return in, nil // nothing was ever begun

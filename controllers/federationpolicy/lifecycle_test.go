@@ -308,7 +308,7 @@ func TestLifecycle(t *testing.T) {
 			t.Errorf("writes without a difference: %v", writes)
 		}
 	})
-	t.Run("a changed spec changes the policy and not its id", func(t *testing.T) {
+	t.Run("a changed spec changes the policy and not its id", func(*testing.T) {
 		w.edit("idp", func(s *v1alpha1.FederationPolicySpec) { s.Keys = nil; s.Audiences = []string{"https://a.example.com/"} })
 		w.settle("idp")
 		want := west()
@@ -326,7 +326,7 @@ func TestLifecycle(t *testing.T) {
 			t.Errorf("status.applied %+v", p.Status.Applied)
 		}
 	})
-	t.Run("deleting it leaves what is others'", func(t *testing.T) {
+	t.Run("deleting it leaves what is others'", func(*testing.T) {
 		other := w.foreign("platform/east", "theirs")
 		w.remove("idp")
 		w.same("platform/west", theirs)

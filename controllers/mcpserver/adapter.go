@@ -53,7 +53,7 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 		return in, err
 	}
 	if in.refused = hosting(e, s); in.refused != nil {
-		return in, nil
+		return in, nil //nolint:nilerr // Desired says it
 	}
 	var ws v1alpha1.Workspace
 	err = a.reader.Get(ctx, types.NamespacedName{Name: s.Spec.WorkspaceRef.Name}, &ws)

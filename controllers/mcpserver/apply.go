@@ -47,7 +47,8 @@ func (a adapter) Apply(ctx context.Context, in input, have state, s external.Ste
 	if err := write(ctx, o.Value); err != nil {
 		return have, err
 	}
-	have.Objects = append(rest, o)
+	rest = append(rest, o)
+	have.Objects = rest
 	return have, nil
 }
 

@@ -53,7 +53,7 @@ type pod struct {
 
 // report is a pod as the status shows it.
 func (p pod) report() v1alpha1.PodStatus {
-	return v1alpha1.PodStatus{Name: p.Name, Hash: p.Hash, Tools: int32(len(p.Tools)), Message: p.Problem} //nolint:gosec // bounded by the schema
+	return v1alpha1.PodStatus{Name: p.Name, Hash: p.Hash, Tools: int32(len(p.Tools)), Message: p.Problem}
 }
 
 // current says that a pod serves what the document declares.

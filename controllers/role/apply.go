@@ -65,6 +65,7 @@ func (in input) applyPrincipal(ctx context.Context, have state, s external.Step[
 		p.DisplayName, p.Active = want.DisplayName, true
 		have.Principal = &p
 		return have, nil
+	default: // deleting is what is left
 	}
 	if err := in.client.DeleteServicePrincipal(ctx, want.ID); err != nil {
 		return have, err

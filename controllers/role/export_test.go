@@ -6,6 +6,6 @@ package role
 import "sigs.k8s.io/controller-runtime/pkg/client"
 
 // NewAdapter gives the suite the adapter that NewReconciler uses.
-func NewAdapter(c client.Client, o Options) adapter { //nolint:revive // the type is the package's own
+func NewAdapter(c client.Client, o Options) adapter {
 	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation}
 }

@@ -400,7 +400,7 @@ func TestLifecycle(t *testing.T) {
 		w.settle("west")
 		w.complete("west", smallGroups, smallTables)
 	})
-	t.Run("deleting it leaves nothing of ours and everything of others", func(t *testing.T) {
+	t.Run("deleting it leaves nothing of ours and everything of others", func(*testing.T) {
 		w.remove("west")
 		w.absent("west")
 	})

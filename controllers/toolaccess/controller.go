@@ -59,7 +59,7 @@ func amount(e access.Estate, t *v1alpha1.ToolAccess) state {
 	for _, c := range cells {
 		roles[c.Role] = true
 	}
-	return state{Roles: int32(len(roles)), Cells: int32(len(cells)), Refused: refused, Dangling: dangling(e, t)} //nolint:gosec // bounded by the schema
+	return state{Roles: int32(len(roles)), Cells: int32(len(cells)), Refused: refused, Dangling: dangling(e, t)}
 }
 
 func dangling(e access.Estate, t *v1alpha1.ToolAccess) error {

@@ -58,8 +58,8 @@ func fill(v reflect.Value) {
 	case v.Type() == rawType:
 		v.Set(reflect.ValueOf(json.RawMessage(`{"a":1}`)))
 	case v.Kind() == reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i))
+		for _, f := range v.Fields() {
+			fill(f)
 		}
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

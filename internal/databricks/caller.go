@@ -62,8 +62,7 @@ func (c call) do(ctx context.Context, method, path string, body, into any) error
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var open *upstream.OpenError
-		if errors.As(err, &open) {
+		if open, ok := errors.AsType[*upstream.OpenError](err); ok {
 			return &StatementError{Kind: StatementUnavailable, Code: "LEFT_ALONE", RetryAfter: open.RetryAfter()}
 		}
 		return &StatementError{Kind: StatementUnavailable, Code: "UNREACHABLE"}

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/databricks/databricks-sdk-go/common"
 	"github.com/databricks/databricks-sdk-go/httpclient"
 )
 
@@ -109,14 +108,14 @@ func newClient(e Endpoint, o PoolOptions) (*Client, error) {
 		return http.ErrUseLastResponse
 	}}
 	exchanger := NewExchanger(e.WorkspaceHost, plain)
-	make := func(host string, tokenURL func(context.Context) (string, error)) *api {
+	serve := func(host string, tokenURL func(context.Context) (string, error)) *api {
 		s := &source{endpoint: e, client: plain, tokenURL: tokenURL, now: time.Now}
 		return newAPI(host, s, transport, o)
 	}
 	return &Client{
 		endpoint:  e,
-		account:   make(e.AccountHost, accountTokenURL(e)),
-		workspace: make(e.WorkspaceHost, exchanger.tokenEndpoint),
+		account:   serve(e.AccountHost, accountTokenURL(e)),
+		workspace: serve(e.WorkspaceHost, exchanger.tokenEndpoint),
 	}, nil
 }
 
@@ -136,7 +135,7 @@ func newAPI(host string, s *source, transport http.RoundTripper, o PoolOptions) 
 		RateLimitPerSecond: o.RequestsPerSecond,
 		// The queue retries, with what the answer says of when; the SDK would hold a worker, ignore Retry-After and repeat POSTs.
 		ErrorRetriable: func(context.Context, error) bool { return false },
-		ErrorMapper:    func(ctx context.Context, resp common.ResponseWrapper) error { return answerError(ctx, resp) },
+		ErrorMapper:    answerError,
 		Visitors: []httpclient.RequestVisitor{func(r *http.Request) error {
 			r.Header.Set("User-Agent", o.UserAgent)
 			r.Header.Set("Accept", "application/json")

@@ -211,8 +211,7 @@ func retryAfter(h http.Header) time.Duration {
 // errShort drops the URL that net/http puts before its errors: it can hold a
 // query, and says nothing that the caller does not know.
 func errShort(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -225,13 +225,14 @@ func complete(m GenieMessage) (GenieMessage, error) {
 
 // geniePath makes a path of ids and fixed words, each checked.
 func geniePath(pieces ...string) (string, error) {
-	path := "/api/2.0/genie/spaces"
+	path := make([]string, 0, len(pieces)+1)
+	path = append(path, "/api/2.0/genie/spaces")
 	for _, p := range pieces {
 		piece, err := objectID(p)
 		if err != nil {
 			return "", &StatementError{Kind: StatementFailed, Code: "BAD_ID"}
 		}
-		path += "/" + string(piece)
+		path = append(path, string(piece))
 	}
-	return path, nil
+	return strings.Join(path, "/"), nil
 }

@@ -14,7 +14,14 @@ const redacted = "[redacted]"
 // Reveal returns the value, to be sent to where it belongs.
 func (s Secret) Reveal() string { return string(s) }
 
-func (Secret) String() string               { return redacted }
-func (Secret) GoString() string             { return redacted }
-func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+// String hides the value, and so do all other ways to print or encode it.
+func (Secret) String() string { return redacted }
+
+// GoString hides the value.
+func (Secret) GoString() string { return redacted }
+
+// LogValue hides the value.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the value.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -80,7 +80,7 @@ func answers(status int, body string, headers ...string) http.HandlerFunc {
 
 // cutShort promises more than it sends.
 func cutShort(body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		_, _ = io.WriteString(w, body)
 		panic(http.ErrAbortHandler)

@@ -42,7 +42,7 @@ type TokenKey struct {
 func (k TokenKey) id() [sha256.Size]byte {
 	buf := make([]byte, 0, 256)
 	part := func(s string) {
-		buf = binary.BigEndian.AppendUint32(buf, uint32(len(s))) //nolint:gosec // far below 4 GiB
+		buf = binary.BigEndian.AppendUint32(buf, uint32(len(s)))
 		buf = append(buf, s...)
 	}
 	for _, s := range []string{k.Issuer, k.Subject, k.ServicePrincipal, k.Workspace} {

@@ -142,7 +142,7 @@ func (c *Client) WarehousePermissions(ctx context.Context, id string) ([]Permiss
 	for _, entry := range out.List {
 		for _, p := range entry.All {
 			if !p.Inherited {
-				entry.Permission.Level = p.Level
+				entry.Level = p.Level
 				direct = append(direct, entry.Permission)
 			}
 		}

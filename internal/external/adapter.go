@@ -93,6 +93,7 @@ func (v Verb) past() string {
 		return "Revoked"
 	case Grant:
 		return "Granted"
+	default:
 	}
 	return strings.TrimSuffix(string(v), "e") + "ed"
 }

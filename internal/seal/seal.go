@@ -92,7 +92,7 @@ func (r *Keyring) Seal(payload []byte, holder []string, now, end time.Time) stri
 	aead := r.keys[id]
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce)
-	plain := binary.BigEndian.AppendUint64(nil, uint64(end.Unix())) //nolint:gosec // an end is after 1970
+	plain := binary.BigEndian.AppendUint64(nil, uint64(end.Unix()))
 	sealed := aead.Seal(append([]byte(id), nonce...), nonce, append(plain, payload...), bound(id, holder))
 	return base64.RawURLEncoding.EncodeToString(sealed)
 }
@@ -115,7 +115,7 @@ func (r *Keyring) Open(handle string, holder []string, now time.Time) ([]byte, e
 	if err != nil || len(plain) < endSize {
 		return nil, ErrForeign
 	}
-	if end := time.Unix(int64(binary.BigEndian.Uint64(plain)), 0); !now.Before(end) { //nolint:gosec // we wrote it
+	if end := time.Unix(int64(binary.BigEndian.Uint64(plain)), 0); !now.Before(end) {
 		return nil, ErrEnded
 	}
 	return plain[endSize:], nil
@@ -126,7 +126,7 @@ func (r *Keyring) Open(handle string, holder []string, now time.Time) ([]byte, e
 func bound(id string, holder []string) []byte {
 	out := []byte(id)
 	for _, h := range holder {
-		out = binary.BigEndian.AppendUint32(out, uint32(len(h))) //nolint:gosec // bounded by what a token can hold
+		out = binary.BigEndian.AppendUint32(out, uint32(len(h)))
 		out = append(out, h...)
 	}
 	return out

@@ -118,7 +118,7 @@ var build = sync.OnceValues(func() (string, error) {
 		}
 		root = filepath.Dir(root)
 	}
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "databricks-emulator"), "./cmd/databricks-emulator") //nolint:noctx // bounded by the test
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "databricks-emulator"), "./cmd/databricks-emulator")
 	cmd.Dir = filepath.Join(root, "emulator")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "GOFLAGS=-mod=mod")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -144,7 +144,7 @@ warehouses: [{id: %q, name: Test}]
 principals:
   - {displayName: operator, applicationID: %s, accountAdmin: true, workspace: ADMIN, secretFile: %s}
 `, AccountID, WorkspaceID, WarehouseID, OperatorID, filepath.Join(dir, "secret")))
-	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"), //nolint:noctx // stopped below
+	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
 		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -316,7 +316,7 @@ func (e *Emulator) Token(t testing.TB, host string) string {
 	if host == e.AccountURL {
 		endpoint = e.AccountURL + "/oidc/accounts/" + AccountID + "/v1/token"
 	}
-	res, err := e.http.PostForm(endpoint, url.Values{"grant_type": {"client_credentials"}, "scope": {"all-apis"}, "client_id": {OperatorID}, "client_secret": {operatorSecret}}) //nolint:noctx // a test
+	res, err := e.http.PostForm(endpoint, url.Values{"grant_type": {"client_credentials"}, "scope": {"all-apis"}, "client_id": {OperatorID}, "client_secret": {operatorSecret}})
 	if err != nil {
 		t.Fatal(err)
 	}

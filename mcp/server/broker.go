@@ -88,8 +88,7 @@ func exchangeFailure(ctx context.Context, err error) error {
 	var ee *databricks.ExchangeError
 	switch {
 	case !errors.As(err, &ee):
-		var open *upstream.OpenError
-		if errors.As(err, &open) {
+		if open, ok := errors.AsType[*upstream.OpenError](err); ok {
 			return tools.Errorf(tools.CodeUpstreamUnavailable, "Databricks is failing and is left alone for now").After(open.RetryAfter()).Because(err)
 		}
 		return tools.Errorf(tools.CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)

@@ -71,8 +71,7 @@ func (s *Server) recovering(next mcp.MethodHandler) mcp.MethodHandler {
 		if err == nil {
 			return result, nil
 		}
-		var wire *jsonrpc.Error
-		if errors.As(err, &wire) {
+		if wire, ok := errors.AsType[*jsonrpc.Error](err); ok {
 			return nil, wire // unwrapped: the SDK looks at the type
 		}
 		s.log.Error("Failed a request", "method", method, "requestID", requestID(ctx))

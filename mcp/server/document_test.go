@@ -185,7 +185,7 @@ func TestOnlyTheOperatorMayAskTheSecondPort(t *testing.T) {
 	if _, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "check_identity", Arguments: map[string]any{}}); err == nil {
 		t.Error("the operator could call a tool")
 	}
-	if res, _ := http.Get(g.main.URL + server.StatusPath); res.StatusCode != http.StatusNotFound { //nolint:noctx,bodyclose // only the status matters
+	if res, _ := http.Get(g.main.URL + server.StatusPath); res.StatusCode != http.StatusNotFound {
 		t.Errorf("the main port answers the operator's question with %d", res.StatusCode)
 	}
 }

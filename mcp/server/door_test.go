@@ -183,7 +183,7 @@ func TestRequestsThatKeepNoRulesAreRefused(t *testing.T) {
 func TestMetadataSaysWhereTokensComeFrom(t *testing.T) {
 	g := serving(t)
 	for _, path := range []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"} {
-		res, err := http.Get(g.main.URL + path) //nolint:noctx // a plain request, as a browser makes it
+		res, err := http.Get(g.main.URL + path)
 		if err != nil {
 			t.Fatal(err)
 		}

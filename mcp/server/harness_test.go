@@ -6,13 +6,12 @@ package server_test
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -53,15 +52,6 @@ func rsaSigner(t testing.TB, id string) signer {
 	return signer{id, key}
 }
 
-func ecSigner(t testing.TB, id string) signer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer{id, key}
-}
-
 func (s signer) public(alg string) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: s.key.Public(), KeyID: s.id, Algorithm: alg, Use: "sig"}
 }
@@ -96,9 +86,7 @@ func goodClaims(role string) claimSet {
 
 func (c claimSet) with(k string, v any) claimSet {
 	out := claimSet{}
-	for a, b := range c {
-		out[a] = b
-	}
+	maps.Copy(out, c)
 	if v == nil {
 		delete(out, k)
 	} else {

@@ -70,7 +70,7 @@ func (r *remoteKeys) candidates(ctx context.Context, kid string) ([]publicKey, e
 		return byID(keys, kid), nil
 	}
 	// The fetch outlives a caller that goes away: others wait for the same one.
-	done := r.flight.DoChan("", func() (any, error) { return nil, r.refresh() })
+	done := r.flight.DoChan("", func() (any, error) { return nil, r.refresh() }) //nolint:contextcheck // on purpose, see above
 	select {
 	case <-ctx.Done():
 		return nil, errKeysUnavailable
@@ -101,7 +101,7 @@ func (r *remoteKeys) cached(kid string) ([]publicKey, bool) {
 }
 
 func (r *remoteKeys) refresh() error {
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout) //nolint:forbidigo // it outlives the caller that began it
 	defer cancel()
 	keys, err := r.fetch(ctx)
 	r.mu.Lock()

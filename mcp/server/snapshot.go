@@ -4,7 +4,6 @@
 package server
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -83,7 +82,7 @@ func listing(t access.Tool) *mcp.Tool {
 	destructive, open := t.Destructive, t.OpenWorld
 	return &mcp.Tool{
 		Name: t.Name, Title: t.Title, Description: t.Description,
-		InputSchema: json.RawMessage(slices.Clone(t.InputSchema)), OutputSchema: tools.OutputSchema,
+		InputSchema: slices.Clone(t.InputSchema), OutputSchema: tools.OutputSchema,
 		Annotations: &mcp.ToolAnnotations{
 			Title: t.Title, ReadOnlyHint: t.ReadOnly, IdempotentHint: t.Idempotent,
 			OpenWorldHint: &open, DestructiveHint: &destructive,

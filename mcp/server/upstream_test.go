@@ -118,7 +118,7 @@ func TestADeadWorkspaceAnswersWithoutBeingAsked(t *testing.T) {
 	if after := w.count(statementsPath); after != before {
 		t.Errorf("the dead workspace was asked %d times more", after-before)
 	}
-	res, err := http.Get(g.operator.URL + "/metrics") //nolint:noctx // a test
+	res, err := http.Get(g.operator.URL + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (s *snapshot) verify(ctx context.Context, token string, now time.Time) (*pr
 	if !ok {
 		return nil, errInvalidToken
 	}
-	parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil || len(parsed.Signatures) != 1 {
 		return nil, errInvalidToken
 	}

@@ -70,8 +70,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // AsError returns err as an Error; what is not one becomes CodeInternal with a
 // constant message, so that nothing leaks through an unforeseen error.
 func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return Errorf(CodeInternal, "the server failed; quote the request id when you report it").Because(err)

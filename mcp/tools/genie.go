@@ -196,8 +196,9 @@ func stage(s databricks.GenieStatus) string {
 		return "running the query"
 	case "ASKING_AI":
 		return "writing the query"
+	default:
+		return "understanding the question"
 	}
-	return "understanding the question"
 }
 
 func (e genieExecutor) forget(ctx Context, m databricks.GenieMessage) {
@@ -214,8 +215,7 @@ func (e genieExecutor) failure(outer context.Context, err error, patience time.D
 	if outer.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return Errorf(CodeDeadlineExceeded, "Genie took longer than %d s; ask for less", int(patience.Seconds())).Because(err)
 	}
-	var own *Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
 	return upstreamError(outer, err)

@@ -55,7 +55,7 @@ func (s *space) Follow(_ context.Context, c databricks.GenieCall, conversation, 
 	return s.next(), s.note(c, "follow "+conversation+" "+q)
 }
 
-func (s *space) Message(ctx context.Context, c databricks.GenieCall, conversation, message string) (databricks.GenieMessage, error) {
+func (s *space) Message(ctx context.Context, c databricks.GenieCall, _, _ string) (databricks.GenieMessage, error) {
 	if ctx.Err() != nil {
 		return databricks.GenieMessage{}, ctx.Err()
 	}

@@ -37,12 +37,12 @@ type Statements interface {
 
 // Context is everything that a running tool sees.
 type Context struct {
-	context.Context
-	Caller      Caller
-	RequestID   string
-	WarehouseID string
-	Session     Session
-	Statements  Statements
+	context.Context //nolint:containedctx // it is one call, and ends with it
+	Caller          Caller
+	RequestID       string
+	WarehouseID     string
+	Session         Session
+	Statements      Statements
 	// Genie is set for genie tools.
 	Genie GenieContext
 	// repeatable says that the tool changes nothing, so that a call whose answer was lost may be made again.

@@ -126,7 +126,7 @@ func (w *world) unmarked() string {
 // start starts an operator.
 func (w *world) start() {
 	w.t.Helper()
-	w.operator = exec.Command(w.program, //nolint:noctx // killed by the test
+	w.operator = exec.Command(w.program,
 		"--kubeconfig="+w.kubeconfig, "--installation="+installation, "--namespace="+testenv.OperatorNamespace, "--mcp-server-image=example.com/mcp-server:1",
 		"--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0")
 	w.operator.Stdout, w.operator.Stderr = &w.log, &w.log

@@ -119,7 +119,7 @@ func (s *Service) exchange(ctx context.Context, a wire.Audience, form url.Values
 // match holds a JWT against one policy, and returns when it ends: the token that
 // is issued ends with it.
 func (s *Service) match(ctx context.Context, token string, policy identity.OIDCPolicy) (time.Time, error) {
-	parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil || len(parsed.Signatures) != 1 {
 		return time.Time{}, errors.New("the subject token is not a JWT signed with RS256 or ES256")
 	}

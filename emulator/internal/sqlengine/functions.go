@@ -47,7 +47,7 @@ func (r *rewriter) function(n node, ctes []string) (any, error) {
 		n[k] = out
 	}
 	children, _ := n["children"].([]any)
-	if schema := text(n, "schema"); schema != "" && !(schema == "main" && text(n, "catalog") == "") {
+	if schema := text(n, "schema"); schema != "" && (schema != "main" || text(n, "catalog") != "") {
 		return r.userFunction(n, strings.ToLower(text(n, "catalog")), strings.ToLower(schema), called, children)
 	}
 	if len(children) == 0 {

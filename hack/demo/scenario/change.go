@@ -58,7 +58,7 @@ func (d *demo) onboard(ctx context.Context, result *Result) error {
 	}
 	defer session.Close() //nolint:errcheck // stateless
 	if a, err := call(ctx, session, "get_region_summary"); err != nil || a.Error.Code != "ACCESS_DENIED" {
-		return fmt.Errorf("before its Role exists, the tenant's user got %q, %v", a.Error.Code, err)
+		return fmt.Errorf("before its Role exists, the tenant's user got %q, %v", a.Error.Code, err) //nolint:errorlint // there may be no error
 	}
 	began := time.Now()
 	if err := d.apply(ctx, "-f", filepath.Join(d.root, "config/samples/tenant/role.yaml")); err != nil {
@@ -118,7 +118,7 @@ func (d *demo) revoke(ctx context.Context, result *Result) error {
 		}
 		defer sessions[i].Close() //nolint:errcheck // stateless
 		if a, err := call(ctx, sessions[i], "query_audit_log"); err != nil || a.Status != "ok" {
-			return fmt.Errorf("before the change, %s answered %q, %v", pod, a.Error.Code, err)
+			return fmt.Errorf("before the change, %s answered %q, %v", pod, a.Error.Code, err) //nolint:errorlint // there may be no error
 		}
 	}
 	began := time.Now()

@@ -63,11 +63,10 @@ func (d *demo) cluster(ctx context.Context, _ *Result) error {
 
 // apply runs kubectl apply, server-side, on a folder with a kustomization or on a file.
 func (d *demo) apply(ctx context.Context, flag, path string) error {
-	_, err := d.runKubectl(ctx, "apply", "--server-side", "--force-conflicts", "--field-manager=demo", flag, path)
-	return err
+	return d.runKubectl(ctx, "apply", "--server-side", "--force-conflicts", "--field-manager=demo", flag, path)
 }
 
-func (d *demo) runKubectl(ctx context.Context, args ...string) (string, error) {
+func (d *demo) runKubectl(ctx context.Context, args ...string) error {
 	var where []string
 	if d.kubeconfig != "" {
 		where = append(where, "--kubeconfig="+d.kubeconfig)
@@ -77,9 +76,9 @@ func (d *demo) runKubectl(ctx context.Context, args ...string) (string, error) {
 	}
 	out, err := exec.CommandContext(ctx, d.kubectl, append(where, args...)...).CombinedOutput() //nolint:gosec // our own arguments
 	if err != nil {
-		return "", fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args[:min(2, len(args))], " "), err, bytes.TrimSpace(out))
+		return fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args[:min(2, len(args))], " "), err, bytes.TrimSpace(out))
 	}
-	return string(out), nil
+	return nil
 }
 
 // Down removes every trace of the demo.
@@ -102,7 +101,7 @@ func Down(ctx context.Context, o Options) error {
 			{"delete", "-k", filepath.Join(d.work(), "operator"), "--ignore-not-found"},
 			{"delete", "namespace", "databricks", "idp", "--ignore-not-found"},
 		} {
-			if _, err := d.runKubectl(ctx, args...); err != nil {
+			if err := d.runKubectl(ctx, args...); err != nil {
 				return err
 			}
 		}

@@ -70,7 +70,7 @@ func (d *demo) install(ctx context.Context, _ *Result) error {
 	if err := d.apply(ctx, "-k", dir); err != nil {
 		return err
 	}
-	if _, err := d.runKubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"); err != nil {
+	if err := d.runKubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"); err != nil {
 		return err
 	}
 	d.say("   installed from config/default with kustomize")

@@ -44,8 +44,6 @@ func newNetwork(config *rest.Config, ca []byte) *network {
 	return &network{config: config, roots: roots, open: map[string]*forward{}, stop: make(chan struct{})}
 }
 
-func (n *network) close() { close(n.stop) }
-
 // address is where a pod's port is reached; a port-forward that ended is opened again.
 func (n *network) address(ctx context.Context, namespace, pod string, port int) (string, error) {
 	n.mu.Lock()

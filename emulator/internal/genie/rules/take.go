@@ -95,7 +95,7 @@ func (r *reader) aggregate() bool {
 
 func (r *reader) exact() bool {
 	for n := 3; n > 0; n-- {
-		if c, ok := r.columnNamed(n); ok && !(n == 1 && r.isTable() && !r.wantsNumber()) {
+		if c, ok := r.columnNamed(n); ok && (n != 1 || !r.isTable() || r.wantsNumber()) {
 			return r.use(c, r.at(n-1).low, n)
 		}
 	}

@@ -123,7 +123,7 @@ func enableControllers(top string) error {
 	if err != nil {
 		return err
 	}
-	for _, controller := range strings.Fields(string(available)) {
+	for controller := range strings.FieldsSeq(string(available)) {
 		// A controller that cannot be enabled is missed by kubelet, which says so better than this could.
 		_ = os.WriteFile(filepath.Join(top, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
 	}

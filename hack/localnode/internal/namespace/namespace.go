@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -129,9 +130,9 @@ func Remove(ctx context.Context, i instance.Instance) error {
 		return err
 	}
 	// What was mounted last is listed last and must go first.
-	for n := len(mounted) - 1; n >= 0; n-- {
-		if err := unmount(mounted[n]); err != nil {
-			return fmt.Errorf("unmount %s: %w", mounted[n], err)
+	for _, at := range slices.Backward(mounted) {
+		if err := unmount(at); err != nil {
+			return fmt.Errorf("unmount %s: %w", at, err)
 		}
 	}
 	return nil

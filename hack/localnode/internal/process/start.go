@@ -34,8 +34,8 @@ func Start(p Program) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	defer output.Close() //nolint:errcheck // the child has its own descriptor
-	cmd := exec.Command(p.Argv[0], p.Argv[1:]...)
+	defer output.Close()                          //nolint:errcheck // the child has its own descriptor
+	cmd := exec.Command(p.Argv[0], p.Argv[1:]...) //nolint:noctx // it outlives this program
 	cmd.Env, cmd.Dir = p.Env, p.WorkDir
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

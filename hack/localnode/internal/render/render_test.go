@@ -46,7 +46,7 @@ func everything(t *testing.T, c Cluster) string {
 }
 
 func TestInstancesShareNoAddressAndNoFile(t *testing.T) {
-	owned := regexp.MustCompile("10\\.20[123]\\.[0-9]+\\.[0-9]+|/state/[-a-z0-9/._]+|/gatehouse-[0-9]+")
+	owned := regexp.MustCompile(`10\.20[123]\.[0-9]+\.[0-9]+|/state/[-a-z0-9/._]+|/gatehouse-[0-9]+`)
 	first := owned.FindAllString(everything(t, clusterOf(t, "one", 1)), -1)
 	second := everything(t, clusterOf(t, "two", 2))
 	if len(first) < 40 {
@@ -60,7 +60,8 @@ func TestInstancesShareNoAddressAndNoFile(t *testing.T) {
 }
 
 func TestRenderingIsPure(t *testing.T) {
-	if everything(t, clusterOf(t, "one", 1)) != everything(t, clusterOf(t, "one", 1)) {
+	first := everything(t, clusterOf(t, "one", 1))
+	if second := everything(t, clusterOf(t, "one", 1)); first != second {
 		t.Error("the same instance gave two texts")
 	}
 }
@@ -95,7 +96,7 @@ func TestEveryFileThatIsNamedIsMade(t *testing.T) {
 	for _, name := range KubeconfigNames() {
 		made[c.kubeconfig(name)] = true
 	}
-	named := regexp.MustCompile("/state/one/(?:pki|etc)/[-a-zA-Z0-9.]+\\.[a-z]+|/state/one/[-a-z]+\\.kubeconfig|/state/one/etc/Corefile")
+	named := regexp.MustCompile(`/state/one/(?:pki|etc)/[-a-zA-Z0-9.]+\.[a-z]+|/state/one/[-a-z]+\.kubeconfig|/state/one/etc/Corefile`)
 	found := named.FindAllString(everything(t, c), -1)
 	if len(found) < 20 {
 		t.Fatalf("only %d files were found", len(found))
