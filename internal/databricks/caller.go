@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 )
@@ -88,7 +89,7 @@ func (c call) do(ctx context.Context, method, path string, body, into any) error
 }
 
 func httpFailure(res *http.Response) error {
-	e := &StatementError{Status: res.StatusCode, Code: fmt.Sprintf("HTTP_%d", res.StatusCode), RetryAfter: retryAfter(res.Header)}
+	e := &StatementError{Status: res.StatusCode, Code: fmt.Sprintf("HTTP_%d", res.StatusCode), RetryAfter: upstream.RetryAfter(res.Header, time.Now())}
 	switch {
 	case res.StatusCode == http.StatusUnauthorized:
 		e.Kind = StatementUnauthenticated

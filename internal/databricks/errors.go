@@ -17,6 +17,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/httpclient"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 )
 
 // Reasons of the faults that this package makes. They stand in conditions.
@@ -62,7 +63,7 @@ func answerError(ctx context.Context, resp common.ResponseWrapper) error {
 		return err
 	}
 	if resp.Response != nil {
-		out.retryAfter = retryAfter(resp.Response.Header)
+		out.retryAfter = upstream.RetryAfter(resp.Response.Header, time.Now())
 	}
 	return out
 }

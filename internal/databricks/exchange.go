@@ -123,7 +123,7 @@ func discoverTokenEndpoint(ctx context.Context, client *http.Client, from, host 
 		return "", fmt.Errorf("discover the token endpoint: %w", errShort(err))
 	}
 	if res.StatusCode != http.StatusOK {
-		return "", &ExchangeError{Code: "discovery_failed", Status: res.StatusCode, RetryAfter: retryAfter(res.Header)}
+		return "", &ExchangeError{Code: "discovery_failed", Status: res.StatusCode, RetryAfter: upstream.RetryAfter(res.Header, time.Now())}
 	}
 	var d struct {
 		TokenEndpoint string `json:"token_endpoint"`
@@ -193,19 +193,7 @@ func refusal(res *http.Response, raw []byte) error {
 	if !slices.Contains(oauthCodes, body.Error) {
 		body.Error = "unknown_error"
 	}
-	return &ExchangeError{Code: body.Error, Status: res.StatusCode, RetryAfter: retryAfter(res.Header)}
-}
-
-// retryAfter reads Retry-After in seconds or as a date; absent or unreadable is 0.
-func retryAfter(h http.Header) time.Duration {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.ParseInt(v, 10, 32); err == nil && n > 0 {
-		return time.Duration(n) * time.Second
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
+	return &ExchangeError{Code: body.Error, Status: res.StatusCode, RetryAfter: upstream.RetryAfter(res.Header, time.Now())}
 }
 
 // errShort drops the URL that net/http puts before its errors: it can hold a

@@ -17,11 +17,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// Timeouts of the two clients: the standard one, and that for what takes long.
-const (
-	StandardTimeout    = 35 * time.Second
-	LongRunningTimeout = 120 * time.Second
-)
+// StandardTimeout bounds a call, its repetitions included.
+const StandardTimeout = 35 * time.Second
 
 // Class is a kind of endpoint; each fails, and recovers, on its own.
 type Class string
@@ -167,7 +164,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		wait := t.delay(attempt)
 		if res != nil {
-			wait = max(wait, retryAfter(res.Header, t.opts.Now()))
+			wait = max(wait, RetryAfter(res.Header, t.opts.Now()))
 		}
 		if deadline, ok := r.Context().Deadline(); ok && t.opts.Now().Add(wait).After(deadline) {
 			return res, err // the caller would be gone by then
@@ -233,14 +230,15 @@ func (t *Transport) delay(attempt int) time.Duration {
 	return time.Duration(t.opts.Jitter() * float64(most))
 }
 
-// retryAfter reads the header, in seconds or as a date; 0 when there is none.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(v); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second
+// RetryAfter reads the header of that name, in seconds or as a date; absent,
+// unreadable or past is 0.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if n, err := strconv.ParseInt(v, 10, 32); err == nil && n > 0 {
+		return time.Duration(n) * time.Second
 	}
-	if at, err := http.ParseTime(v); err == nil && at.After(now) {
-		return at.Sub(now)
+	if at, err := http.ParseTime(v); err == nil {
+		return max(at.Sub(now), 0)
 	}
 	return 0
 }

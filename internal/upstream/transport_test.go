@@ -208,3 +208,15 @@ func TestACallerWhoGoesAwayDoesNotCountAgainstTheEndpoint(t *testing.T) {
 		cancel()
 	}
 }
+
+func TestRetryAfterIsReadInBothFormsAndBounded(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "-7": 0, "soon": 0, "99999999999999999999": 0, "9223372036854775807": 0,
+		"Sun, 01 Mar 2026 12:00:30 GMT": 30 * time.Second, "Sun, 01 Mar 2026 11:00:00 GMT": 0,
+	} {
+		if got := upstream.RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
+			t.Errorf("%q is %v, want %v", value, got, want)
+		}
+	}
+}
