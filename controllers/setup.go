@@ -44,7 +44,11 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}},
 		{"Tool", func() error { return tool.Setup(mgr) }},
 		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},
-		{"MCPServer", func() error { return mcpserver.Setup(mgr, o.Servers) }},
+		{"MCPServer", func() error {
+			servers := o.Servers
+			servers.Connect = o.Connect
+			return mcpserver.Setup(mgr, servers)
+		}},
 	} {
 		if err := c.setup(); err != nil {
 			return fmt.Errorf("set up the controller of %s: %w", c.kind, err)

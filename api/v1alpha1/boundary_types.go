@@ -34,6 +34,16 @@ type BoundarySpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Warehouses []NamePattern `json:"warehouses,omitempty"`
+	// genieSpaces are the ids of the Genie spaces that may be used.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	GenieSpaces []NamePattern `json:"genieSpaces,omitempty"`
+	// servingEndpoints are the names of the serving endpoints that may be queried.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	ServingEndpoints []NamePattern `json:"servingEndpoints,omitempty"`
 	// scopes are the OAuth scopes that a role's token may have.
 	// +optional
 	// +listType=set

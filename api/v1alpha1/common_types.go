@@ -61,7 +61,7 @@ type SecretKeyReference struct {
 }
 
 // SecurableType is a kind of Unity Catalog object.
-// +kubebuilder:validation:Enum=Catalog;Schema;Table;Function
+// +kubebuilder:validation:Enum=Catalog;Schema;Table;Function;Connection
 type SecurableType string
 
 const (
@@ -73,11 +73,13 @@ const (
 	SecurableTable SecurableType = "Table"
 	// SecurableFunction is a function, named `c.s.f`.
 	SecurableFunction SecurableType = "Function"
+	// SecurableConnection is a connection, named `c`.
+	SecurableConnection SecurableType = "Connection"
 )
 
 // Privilege is a Unity Catalog privilege that the operator may grant. ALL
 // PRIVILEGES, MANAGE and ownership are not among them and never will be.
-// +kubebuilder:validation:Enum=USE_CATALOG;USE_SCHEMA;SELECT;EXECUTE;MODIFY;READ_VOLUME;BROWSE
+// +kubebuilder:validation:Enum=USE_CATALOG;USE_SCHEMA;SELECT;EXECUTE;MODIFY;READ_VOLUME;BROWSE;USE_CONNECTION
 type Privilege string
 
 // SecurableName is the name of a Unity Catalog object in one to three parts,
@@ -88,7 +90,7 @@ type Privilege string
 type SecurableName string
 
 // Securable names one Unity Catalog object.
-// +kubebuilder:validation:XValidation:rule="self.type == 'Catalog' ? size(self.name.split('.')) == 1 : (self.type == 'Schema' ? size(self.name.split('.')) == 2 : size(self.name.split('.')) == 3)",message="`name` must have one part for a 'Catalog', two for a 'Schema' and three for a 'Table' or 'Function'"
+// +kubebuilder:validation:XValidation:rule="self.type in ['Catalog','Connection'] ? size(self.name.split('.')) == 1 : (self.type == 'Schema' ? size(self.name.split('.')) == 2 : size(self.name.split('.')) == 3)",message="`name` must have one part for a 'Catalog' and a 'Connection', two for a 'Schema' and three for a 'Table' or 'Function'"
 type Securable struct {
 	// type is the kind of object.
 	// +required
@@ -99,7 +101,7 @@ type Securable struct {
 }
 
 // Grant gives privileges on one Unity Catalog object to a role's service principal.
-// +kubebuilder:validation:XValidation:rule="self.privileges.all(p, p == 'USE_CATALOG' ? self.type == 'Catalog' : (p == 'USE_SCHEMA' ? self.type in ['Catalog','Schema'] : (p in ['SELECT','MODIFY'] ? self.type != 'Function' : (p == 'EXECUTE' ? self.type != 'Table' : (p == 'READ_VOLUME' ? self.type in ['Catalog','Schema'] : self.type != 'Function')))))",message="each of `privileges` must be one that the `type` has: a 'Catalog' all; a 'Schema' all but 'USE_CATALOG'; a 'Table' 'SELECT', 'MODIFY' and 'BROWSE'; a 'Function' 'EXECUTE'"
+// +kubebuilder:validation:XValidation:rule="self.privileges.all(p, self.type == 'Connection' || p == 'USE_CONNECTION' ? self.type == 'Connection' && p == 'USE_CONNECTION' : p == 'USE_CATALOG' ? self.type == 'Catalog' : (p == 'USE_SCHEMA' ? self.type in ['Catalog','Schema'] : (p in ['SELECT','MODIFY'] ? self.type != 'Function' : (p == 'EXECUTE' ? self.type != 'Table' : (p == 'READ_VOLUME' ? self.type in ['Catalog','Schema'] : self.type != 'Function')))))",message="each of `privileges` must be one that the `type` has: a 'Catalog' all but 'USE_CONNECTION'; a 'Schema' the same without 'USE_CATALOG'; a 'Table' 'SELECT', 'MODIFY' and 'BROWSE'; a 'Function' 'EXECUTE'; a 'Connection' 'USE_CONNECTION'"
 type Grant struct {
 	Securable `json:",inline"`
 	// privileges are what is granted on the object.
@@ -109,6 +111,12 @@ type Grant struct {
 	// +kubebuilder:validation:MaxItems=7
 	Privileges []Privilege `json:"privileges"`
 }
+
+// ConnectionName is the name of a Unity Catalog connection.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=255
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9_][a-z0-9_-]*$')`,message="must be lower-case letters, digits, underscores and dashes, and no dash first"
+type ConnectionName string
 
 // AccountGroupName is the display name of an account group.
 // +kubebuilder:validation:MinLength=1

@@ -14,6 +14,8 @@ const (
 	ConditionSynced = "Synced"
 	// ConditionWithinBoundary says whether the namespace's Boundary allows what the spec asks for.
 	ConditionWithinBoundary = "WithinBoundary"
+	// ConditionRateLimitsShared says whether every pod has a useful share of the rate limits.
+	ConditionRateLimitsShared = "RateLimitsShared"
 	// ConditionReconciling is present while the controller is still working towards the spec.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present while only a person can help.
@@ -62,6 +64,12 @@ const (
 	ReasonGroupNotFound = "GroupNotFound"
 	// ReasonSecurableNotFound: a table, schema or catalog named does not exist.
 	ReasonSecurableNotFound = "SecurableNotFound"
+	// ReasonFunctionNotFound: a function that a Tool calls does not exist.
+	ReasonFunctionNotFound = "FunctionNotFound"
+	// ReasonPlainConnection: a connection that a Tool uses does not use HTTPS.
+	ReasonPlainConnection = "PlainConnection"
+	// ReasonShareBelowOne: a pod's share of a rate limit is less than one call in a minute.
+	ReasonShareBelowOne = "ShareBelowOne"
 	// ReasonPrincipalNotVisible: Databricks does not see a new principal yet.
 	ReasonPrincipalNotVisible = "PrincipalNotVisible"
 	// ReasonNotOurs: something with this name exists and carries no mark of ours.

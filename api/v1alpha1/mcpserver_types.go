@@ -46,6 +46,10 @@ type MCPServerSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Limits ServerLimits `json:"limits,omitzero"`
+	// rateLimitStore is a Redis or Valkey server in which the pods count calls together.
+	// Absent, each pod has its share of every limit.
+	// +optional
+	RateLimitStore *RateLimitStore `json:"rateLimitStore,omitempty"`
 	// deniedSubjects are callers that are refused whatever their role, as `<issuer> <subject>`.
 	// +optional
 	// +listType=set
@@ -83,13 +87,54 @@ type ServerLimits struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4096
 	MaxConcurrentCalls int32 `json:"maxConcurrentCalls,omitempty"`
-	// callTimeoutSeconds is how long one call may take. Default 35.
+	// callsPerMinutePerCaller is how many tools a caller may call in any minute. Absent, there is no such limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	CallsPerMinutePerCaller int32 `json:"callsPerMinutePerCaller,omitempty"`
+	// callTimeoutSeconds is how long one call may take, but for those of `genie` tools (60 s)
+	// and of `serving` tools (120 s). Default 35.
 	// +optional
 	// +kubebuilder:default=35
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=120
 	CallTimeoutSeconds int32 `json:"callTimeoutSeconds,omitempty"`
 }
+
+// RateLimitStore is a Redis or Valkey server.
+type RateLimitStore struct {
+	// address is the host and port of the server.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$')`,message="must be a host and a port, such as 'valkey.tools.svc:6379'"
+	Address string `json:"address"`
+	// tls says how the connection is secured. Default Required.
+	// +optional
+	// +kubebuilder:default=Required
+	TLS RateLimitStoreTLS `json:"tls,omitempty"`
+	// caBundle holds the certificates that sign the server's. Absent, the system's are used.
+	// +optional
+	CABundle PEMBundle `json:"caBundle,omitempty"`
+	// credentialsSecretName names a Secret of this namespace with the key `password` and, where
+	// the server wants one, `username`. It is mounted into the pods; the operator does not read it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')`,message="must be the name of a Secret"
+	CredentialsSecretName string `json:"credentialsSecretName,omitempty"`
+}
+
+// RateLimitStoreTLS says how a connection is secured.
+// +kubebuilder:validation:Enum=Required;Disabled
+type RateLimitStoreTLS string
+
+const (
+	// RateLimitStoreTLSRequired speaks TLS and checks the certificate. The default.
+	RateLimitStoreTLSRequired RateLimitStoreTLS = "Required"
+	// RateLimitStoreTLSDisabled speaks plain text, for a server in the same pod network.
+	RateLimitStoreTLSDisabled RateLimitStoreTLS = "Disabled"
+)
 
 // AccessRow is one role of the access matrix.
 type AccessRow struct {
@@ -118,6 +163,15 @@ type AccessStatus struct {
 	Matrix []AccessRow `json:"matrix,omitempty"`
 }
 
+// SealingKeysStatus says which sealing keys the Secret holds. The keys themselves are nowhere but there.
+type SealingKeysStatus struct {
+	// ids are the ids of the keys: the times from which they are used.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	IDs []string `json:"ids,omitempty"`
+}
+
 // PodStatus is what one pod said of itself.
 type PodStatus struct {
 	// name is the name of the pod.
@@ -139,7 +193,7 @@ type PodStatus struct {
 
 // MCPServerStatus is what the operator observed of an MCPServer.
 type MCPServerStatus struct {
-	// conditions: Ready, ReferencesResolved, WithinBoundary, Reconciling, Stalled.
+	// conditions: Ready, ReferencesResolved, WithinBoundary, RateLimitsShared, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -149,6 +203,9 @@ type MCPServerStatus struct {
 	// observedGeneration is the generation that was dealt with last.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// sealingKeys are the ids of the keys that the pods seal conversations with.
+	// +optional
+	SealingKeys SealingKeysStatus `json:"sealingKeys,omitzero"`
 	// access is the matrix that the pods enforce.
 	// +optional
 	Access AccessStatus `json:"access,omitzero"`

@@ -66,11 +66,12 @@ type RoleGroup struct {
 
 // RoleGrant is a privilege that the service principal has because of us.
 type RoleGrant struct {
-	// type is the kind of object: 'Catalog', 'Schema', 'Table', 'Function' or 'Warehouse'.
+	// type is the kind of object: 'Catalog', 'Schema', 'Table', 'Function', 'Connection',
+	// 'Warehouse', 'GenieSpace' or 'ServingEndpoint'.
 	// +required
 	// +kubebuilder:validation:MaxLength=32
 	Type string `json:"type"`
-	// name is the full name of the object, or the id of the warehouse.
+	// name is the full name of the object, or the id of the warehouse or of the Genie space.
 	// +required
 	// +kubebuilder:validation:MaxLength=255
 	Name string `json:"name"`

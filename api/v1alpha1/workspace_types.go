@@ -40,6 +40,13 @@ type WorkspaceSpec struct {
 	// +kubebuilder:validation:Minimum=30
 	// +kubebuilder:validation:Maximum=86400
 	ResyncIntervalSeconds int32 `json:"resyncIntervalSeconds,omitempty"`
+	// genieQuestionsPerMinute is how many questions Genie is asked in this workspace in any
+	// minute, by all MCPServers together. Databricks takes 5 unless arranged otherwise. Default 5.
+	// +optional
+	// +kubebuilder:default=5
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	GenieQuestionsPerMinute int32 `json:"genieQuestionsPerMinute,omitempty"`
 }
 
 // AuthenticationType is a way for the operator to sign in.

@@ -30,6 +30,8 @@ type adapter struct {
 	writer client.Client
 	pods   pods
 	probe  prober
+	// lookups are what Databricks says of objects that tools name.
+	lookups *lookups
 }
 
 // input is what one pass decides from.
@@ -63,8 +65,19 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 	if err != nil {
 		return in, fmt.Errorf("read the Workspace %s: %w", s.Spec.WorkspaceRef.Name, err)
 	}
-	in.document, in.left, err = e.Compile(s, &ws)
+	in.document, in.left, err = e.Compile(s, &ws, a.lookups.of(ctx, s, served(e, s)))
 	return in, err
+}
+
+// served are the tools that a server names.
+func served(e access.Estate, s *v1alpha1.MCPServer) []v1alpha1.ToolSpec {
+	var out []v1alpha1.ToolSpec
+	for _, t := range e.Tools {
+		if t.Namespace == s.Namespace && slices.ContainsFunc(s.Spec.ToolRefs, func(r v1alpha1.LocalReference) bool { return r.Name == t.Name }) {
+			out = append(out, t.Spec)
+		}
+	}
+	return out
 }
 
 // hosting says whether the Boundary lets this server run in its namespace.
@@ -92,7 +105,20 @@ func (adapter) Conditions(in input) []metav1.Condition {
 	if f := fault.Of(in.refused); f != nil {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, f.Reason, f.Error()
 	}
-	return []metav1.Condition{c}
+	return []metav1.Condition{c, sharing(in.document)}
+}
+
+// sharing says whether every pod has a useful share of the rate limits.
+func sharing(d access.Document) metav1.Condition {
+	c := metav1.Condition{
+		Type: v1alpha1.ConditionRateLimitsShared, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed,
+		Message: "Every pod may let through a call in a minute or more of each limit",
+	}
+	if thin := d.Thin(); len(thin) > 0 {
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonShareBelowOne
+		c.Message = "A pod's share is below one call in a minute of: " + strings.Join(thin, "; ") + ". Name a `rateLimitStore`, in which pods count together, or run fewer pods"
+	}
+	return c
 }
 
 // Desired is pure.
@@ -125,7 +151,7 @@ func unfinished(left []access.Refusal) error {
 	switch reason {
 	case "":
 		return nil
-	case v1alpha1.ReasonToolNotFound, v1alpha1.ReasonPolicyNotFound:
+	case v1alpha1.ReasonToolNotFound, v1alpha1.ReasonPolicyNotFound, v1alpha1.ReasonFunctionNotFound:
 		return fault.Waiting(reason, err)
 	}
 	return fault.Conflict(reason, err)

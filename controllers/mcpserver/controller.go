@@ -17,8 +17,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
@@ -34,6 +36,8 @@ import (
 
 // Options are what the controller is made of. All are required but Concurrency.
 type Options struct {
+	// Connect signs in to workspaces, to look up what tools name there.
+	Connect *connect.Connector
 	// Image is that of the pods.
 	Image string
 	// OperatorName is the user name of the operator's service account, which pods let ask.
@@ -49,10 +53,14 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Concurrency <= 0 {
 		o.Concurrency = 2
 	}
+	known := newLookups(func(ctx context.Context, workspace string) (catalog, error) {
+		_, c, err := o.Connect.Named(ctx, workspace)
+		return c, err
+	})
 	loop := external.NewReconciler(
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver"), Kind: "MCPServer"},
 		adapter{
-			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile),
+			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known,
 			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience},
 		})
 	all := handler.EnqueueRequestsFromMapFunc(everyServer(mgr.GetClient()))
@@ -68,6 +76,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.Workspace{}, all, changed).
 		Watches(&v1alpha1.Boundary{}, all).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WatchesRawSource(source.Channel(known.changed, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }

@@ -69,12 +69,7 @@ func (p pods) objects(s *v1alpha1.MCPServer, d access.Document) ([]object, error
 	return out, nil
 }
 
-func replicas(s *v1alpha1.MCPServer) int32 {
-	if s.Spec.Replicas == nil {
-		return 2
-	}
-	return *s.Spec.Replicas
-}
+func replicas(s *v1alpha1.MCPServer) int32 { return access.Replicas(s) }
 
 func labels(s *v1alpha1.MCPServer) map[string]string {
 	return map[string]string{v1alpha1.LabelServer: s.Name, "app.kubernetes.io/name": "gatehouse-mcp-server", "app.kubernetes.io/managed-by": "gatehouse"}

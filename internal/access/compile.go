@@ -4,7 +4,6 @@
 package access
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,12 +12,18 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
 
-// noArguments is the input schema of a tool that takes none.
-const noArguments = `{"type":"object","properties":{},"additionalProperties":false}`
+// Lookups are what Databricks says of objects that tools name. What was not looked up
+// counts as not there.
+type Lookups struct {
+	// Functions are the signatures of functions, by full name.
+	Functions map[string]tooldef.Signature
+	// Plain are the connections that do not use HTTPS.
+	Plain map[string]bool
+}
 
 // Compile makes the access document of a server, sealed, and says what of the
 // declaration it leaves out. What is left out is denied.
-func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspace) (Document, []Refusal, error) {
+func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspace, found Lookups) (Document, []Refusal, error) {
 	cells, refusals := e.Cells()
 	d := Document{
 		Version: DocumentVersion, Server: Key(server), Pattern: string(server.Spec.Pattern), Resource: string(server.Spec.Resource),
@@ -27,13 +32,13 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 			WarehouseID: string(server.Spec.WarehouseID),
 		},
 		Issuers: []Issuer{}, Roles: map[string]Role{}, Matrix: map[string][]string{}, Tools: []Tool{},
-		Limits: Limits(server.Spec.Limits),
+		Limits: e.compileLimits(server, workspace),
 	}
 	for _, s := range slices.Sorted(slices.Values(server.Spec.DeniedSubjects)) {
 		issuer, subject, _ := strings.Cut(s, " ")
 		d.DeniedSubjects = append(d.DeniedSubjects, Subject{issuer, subject})
 	}
-	served := e.toolsOf(server)
+	served, compiled := e.toolsOf(server), map[string]bool{}
 	for _, ref := range server.Spec.ToolRefs {
 		t := e.toolByRef(server.Namespace, ref.Name)
 		switch {
@@ -44,13 +49,20 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 		case served[t.Spec.ToolName] != t:
 			refusals = append(refusals, Refusal{"", v1alpha1.ReasonConflict, fmt.Sprintf("several Tools of this server have the toolName %s; none of them is served", t.Spec.ToolName)})
 		default:
-			d.Tools = append(d.Tools, compileTool(t))
+			tool, refusal := compileTool(t, found)
+			if refusal != nil {
+				refusals = append(refusals, *refusal)
+				continue
+			}
+			tool.Limits = e.compileToolLimits(server, t)
+			d.Tools = append(d.Tools, tool)
+			compiled[tool.Name] = true
 		}
 	}
 	slices.SortFunc(d.Tools, func(a, b Tool) int { return strings.Compare(a.Name, b.Name) })
 	refusals = append(refusals, e.compileIssuers(server, &d)...)
 	for _, c := range cells {
-		if _, ready := d.Roles[c.Role]; ready && c.Server == Key(server) {
+		if _, ready := d.Roles[c.Role]; ready && c.Server == Key(server) && compiled[c.Tool] {
 			d.Matrix[c.Role] = append(d.Matrix[c.Role], c.Tool)
 		}
 	}
@@ -131,36 +143,6 @@ func compileIssuer(p *v1alpha1.FederationPolicy, network string) Issuer {
 	slices.Sort(out.Algorithms)
 	if k := p.Spec.Keys; k != nil {
 		out.JWKSURI, out.JWKS = string(k.URI), k.Inline
-	}
-	return out
-}
-
-func compileTool(t *v1alpha1.Tool) Tool {
-	yes := func(h v1alpha1.Hint, absent bool) bool {
-		if h == "" {
-			return absent
-		}
-		return h == v1alpha1.HintYes
-	}
-	b := t.Spec.Behavior
-	out := Tool{
-		Name: t.Spec.ToolName, Title: t.Spec.Title, Description: t.Spec.Description, InputSchema: json.RawMessage(noArguments),
-		ReadOnly: yes(b.ReadOnly, true), Idempotent: yes(b.Idempotent, true), OpenWorld: yes(b.OpenWorld, false), Destructive: yes(b.Destructive, false),
-	}
-	if t.Spec.InputSchema != nil {
-		out.InputSchema = json.RawMessage(t.Spec.InputSchema.Raw)
-	}
-	if i := t.Spec.Identity; i != nil {
-		out.Identity = &IdentityTool{}
-		for _, g := range i.Groups {
-			out.Identity.Groups = append(out.Identity.Groups, string(g))
-		}
-	}
-	if s := t.Spec.SQL; s != nil {
-		out.SQL = &SQLTool{Statement: s.Statement, MaxRows: s.MaxRows}
-		for _, p := range s.Parameters {
-			out.SQL.Parameters = append(out.SQL.Parameters, Parameter{p.Name, string(p.Type)})
-		}
 	}
 	return out
 }

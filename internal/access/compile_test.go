@@ -22,7 +22,7 @@ func workspace() *v1alpha1.Workspace {
 
 func compile(t *testing.T, e Estate) (Document, []Refusal) {
 	t.Helper()
-	d, refusals, err := e.Compile(&e.Servers[0], workspace())
+	d, refusals, err := e.Compile(&e.Servers[0], workspace(), Lookups{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +69,11 @@ func TestCompile(t *testing.T) {
 				SQL: &SQLTool{Statement: "SELECT :region", MaxRows: 10, Parameters: []Parameter{{"region", "STRING"}}},
 			},
 			{
-				Name: "whoami", Description: "Says who calls.", InputSchema: json.RawMessage(noArguments),
+				Name: "whoami", Description: "Says who calls.", InputSchema: json.RawMessage(`{"additionalProperties":false,"properties":{},"type":"object"}`),
 				ReadOnly: true, Idempotent: true, Identity: &IdentityTool{Groups: []string{"sales_west"}},
 			},
 		},
-		Limits:         Limits{1, 2, 3, 4},
+		Limits:         Limits{MaxTokenLifetimeSeconds: 1, MaxBodyBytes: 2, MaxConcurrentCalls: 3, CallTimeoutSeconds: 4},
 		DeniedSubjects: []Subject{{issuer, "mallory smith"}},
 	}
 	want.Hash = got.Hash

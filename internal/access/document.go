@@ -91,14 +91,121 @@ type Tool struct {
 	Idempotent  bool            `json:"idempotent"`
 	OpenWorld   bool            `json:"openWorld"`
 	Destructive bool            `json:"destructive"`
-	Identity    *IdentityTool   `json:"identity,omitempty"`
-	SQL         *SQLTool        `json:"sql,omitempty"`
-	Genie       *GenieTool      `json:"genie,omitempty"`
+	// Limits are those of this tool; nil means none.
+	Limits       *ToolLimits       `json:"limits,omitempty"`
+	Identity     *IdentityTool     `json:"identity,omitempty"`
+	SQL          *SQLTool          `json:"sql,omitempty"`
+	Genie        *GenieTool        `json:"genie,omitempty"`
+	VectorSearch *VectorSearchTool `json:"vectorSearch,omitempty"`
+	Serving      *ServingTool      `json:"serving,omitempty"`
+	HTTP         *HTTPTool         `json:"http,omitempty"`
+	Function     *FunctionTool     `json:"function,omitempty"`
+}
+
+// ToolLimits bound how often a tool is called; nil means no limit.
+type ToolLimits struct {
+	All       *Rate `json:"all,omitempty"`
+	PerCaller *Rate `json:"perCaller,omitempty"`
+}
+
+// Rate is how many calls a pod, or with a shared store all pods, may let through in
+// any window of time.
+type Rate struct {
+	Max          int32 `json:"max"`
+	WindowMillis int64 `json:"windowMillis"`
+	// Declared is how many in a minute were declared, for all pods together.
+	Declared int32 `json:"declared"`
 }
 
 // GenieTool asks a Genie space.
 type GenieTool struct {
 	SpaceID string `json:"spaceID"`
+}
+
+// VectorSearchTool searches an index.
+type VectorSearchTool struct {
+	Index      string   `json:"index"`
+	Columns    []string `json:"columns"`
+	Filters    []Filter `json:"filters,omitempty"`
+	QueryType  string   `json:"queryType"`
+	MaxResults int32    `json:"maxResults"`
+}
+
+// Filter compares a column with an argument, or with a fixed value where Argument is empty.
+type Filter struct {
+	Column string `json:"column"`
+	// Operator is as in the API: Equal, NotEqual, LessThan, LessOrEqual, GreaterThan, GreaterOrEqual.
+	Operator string `json:"operator"`
+	// Type is String, Number or Boolean.
+	Type     string `json:"type"`
+	Argument string `json:"argument,omitempty"`
+	Value    string `json:"value,omitempty"`
+}
+
+// ServingTool asks a serving endpoint.
+type ServingTool struct {
+	Endpoint string `json:"endpoint"`
+	// API is Chat or Responses.
+	API string `json:"api"`
+}
+
+// HTTPTool calls an external API through a connection. Exactly one of Operations and Allow is set.
+type HTTPTool struct {
+	Connection string `json:"connection"`
+	// OperationArgument chooses among several Operations.
+	OperationArgument string          `json:"operationArgument,omitempty"`
+	Operations        []HTTPOperation `json:"operations,omitempty"`
+	Allow             []HTTPRoute     `json:"allow,omitempty"`
+	MaxRequestBytes   int32           `json:"maxRequestBytes"`
+	MaxResponseBytes  int32           `json:"maxResponseBytes"`
+}
+
+// HTTPRoute allows a method with paths: '*' is any one segment, '**' at the end any further ones.
+type HTTPRoute struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`
+}
+
+// HTTPOperation is a request with places for arguments.
+type HTTPOperation struct {
+	Name   string `json:"name"`
+	Method string `json:"method"`
+	// Path has segments '{argument}'.
+	Path         string           `json:"path"`
+	Query        []QueryParameter `json:"query,omitempty"`
+	BodyArgument string           `json:"bodyArgument,omitempty"`
+	Rows         *HTTPRows        `json:"rows,omitempty"`
+}
+
+// QueryParameter is from an argument, or fixed where Argument is empty.
+type QueryParameter struct {
+	Name     string `json:"name"`
+	Argument string `json:"argument,omitempty"`
+	Value    string `json:"value,omitempty"`
+}
+
+// HTTPRows say how a JSON answer becomes rows. Places are JSON pointers (RFC 6901).
+type HTTPRows struct {
+	At      string      `json:"at,omitempty"`
+	TotalAt string      `json:"totalAt,omitempty"`
+	Fields  []HTTPField `json:"fields"`
+}
+
+// HTTPField is a column of the rows.
+type HTTPField struct {
+	Name string `json:"name"`
+	At   string `json:"at"`
+}
+
+// FunctionTool calls a function.
+type FunctionTool struct {
+	Name string `json:"name"`
+	// Parameters are those of the function's signature, in its order. One that was left
+	// out of a call is left out of the statement, where the function has a default for it.
+	Parameters []Parameter `json:"parameters,omitempty"`
+	// Table says that the function returns a table.
+	Table   bool  `json:"table,omitempty"`
+	MaxRows int32 `json:"maxRows"`
 }
 
 // IdentityTool shows who the caller is to the SQL engine.
@@ -125,6 +232,19 @@ type Limits struct {
 	MaxBodyBytes            int32 `json:"maxBodyBytes"`
 	MaxConcurrentCalls      int32 `json:"maxConcurrentCalls"`
 	CallTimeoutSeconds      int32 `json:"callTimeoutSeconds"`
+	// Genie bounds the questions to Genie of the whole workspace; nil without a genie tool.
+	Genie *Rate `json:"genie,omitempty"`
+	// PerCaller bounds the calls of each caller; nil means no limit.
+	PerCaller *Rate `json:"perCaller,omitempty"`
+	// Store is where pods count together; nil means each for itself.
+	Store *RateLimitStore `json:"store,omitempty"`
+}
+
+// RateLimitStore is a Redis or Valkey server.
+type RateLimitStore struct {
+	Address  string `json:"address"`
+	TLS      bool   `json:"tls"`
+	CABundle string `json:"caBundle,omitempty"`
 }
 
 // Subject is one caller: subjects are unique only within their issuer.

@@ -59,16 +59,7 @@ func (e Estate) Needs(role *v1alpha1.Role, cells []Cell) Needs {
 		for _, scope := range toolScopes(tool) {
 			scopes[scope] = true
 		}
-		if usesWarehouse(tool) {
-			need(source, boundary.Warehouse, string(server.Spec.WarehouseID), "CAN_USE")
-		}
-		for _, table := range tool.Spec.Reads {
-			catalog, rest, _ := strings.Cut(string(table), ".")
-			schema, _, _ := strings.Cut(rest, ".")
-			need(source, string(v1alpha1.SecurableTable), string(table), "SELECT")
-			need(source, string(v1alpha1.SecurableSchema), catalog+"."+schema, "USE_SCHEMA")
-			need(source, string(v1alpha1.SecurableCatalog), catalog, "USE_CATALOG")
-		}
+		toolGrants(tool, string(server.Spec.WarehouseID), func(kind, name, privilege string) { need(source, kind, name, privilege) })
 	}
 	out := Needs{Scopes: slices.Sorted(maps.Keys(scopes))}
 	for g, sources := range from {
@@ -83,13 +74,95 @@ func CompareGrants(a, b boundary.Grant) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Privilege, b.Privilege))
 }
 
-// toolScopes are the OAuth scopes that a type of tool needs.
+// The OAuth scopes, as the token endpoint knows them.
+const (
+	scopeSQL             = "sql"
+	scopeGenie           = "genie"
+	scopeGenieDashboards = "dashboards.genie" // Azure asks for both
+	scopeVectorSearch    = "vector-search"
+	scopeServing         = "model-serving"
+)
+
+// toolScopes are the OAuth scopes that a tool needs.
 func toolScopes(t *v1alpha1.Tool) []string {
-	if t.Spec.Identity != nil || t.Spec.SQL != nil {
-		return []string{"sql"}
+	switch {
+	case t.Spec.Identity != nil, t.Spec.SQL != nil, t.Spec.HTTP != nil, t.Spec.Function != nil:
+		return []string{scopeSQL}
+	case t.Spec.Genie != nil:
+		return []string{scopeGenie, scopeGenieDashboards}
+	case t.Spec.VectorSearch != nil:
+		return []string{scopeVectorSearch}
+	case t.Spec.Serving == nil:
+		return nil
 	}
-	return nil
+	out := []string{scopeServing}
+	if len(t.Spec.Reads) > 0 {
+		out = append(out, scopeSQL)
+	}
+	for _, a := range t.Spec.Serving.Agents {
+		switch {
+		case a.GenieSpaceID != "":
+			out = append(out, scopeGenie, scopeGenieDashboards)
+		case a.Index != "":
+			out = append(out, scopeVectorSearch)
+		case a.Function != "", a.Connection != "":
+			out = append(out, scopeSQL)
+		}
+	}
+	return out
 }
 
-// usesWarehouse says whether a type of tool runs statements.
-func usesWarehouse(t *v1alpha1.Tool) bool { return t.Spec.Identity != nil || t.Spec.SQL != nil }
+// toolGrants tells need of each privilege that a tool needs. Warehouse is that of the server.
+func toolGrants(t *v1alpha1.Tool, warehouse string, need func(kind, name, privilege string)) {
+	below := func(kind v1alpha1.SecurableType, name v1alpha1.SecurableName, privilege string) {
+		catalog, rest, _ := strings.Cut(string(name), ".")
+		schema, _, _ := strings.Cut(rest, ".")
+		need(string(kind), string(name), privilege)
+		need(string(v1alpha1.SecurableSchema), catalog+"."+schema, "USE_SCHEMA")
+		need(string(v1alpha1.SecurableCatalog), catalog, "USE_CATALOG")
+	}
+	connection := func(name v1alpha1.ConnectionName) {
+		need(string(v1alpha1.SecurableConnection), string(name), "USE_CONNECTION")
+	}
+	for _, table := range t.Spec.Reads {
+		below(v1alpha1.SecurableTable, table, "SELECT")
+	}
+	statements := true // whether the tool runs statements on the server's warehouse
+	switch spec := t.Spec; {
+	case spec.Genie != nil:
+		need(boundary.GenieSpace, spec.Genie.SpaceID, "CAN_RUN")
+		if spec.Genie.WarehouseID != "" {
+			need(boundary.Warehouse, string(spec.Genie.WarehouseID), "CAN_USE")
+			statements = false
+		}
+	case spec.VectorSearch != nil:
+		below(v1alpha1.SecurableTable, spec.VectorSearch.Index, "SELECT") // an index is granted like a table
+		statements = false
+	case spec.HTTP != nil:
+		connection(spec.HTTP.Connection)
+	case spec.Function != nil:
+		below(v1alpha1.SecurableFunction, spec.Function.Name, "EXECUTE")
+	case spec.Serving != nil:
+		need(boundary.ServingEndpoint, string(spec.Serving.Endpoint), "CAN_QUERY")
+		statements = len(spec.Reads) > 0
+		for _, a := range spec.Serving.Agents {
+			switch {
+			case a.Endpoint != "":
+				need(boundary.ServingEndpoint, string(a.Endpoint), "CAN_QUERY")
+			case a.GenieSpaceID != "":
+				need(boundary.GenieSpace, a.GenieSpaceID, "CAN_RUN")
+				statements = true
+			case a.Index != "":
+				below(v1alpha1.SecurableTable, a.Index, "SELECT")
+			case a.Function != "":
+				below(v1alpha1.SecurableFunction, a.Function, "EXECUTE")
+				statements = true
+			case a.Connection != "":
+				connection(a.Connection)
+			}
+		}
+	}
+	if statements {
+		need(boundary.Warehouse, warehouse, "CAN_USE")
+	}
+}

@@ -14,11 +14,32 @@ import (
 // Grant is a privilege on an object that is asked for.
 type Grant struct{ Type, Name, Privilege string }
 
-// Warehouse is the Type of a Grant on a SQL warehouse.
-const Warehouse = "Warehouse"
+// Types of a Grant on an object that Unity Catalog does not hold.
+const (
+	// Warehouse is a SQL warehouse, named by its id.
+	Warehouse = "Warehouse"
+	// GenieSpace is a Genie space, named by its id.
+	GenieSpace = "GenieSpace"
+	// ServingEndpoint is a serving endpoint, named by its name.
+	ServingEndpoint = "ServingEndpoint"
+)
+
+// object returns the one privilege that is granted on a type of object outside of
+// Unity Catalog, and the names that the Boundary allows.
+func (l *Limits) object(kind string) (privilege string, names []v1alpha1.NamePattern, known bool) {
+	switch kind {
+	case Warehouse:
+		return "CAN_USE", l.spec.Warehouses, true
+	case GenieSpace:
+		return "CAN_RUN", l.spec.GenieSpaces, true
+	case ServingEndpoint:
+		return "CAN_QUERY", l.spec.ServingEndpoints, true
+	}
+	return "", nil, false
+}
 
 // grantable are the privileges that the operator grants, whatever a Boundary says.
-var grantable = []string{"USE_CATALOG", "USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "BROWSE"}
+var grantable = []string{"USE_CATALOG", "USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "BROWSE", "USE_CONNECTION"}
 
 // neverJoined are groups that stand for administration or for everybody, whatever a Boundary says.
 var neverJoined = []string{"admins", "account admins", "users", "account users"}
@@ -70,8 +91,8 @@ func (l *Limits) Create(group string) bool {
 
 // Grant says whether a privilege may be granted.
 func (l *Limits) Grant(g Grant) bool {
-	if g.Type == Warehouse {
-		return g.Privilege == "CAN_USE" && anyMatch(l.spec.Warehouses, g.Name, "")
+	if privilege, names, ok := l.object(g.Type); ok {
+		return g.Privilege == privilege && anyMatch(names, g.Name, "")
 	}
 	if !slices.Contains(grantable, g.Privilege) {
 		return false
@@ -121,8 +142,8 @@ func (l *Limits) Issuers() string { return listed(l.spec.Issuers) }
 
 func (l *Limits) refused(g Grant) string {
 	what := fmt.Sprintf("%s on %s %s", g.Privilege, g.Type, g.Name)
-	if g.Type == Warehouse {
-		return asked(what, l.spec.Warehouses)
+	if _, names, ok := l.object(g.Type); ok {
+		return asked(what, names)
 	}
 	var allowed []string
 	for _, b := range l.spec.Grants {

@@ -32,6 +32,10 @@ func Check(t v1alpha1.ToolSpec) error {
 		return errors.New("`inputSchema` must declare no properties for an identity tool: it takes no arguments")
 	case t.SQL != nil:
 		return checkSQL(*t.SQL, properties)
+	case t.VectorSearch != nil:
+		return checkVectorSearch(*t.VectorSearch)
+	case t.HTTP != nil:
+		return checkHTTP(*t.HTTP, t.InputSchema, properties)
 	}
 	return nil
 }

@@ -1,0 +1,182 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mcpserver
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+)
+
+const (
+	// lookupTimeout bounds the questions about what was never looked up: a pass that
+	// may revoke waits no longer for them.
+	lookupTimeout = 5 * time.Second
+	// lookupFresh is how long an answer counts, and lookupRetry a failure.
+	lookupFresh, lookupRetry = 5 * time.Minute, 20 * time.Second
+)
+
+// catalog is what the lookups need of Databricks.
+type catalog interface {
+	Function(ctx context.Context, name string) (*databricks.Function, error)
+	ConnectionHost(ctx context.Context, name string) (string, error)
+}
+
+// lookups remember what Databricks says of objects that tools name, so that passes
+// neither wait for it nor change what is served when it is away.
+type lookups struct {
+	client func(ctx context.Context, workspace string) (catalog, error)
+	now    func() time.Time
+	// changed are servers for which an answer differs from the one before.
+	changed chan event.GenericEvent
+
+	mu      sync.Mutex
+	entries map[lookup]*answer
+}
+
+// lookup is an object in a workspace.
+type lookup struct {
+	workspace string
+	kind      v1alpha1.SecurableType
+	name      string
+}
+
+// answer is what is known of an object.
+type answer struct {
+	signature *tooldef.Signature // nil: there is no such function
+	plain     bool
+	known     bool
+	due       time.Time
+	// asking is closed when the question under way is answered; nil means that none is.
+	asking chan struct{}
+}
+
+func newLookups(client func(ctx context.Context, workspace string) (catalog, error)) *lookups {
+	return &lookups{client: client, now: time.Now, changed: make(chan event.GenericEvent, 64), entries: map[lookup]*answer{}}
+}
+
+// of returns what is known of the objects of a server's tools. What was never looked
+// up is asked for now; what is old is asked for while the pass goes on.
+func (l *lookups) of(ctx context.Context, s *v1alpha1.MCPServer, tools []v1alpha1.ToolSpec) access.Lookups {
+	out := access.Lookups{Functions: map[string]tooldef.Signature{}, Plain: map[string]bool{}}
+	var missing []lookup
+	var wanted []lookup
+	var asked []chan struct{} // by another pass
+	l.mu.Lock()
+	for _, t := range tools {
+		k := lookup{workspace: s.Spec.WorkspaceRef.Name}
+		switch {
+		case t.Function != nil:
+			k.kind, k.name = v1alpha1.SecurableFunction, string(t.Function.Name)
+		case t.HTTP != nil:
+			k.kind, k.name = v1alpha1.SecurableConnection, string(t.HTTP.Connection)
+		default:
+			continue
+		}
+		wanted = append(wanted, k)
+		a := l.entries[k]
+		if a == nil {
+			a = &answer{}
+			l.entries[k] = a
+		}
+		switch {
+		case a.asking != nil && !a.known:
+			asked = append(asked, a.asking)
+		case a.asking != nil || l.now().Before(a.due):
+		case !a.known:
+			a.asking = make(chan struct{})
+			missing = append(missing, k)
+		default:
+			a.asking = make(chan struct{})
+			go l.refresh(context.WithoutCancel(ctx), k, s.DeepCopy())
+		}
+	}
+	l.mu.Unlock()
+	bounded, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	for _, k := range missing {
+		l.ask(bounded, k)
+	}
+	for _, done := range asked {
+		select {
+		case <-done:
+		case <-bounded.Done():
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range wanted {
+		switch a := l.entries[k]; {
+		case a.signature != nil:
+			out.Functions[k.name] = *a.signature
+		case a.plain:
+			out.Plain[k.name] = true
+		}
+	}
+	return out
+}
+
+// refresh asks again and says so when the answer changed.
+func (l *lookups) refresh(ctx context.Context, k lookup, s *v1alpha1.MCPServer) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if !l.ask(ctx, k) {
+		return
+	}
+	select {
+	case l.changed <- event.GenericEvent{Object: s}:
+	case <-ctx.Done():
+	}
+}
+
+// ask asks Databricks for one object and says whether the answer changed. A failure
+// changes nothing.
+func (l *lookups) ask(ctx context.Context, k lookup) (changed bool) {
+	next, err := l.fetch(ctx, k)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.entries[k]
+	close(a.asking)
+	a.asking = nil
+	if err != nil {
+		a.due = l.now().Add(lookupRetry)
+		return false
+	}
+	changed = !a.known || a.plain != next.plain || !reflect.DeepEqual(a.signature, next.signature)
+	next.known, next.due = true, l.now().Add(lookupFresh)
+	if k.kind == v1alpha1.SecurableFunction && next.signature == nil {
+		next.due = l.now().Add(lookupRetry) // it may be made any moment
+	}
+	*a = next
+	return changed
+}
+
+func (l *lookups) fetch(ctx context.Context, k lookup) (answer, error) {
+	client, err := l.client(ctx, k.workspace)
+	if err != nil {
+		return answer{}, err
+	}
+	if k.kind == v1alpha1.SecurableConnection {
+		host, err := client.ConnectionHost(ctx, k.name)
+		return answer{plain: strings.HasPrefix(strings.ToLower(host), "http://")}, err
+	}
+	f, err := client.Function(ctx, k.name)
+	if err != nil || f == nil {
+		return answer{}, err
+	}
+	s := &tooldef.Signature{Table: f.Table}
+	for _, p := range f.Parameters {
+		s.Parameters = append(s.Parameters, tooldef.SignatureParameter{Name: p.Name, Type: p.Type, Optional: p.Default, Comment: p.Comment})
+	}
+	return answer{signature: s}, nil
+}

@@ -1,0 +1,188 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package tooldef
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+)
+
+// Signature is that of a Unity Catalog function.
+type Signature struct {
+	Parameters []SignatureParameter
+	// Table says that the function returns a table.
+	Table bool
+}
+
+// SignatureParameter is a parameter of a function.
+type SignatureParameter struct {
+	Name string
+	// Type is the SQL type, such as BIGINT or DECIMAL(18,2).
+	Type string
+	// Optional says that the function has a default for it.
+	Optional bool
+	Comment  string
+}
+
+// property is a property of an input schema. Members are written in the order of their names.
+type property map[string]any
+
+func object(required []string, properties map[string]property) (json.RawMessage, error) {
+	out := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		out["required"] = required
+	}
+	return json.Marshal(out)
+}
+
+// InputSchema is the JSON Schema of a tool's arguments: what the tool declares, or
+// what its type, or its function's signature, says. Signature is used for function
+// tools only. It fails when a parameter has a type that cannot be bound.
+func InputSchema(t v1alpha1.ToolSpec, s Signature) (json.RawMessage, error) {
+	switch {
+	case t.InputSchema != nil:
+		return json.RawMessage(t.InputSchema.Raw), nil
+	case t.Genie != nil:
+		return object([]string{"question"}, map[string]property{
+			"question":        {"type": "string", "minLength": 1, "maxLength": 4000, "description": "The question, in natural language."},
+			"conversation_id": {"type": "string", "minLength": 1, "maxLength": 2048, "description": "The conversation_id of an earlier answer, to go on with that conversation."},
+		})
+	case t.VectorSearch != nil:
+		return vectorSearchSchema(*t.VectorSearch)
+	case t.Serving != nil:
+		return object([]string{"question"}, map[string]property{
+			"question": {"type": "string", "minLength": 1, "maxLength": 16000, "description": "What to ask, in natural language."},
+		})
+	case t.HTTP != nil && len(t.HTTP.Allow) > 0:
+		return routesSchema(*t.HTTP)
+	case t.Function != nil:
+		return functionSchema(s)
+	}
+	return object(nil, map[string]property{})
+}
+
+func vectorSearchSchema(t v1alpha1.VectorSearchTool) (json.RawMessage, error) {
+	properties := map[string]property{
+		"query":       {"type": "string", "minLength": 1, "maxLength": 4000, "description": "What to look for, in natural language."},
+		"num_results": {"type": "integer", "minimum": 1, "maximum": max(t.MaxResults, 1), "description": "How many results to return at most."},
+		"columns": {
+			"type": "array", "minItems": 1, "maxItems": len(t.Columns), "uniqueItems": true,
+			"items": property{"type": "string", "enum": t.Columns}, "description": "Which columns to return. Default all.",
+		},
+	}
+	for _, f := range t.Filters {
+		if f.Argument == "" {
+			continue
+		}
+		p := property{"type": "string", "minLength": 1, "maxLength": 1024}
+		switch f.Type {
+		case "Number":
+			p = property{"type": "number"}
+		case "Boolean":
+			p = property{"type": "boolean"}
+		}
+		p["description"] = fmt.Sprintf("Only what has a %s %s this.", f.Column, operatorWords[f.Operator])
+		properties[string(f.Argument)] = p
+	}
+	return object([]string{"query"}, properties)
+}
+
+var operatorWords = map[v1alpha1.VectorSearchOperator]string{
+	"": "equal to", "Equal": "equal to", "NotEqual": "other than", "LessThan": "below", "LessOrEqual": "of at most", "GreaterThan": "above", "GreaterOrEqual": "of at least",
+}
+
+func routesSchema(t v1alpha1.HTTPTool) (json.RawMessage, error) {
+	var methods []string
+	seen := map[string]bool{}
+	var paths []string
+	for _, r := range t.Allow {
+		method := string(r.Method)
+		if method == "" {
+			method = "GET"
+		}
+		if !seen[method] {
+			seen[method] = true
+			methods = append(methods, method)
+		}
+		paths = append(paths, method+" "+r.Path)
+	}
+	properties := map[string]property{
+		"method": {"type": "string", "enum": methods},
+		"path": {
+			"type": "string", "minLength": 1, "maxLength": 1024,
+			"description": "The path, beginning with '/'. Allowed ('*' is one segment, '**' any further ones): " + strings.Join(paths, ", ") + ".",
+		},
+		"query": {
+			"type": "object", "maxProperties": 32, "additionalProperties": property{"type": []string{"string", "number", "boolean"}, "maxLength": 1024},
+			"description": "The query parameters.",
+		},
+	}
+	if len(methods) > 1 || methods[0] != "GET" {
+		properties["body"] = property{"type": "string", "maxLength": t.MaxRequestBytes, "description": "The body, a JSON text. Not with GET."}
+	}
+	return object([]string{"method", "path"}, properties)
+}
+
+var (
+	namePattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
+	decimalPattern = regexp.MustCompile(`^DECIMAL\([0-9]{1,2},[0-9]{1,2}\)$`)
+)
+
+func functionSchema(s Signature) (json.RawMessage, error) {
+	properties := map[string]property{}
+	var required []string
+	for _, p := range s.Parameters {
+		if !namePattern.MatchString(p.Name) {
+			return nil, fmt.Errorf("the function has a parameter whose name cannot be that of an argument")
+		}
+		one := sqlProperty(p.Type)
+		if one == nil {
+			return nil, fmt.Errorf("the function's parameter %s has the type %s, which cannot be bound to an argument", p.Name, p.Type)
+		}
+		if p.Comment != "" {
+			one["description"] = p.Comment
+		}
+		properties[p.Name] = one
+		if !p.Optional {
+			required = append(required, p.Name)
+		}
+	}
+	return object(required, properties)
+}
+
+// sqlProperty is the property that a SQL type stands for, or nil.
+func sqlProperty(sqlType string) property {
+	whole := func(bits uint) property {
+		most := int64(1)<<(bits-1) - 1
+		return property{"type": "integer", "minimum": -most - 1, "maximum": most}
+	}
+	switch sqlType {
+	case "STRING":
+		return property{"type": "string", "maxLength": 65536}
+	case "TINYINT":
+		return whole(8)
+	case "SMALLINT":
+		return whole(16)
+	case "INT":
+		return whole(32)
+	case "BIGINT":
+		return property{"type": "integer"} // its bounds are no exact floating-point numbers
+	case "FLOAT", "DOUBLE":
+		return property{"type": "number"}
+	case "BOOLEAN":
+		return property{"type": "boolean"}
+	case "DATE":
+		return property{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`}
+	case "TIMESTAMP", "TIMESTAMP_NTZ":
+		return property{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?$`}
+	}
+	if decimalPattern.MatchString(sqlType) {
+		return property{"type": "string", "pattern": `^[+-]?[0-9]{1,38}([.][0-9]{1,38})?$`}
+	}
+	return nil
+}
