@@ -91,7 +91,7 @@ func runManager(tokenFile string) {
 			Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "suite", RequestsPerSecond: 2000}),
 		}),
 		Installation: installation, RoleConcurrency: 4,
-		Servers: mcpserver.Options{Image: "example.com/mcp-server:1", OperatorName: operatorName, ProbeAudience: probeAudience, ProbeTokenFile: tokenFile},
+		Servers: mcpserver.Options{Namespace: testenv.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: operatorName, ProbeAudience: probeAudience, ProbeTokenFile: tokenFile},
 	})).To(Succeed())
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -170,6 +170,10 @@ type SealingKeysStatus struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
 	IDs []string `json:"ids,omitempty"`
+	// fingerprint tells one set of keys from another and nothing else of them.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 // PodStatus is what one pod said of itself.

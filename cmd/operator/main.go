@@ -91,7 +91,8 @@ func run(f flags) error {
 	if err := controllers.Setup(mgr, controllers.Options{
 		Connect: connector, Installation: f.installation, RoleConcurrency: f.roles,
 		Servers: mcpserver.Options{
-			Image: f.image, OperatorName: "system:serviceaccount:" + f.namespace + ":" + f.serviceAccount,
+			Namespace: f.namespace,
+			Image:     f.image, OperatorName: "system:serviceaccount:" + f.namespace + ":" + f.serviceAccount,
 			ProbeAudience: f.probeAudience, ProbeTokenFile: f.probeTokenFile, Concurrency: f.servers,
 		},
 	}); err != nil {

@@ -10,7 +10,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -32,6 +35,11 @@ type adapter struct {
 	probe  prober
 	// lookups are what Databricks says of objects that tools name.
 	lookups *lookups
+	// namespace is the operator's.
+	namespace string
+	now       func() time.Time
+	// rewrites are when the Secret of a server, by its UID, was last written for a pod that does not start.
+	rewrites *sync.Map
 }
 
 // input is what one pass decides from.
@@ -43,6 +51,9 @@ type input struct {
 	document access.Document
 	// left says what of the declaration is not served.
 	left []access.Refusal
+	// sealing are the keys of conversations, or unsealed says why there are none.
+	sealing  sealing
+	unsealed error
 }
 
 func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, error) {
@@ -65,6 +76,8 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 	if err != nil {
 		return in, fmt.Errorf("read the Workspace %s: %w", s.Spec.WorkspaceRef.Name, err)
 	}
+	// Nothing that fails here may hold up a revocation.
+	in.sealing, in.unsealed = a.sealingKeys(ctx, s)
 	in.document, in.left, err = e.Compile(s, &ws, a.lookups.of(ctx, s, served(e, s)))
 	return in, err
 }
@@ -126,11 +139,15 @@ func (a adapter) Desired(in input) (state, error) {
 	if in.refused != nil {
 		return state{}, in.refused
 	}
-	objects, err := a.pods.objects(in.server, in.document)
+	objects, err := a.pods.objects(in.server, in.document, in.sealing)
 	if err != nil {
 		return state{}, err
 	}
-	return state{Document: in.document, Objects: objects, Replicas: replicas(in.server), Unfinished: unfinished(in.left)}, nil
+	missing := unfinished(in.left)
+	if missing == nil && in.unsealed != nil {
+		missing = fault.Transient(v1alpha1.ReasonCredentialNotFound, in.unsealed)
+	}
+	return state{Document: in.document, Objects: objects, Replicas: replicas(in.server), Unfinished: missing}, nil
 }
 
 // unfinished turns what is left out into a fault, but for what is a Role's own
@@ -161,7 +178,7 @@ func unfinished(left []access.Refusal) error {
 // holds the document.
 func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	out := state{Document: in.document, Replicas: replicas(in.server)}
-	wanted, err := a.pods.objects(in.server, in.document)
+	wanted, err := a.pods.objects(in.server, in.document, in.sealing)
 	if err != nil {
 		return out, err
 	}
@@ -173,6 +190,9 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	}
 	current := false
 	for _, w := range wanted {
+		if w.Kind == kindSecret {
+			continue // it cannot be read
+		}
 		live, err := a.empty(w.Value)
 		if err != nil {
 			return out, err
@@ -190,8 +210,13 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	if in.deleting {
 		return out, nil
 	}
-	out.Pods, err = a.observePods(ctx, in, current)
-	return out, err
+	if out.Pods, err = a.observePods(ctx, in, current); err != nil || in.sealing.keys == nil {
+		return out, err
+	}
+	if o := observedKeys(in.server, in.sealing); o != nil {
+		out.Objects = append(out.Objects, *o)
+	}
+	return out, nil
 }
 
 // empty is a new object of the same kind: decoding into a copy would leave in it what the live one lacks.
@@ -226,6 +251,11 @@ func (adapter) Report(s *v1alpha1.MCPServer, have state) {
 		s.Status.Access = v1alpha1.AccessStatus{Hash: d.Hash}
 		for _, role := range slices.Sorted(maps.Keys(d.Matrix)) {
 			s.Status.Access.Matrix = append(s.Status.Access.Matrix, v1alpha1.AccessRow{Role: role, Tools: d.Matrix[role]})
+		}
+	}
+	if o := have.object(kindSecret); o != nil {
+		if secret, ok := o.Value.(*corev1.Secret); ok && len(secret.Data) > 0 {
+			s.Status.SealingKeys = v1alpha1.SealingKeysStatus{IDs: slices.Sorted(maps.Keys(secret.Data)), Fingerprint: fingerprint(secret.Data)}
 		}
 	}
 	s.Status.Replicas, s.Status.CurrentReplicas, s.Status.Pods = have.Replicas, 0, nil

@@ -22,6 +22,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
 // fieldOwner is who our fields belong to.
@@ -41,10 +42,18 @@ func (a adapter) Apply(ctx context.Context, in input, have state, s external.Ste
 		return have, client.IgnoreNotFound(err)
 	}
 	write := a.create
-	if s.Verb == external.Update {
+	if s.Verb == external.Update && o.Kind != kindSecret {
 		write = a.update
 	}
-	if err := write(ctx, o.Value); err != nil {
+	err := write(ctx, o.Value)
+	switch {
+	case o.Kind != kindSecret:
+	case apierrors.IsInvalid(err):
+		err = fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the Secret %s exists and does not hold sealing keys", o.Name))
+	default:
+		*in.sealing.present = err == nil
+	}
+	if err != nil {
 		return have, err
 	}
 	rest = append(rest, o)

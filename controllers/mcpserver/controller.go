@@ -5,6 +5,8 @@ package mcpserver
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +30,7 @@ import (
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers/status,verbs=patch
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;create;patch;delete
@@ -44,6 +47,8 @@ type Options struct {
 	OperatorName string
 	// ProbeAudience is that of the tokens the operator asks with, and ProbeTokenFile where one is.
 	ProbeAudience, ProbeTokenFile string
+	// Namespace is the operator's own: the root of the sealing keys is there.
+	Namespace string
 	// Concurrency is how many servers are worked on at the same time. Default 2.
 	Concurrency int
 }
@@ -60,7 +65,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	loop := external.NewReconciler(
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver"), Kind: "MCPServer"},
 		adapter{
-			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known,
+			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
 			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience},
 		})
 	all := handler.EnqueueRequestsFromMapFunc(everyServer(mgr.GetClient()))

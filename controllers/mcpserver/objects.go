@@ -23,6 +23,7 @@ import (
 // revokes first.
 const (
 	kindConfigMap      = "ConfigMap"
+	kindSecret         = "Secret"
 	kindServiceAccount = "ServiceAccount"
 	kindReviewer       = "ClusterRoleBinding"
 	kindService        = "Service"
@@ -33,7 +34,8 @@ const (
 const (
 	// portMCP and portOperator are those of cmd/mcp-server.
 	portMCP, portOperator = 8080, 9090
-	accessDir             = "/etc/gatehouse/access"
+	accessDir, keysDir    = "/etc/gatehouse/access", "/etc/gatehouse/keys"
+	storeDir              = "/etc/gatehouse/store"
 	// ReviewerRole is the ClusterRole that lets a pod ask whose token it was shown.
 	ReviewerRole = "gatehouse-mcp-server"
 	user         = int64(65532)
@@ -47,19 +49,22 @@ type pods struct {
 }
 
 // objects are everything that a server wants in the cluster.
-func (p pods) objects(s *v1alpha1.MCPServer, d access.Document) ([]object, error) {
+func (p pods) objects(s *v1alpha1.MCPServer, d access.Document, k sealing) ([]object, error) {
 	raw, err := json.MarshalIndent(d, "", " ")
 	if err != nil {
 		return nil, fmt.Errorf("encode the access document: %w", err)
 	}
 	config := &corev1.ConfigMap{ObjectMeta: meta(s), Data: map[string]string{access.DocumentKey: string(raw)}}
-	out := []object{
-		{Kind: kindConfigMap, Value: config},
+	out := []object{{Kind: kindConfigMap, Value: config}}
+	if k.keys != nil {
+		out = append(out, object{Kind: kindSecret, Value: keysSecret(s, k)})
+	}
+	out = append(out, []object{
 		{Kind: kindServiceAccount, Value: &corev1.ServiceAccount{ObjectMeta: meta(s)}},
 		{Kind: kindReviewer, Value: reviewer(s)},
 		{Kind: kindService, Value: service(s)},
 		{Kind: kindDeployment, Value: p.deployment(s)},
-	}
+	}...)
 	if replicas(s) > 1 {
 		out = append(out, object{Kind: kindBudget, Value: budget(s)})
 	}
@@ -136,13 +141,32 @@ func (p pods) deployment(s *v1alpha1.MCPServer) *appsv1.Deployment {
 					MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
 					LabelSelector: &metav1.LabelSelector{MatchLabels: selector(s)},
 				}},
-				// The whole folder is mounted: a subPath would never see a change.
-				Volumes: []corev1.Volume{{Name: "access", VolumeSource: corev1.VolumeSource{
-					ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: s.Name}},
-				}}},
+				Volumes: volumes(s),
 			},
 		},
 	}}
+}
+
+// volumes are mounted as whole folders: a subPath would never see a change.
+func volumes(s *v1alpha1.MCPServer) []corev1.Volume {
+	out := []corev1.Volume{
+		{Name: "access", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: s.Name}}}},
+		{Name: "keys", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: keysName(s)}}},
+	}
+	if r := s.Spec.RateLimitStore; r != nil && r.CredentialsSecretName != "" {
+		out = append(out, corev1.Volume{Name: "store", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: r.CredentialsSecretName}}})
+	}
+	return out
+}
+
+// mounts are where the volumes are, for all of volumes.
+func mounts(s *v1alpha1.MCPServer) []corev1.VolumeMount {
+	dirs := map[string]string{"access": accessDir, "keys": keysDir, "store": storeDir}
+	var out []corev1.VolumeMount
+	for _, v := range volumes(s) {
+		out = append(out, corev1.VolumeMount{Name: v.Name, MountPath: dirs[v.Name], ReadOnly: true})
+	}
+	return out
 }
 
 func (p pods) container(s *v1alpha1.MCPServer) corev1.Container {
@@ -152,7 +176,7 @@ func (p pods) container(s *v1alpha1.MCPServer) corev1.Container {
 	return corev1.Container{
 		Name: "mcp-server", Image: p.Image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Args: []string{
-			fmt.Sprintf("--listen=:%d", portMCP), fmt.Sprintf("--operator-listen=:%d", portOperator), "--access-dir=" + accessDir,
+			fmt.Sprintf("--listen=:%d", portMCP), fmt.Sprintf("--operator-listen=:%d", portOperator), "--access-dir=" + accessDir, "--keys-dir=" + keysDir, "--store-dir=" + storeDir,
 			"--operator-name=" + p.OperatorName, "--probe-audience=" + p.ProbeAudience,
 			fmt.Sprintf("--allowed-host=%s.%s.svc:%d", s.Name, s.Namespace, portMCP),
 		},
@@ -167,6 +191,6 @@ func (p pods) container(s *v1alpha1.MCPServer) corev1.Container {
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		},
-		VolumeMounts: []corev1.VolumeMount{{Name: "access", MountPath: accessDir, ReadOnly: true}},
+		VolumeMounts: mounts(s),
 	}
 }

@@ -127,6 +127,9 @@ func matches(want, have client.Object) bool {
 	case *rbacv1.ClusterRoleBinding:
 		h, ok := have.(*rbacv1.ClusterRoleBinding)
 		return ok && equality.Semantic.DeepEqual(w.Subjects, h.Subjects) && w.RoleRef == h.RoleRef
+	case *corev1.Secret:
+		h, ok := have.(*corev1.Secret)
+		return ok && fingerprint(w.Data) == fingerprint(h.Data)
 	case *corev1.ServiceAccount:
 		return true
 	}

@@ -38,7 +38,8 @@ func testDocument(t *testing.T, tools ...string) access.Document {
 
 func wanted(t *testing.T, d access.Document) state {
 	t.Helper()
-	objects, err := testPods.objects(testServer(), d)
+	k := sealing{keys: map[string][]byte{"20260101T000000Z": make([]byte, 32)}, present: new(true)}
+	objects, err := testPods.objects(testServer(), d, k)
 	if err != nil {
 		t.Fatal(err)
 	}

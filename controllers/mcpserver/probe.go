@@ -47,6 +47,9 @@ func (a adapter) observePods(ctx context.Context, in input, ask bool) ([]pod, er
 	var out []pod
 	for _, p := range list.Items {
 		if p.DeletionTimestamp.IsZero() && p.Status.Phase != corev1.PodFailed && p.Status.Phase != corev1.PodSucceeded {
+			if stuck(p, a.now()) {
+				a.doubtKeys(in)
+			}
 			out = append(out, pod{Name: p.Name, UID: string(p.UID), IP: p.Status.PodIP, Touched: p.Annotations[v1alpha1.AnnotationAccessHash], Ready: ready(p)})
 		}
 	}

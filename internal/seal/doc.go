@@ -8,6 +8,6 @@
 //
 //	handle = key id . nonce . AES-256-GCM(key, payload + end, bound to the holder)
 //
-// Keys have ids that are times, and are rotated by adding one: a new key opens at
-// once and seals only once every replica has had the time to see it.
+// Keys have ids that are times, and come from a root, one for each period: a new key
+// is there a period before it seals, so that every replica has it by then.
 package seal

@@ -6,7 +6,9 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -132,32 +134,29 @@ func bound(id string, holder []string) []byte {
 	return out
 }
 
-// Rotate returns the keys that are to be kept at a time: a new one is added when the
-// newest is older than every, and those go that nothing sealed before lives on
-// from. It returns the same map when nothing is due.
-func Rotate(keys map[string][]byte, now time.Time, every, lifetime time.Duration) map[string][]byte {
-	out := map[string][]byte{}
-	newest := time.Time{}
-	ids := slices.Sorted(maps.Keys(keys))
-	for i, id := range ids {
-		made, err := time.Parse(IDFormat, id)
-		if err != nil || len(keys[id]) != KeySize {
-			continue // not a key
-		}
-		if i+1 < len(ids) {
-			next, err := time.Parse(IDFormat, ids[i+1])
-			if err == nil && next.Add(Settle+lifetime).Before(now) {
-				continue // its successor seals for so long that all of its handles have ended
-			}
-		}
-		out[id] = keys[id]
-		if made.After(newest) {
-			newest = made
-		}
+// RootSize is the least size of a root in bytes.
+const RootSize = 32
+
+// Derive returns the keys that a server has at a time, from a root that nobody else
+// has: one key for each period of every, beginning with the last that may have sealed
+// something which still lives, and ending with the next one, so that it is everywhere
+// before it is used. The same root, name and period give the same key, so that making
+// them again changes nothing. Handles live for lifetime at most.
+func Derive(root []byte, name string, now time.Time, every, lifetime time.Duration) (map[string][]byte, error) {
+	if len(root) < RootSize || every < time.Minute || lifetime <= 0 {
+		return nil, fmt.Errorf("keys need a root of %d bytes or more, a period of a minute or more and a lifetime", RootSize)
 	}
-	if newest.Add(every).Before(now) {
-		id, key := NewKey(now)
+	out := map[string][]byte{}
+	next := now.UTC().Truncate(every).Add(every)
+	for from := next; ; from = from.Add(-every) {
+		if until := from.Add(every); until.Add(Settle + lifetime).Before(now) {
+			return out, nil // its successor seals for so long that all of its handles have ended
+		}
+		id := from.Format(IDFormat)
+		key, err := hkdf.Key(sha256.New, root, nil, "gatehouse sealing key\x00"+name+"\x00"+id, KeySize)
+		if err != nil {
+			return nil, fmt.Errorf("derive a key: %w", err)
+		}
 		out[id] = key
 	}
-	return out
 }

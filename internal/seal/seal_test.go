@@ -4,6 +4,7 @@
 package seal_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"maps"
@@ -108,20 +109,24 @@ func TestKeysThatCannotBeUsedAreRefused(t *testing.T) {
 	}
 }
 
-func TestRotationAddsAndDropsWithoutBreakingHandles(t *testing.T) {
+func TestKeysChangeWithThePeriodWithoutBreakingHandles(t *testing.T) {
 	const every, lifetime = 24 * time.Hour, time.Hour
-	keys := map[string][]byte{}
+	root := bytes.Repeat([]byte{7}, seal.RootSize)
+	var before map[string][]byte
 	var handles []string
 	var ends []time.Time
-	for at := noon; at.Before(noon.Add(10 * 24 * time.Hour)); at = at.Add(20 * time.Minute) {
-		next := seal.Rotate(keys, at, every, lifetime)
-		for id := range next {
-			if keys[id] != nil && !slices.Equal(keys[id], next[id]) {
+	sealedBy := map[string]bool{}
+	for at := noon; at.Before(noon.Add(5 * 24 * time.Hour)); at = at.Add(20 * time.Minute) {
+		keys, err := seal.Derive(root, "sales/tools", at, every, lifetime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id := range keys {
+			if before[id] != nil && !slices.Equal(before[id], keys[id]) {
 				t.Fatalf("the key %s changed", id)
 			}
 		}
-		keys = next
-		if len(keys) > 2 {
+		if len(keys) < 2 || len(keys) > 3 {
 			t.Fatalf("at %s there are %d keys: %v", at, len(keys), slices.Sorted(maps.Keys(keys)))
 		}
 		r, err := seal.NewKeyring(keys)
@@ -133,9 +138,43 @@ func TestRotationAddsAndDropsWithoutBreakingHandles(t *testing.T) {
 				t.Fatalf("at %s a handle that is good until %s does not open: %v", at, ends[i], err)
 			}
 		}
-		handles, ends = append(handles, r.Seal([]byte("x"), nil, at, at.Add(lifetime))), append(ends, at.Add(lifetime))
+		h := r.Seal([]byte("x"), nil, at, at.Add(lifetime))
+		raw, err := base64.RawURLEncoding.DecodeString(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := string(raw[:len(seal.IDFormat)])
+		if before != nil && before[id] == nil {
+			t.Fatalf("at %s the key %s seals that was not there 20 minutes ago", at, id)
+		}
+		sealedBy[id] = true
+		handles, ends, before = append(handles, h), append(ends, at.Add(lifetime)), keys
 	}
-	if again := seal.Rotate(keys, noon.Add(10*24*time.Hour-20*time.Minute), every, lifetime); !maps.EqualFunc(again, keys, slices.Equal) {
-		t.Error("rotating twice changed something")
+	if len(sealedBy) < 5 {
+		t.Errorf("in five days %d keys sealed", len(sealedBy))
+	}
+}
+
+func TestKeysAreThoseOfOneServerAndOneRoot(t *testing.T) {
+	derive := func(root byte, name string) map[string][]byte {
+		keys, err := seal.Derive(bytes.Repeat([]byte{root}, seal.RootSize), name, noon, time.Hour, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	one := derive(1, "sales/tools")
+	for what, other := range map[string]map[string][]byte{"another server": derive(1, "sales/other"), "another root": derive(2, "sales/tools")} {
+		for id, key := range other {
+			if slices.Equal(one[id], key) {
+				t.Errorf("%s has the same key %s", what, id)
+			}
+		}
+	}
+	if !maps.EqualFunc(one, derive(1, "sales/tools"), slices.Equal) {
+		t.Error("deriving twice gives other keys")
+	}
+	if _, err := seal.Derive(make([]byte, 16), "sales/tools", noon, time.Hour, time.Hour); err == nil {
+		t.Error("a short root is taken")
 	}
 }
