@@ -144,8 +144,8 @@ func (e genieExecutor) ask(ctx Context, talk conversation, question string) (dat
 		} else {
 			m, err = ctx.Genie.Genie.Follow(ctx, c, talk.ID, question)
 		}
-		var se *databricks.StatementError
-		if errors.As(err, &se) && se.Kind == databricks.StatementUnauthenticated && !refused {
+		var se *databricks.CallError
+		if errors.As(err, &se) && se.Kind == databricks.CallUnauthenticated && !refused {
 			continue
 		}
 		return m, err

@@ -62,8 +62,8 @@ func (c Context) query(r databricks.StatementRequest) (*databricks.StatementResu
 		if err == nil {
 			return result, nil
 		}
-		var se *databricks.StatementError
-		if errors.As(err, &se) && se.Kind == databricks.StatementUnauthenticated && !refused {
+		var se *databricks.CallError
+		if errors.As(err, &se) && se.Kind == databricks.CallUnauthenticated && !refused {
 			continue
 		}
 		return nil, upstreamError(c, err)
@@ -75,25 +75,25 @@ func upstreamError(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return Errorf(CodeDeadlineExceeded, "the call took longer than it may; ask for less").Because(err)
 	}
-	var se *databricks.StatementError
+	var se *databricks.CallError
 	if !errors.As(err, &se) {
 		return Errorf(CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)
 	}
 	switch se.Kind {
-	case databricks.StatementDenied:
+	case databricks.CallDenied:
 		return Errorf(CodeUpstreamDenied, "Databricks refuses your role what this tool needs%s", sqlState(se)).Because(err)
-	case databricks.StatementUnauthenticated:
+	case databricks.CallUnauthenticated:
 		return Errorf(CodeUpstreamDenied, "Databricks no longer accepts the token of your role; sign in again").Because(err)
-	case databricks.StatementRateLimited:
+	case databricks.CallRateLimited:
 		return Errorf(CodeRateLimited, "Databricks limits the rate of calls").After(max(se.RetryAfter, time.Second)).Because(err)
-	case databricks.StatementUnavailable:
+	case databricks.CallUnavailable:
 		return Errorf(CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").After(se.RetryAfter).Because(err)
 	default:
 		return Errorf(CodeUpstreamError, "the statement of this tool failed%s; the platform team must look at it", sqlState(se)).Because(err)
 	}
 }
 
-func sqlState(e *databricks.StatementError) string {
+func sqlState(e *databricks.CallError) string {
 	if e.SQLState == "" {
 		return ""
 	}
