@@ -124,16 +124,15 @@ func (c *servingContent) UnmarshalJSON(raw []byte) error {
 		Type string `json:"type"`
 		Text string `json:"text"`
 	}
-	if json.Unmarshal(raw, &parts) != nil {
-		return nil
-	}
-	var texts []string
-	for _, p := range parts {
-		if (p.Type == "output_text" || p.Type == "text") && p.Text != "" {
-			texts = append(texts, p.Text)
+	if json.Unmarshal(raw, &parts) == nil {
+		var texts []string
+		for _, p := range parts {
+			if (p.Type == "output_text" || p.Type == "text") && p.Text != "" {
+				texts = append(texts, p.Text)
+			}
 		}
+		*c = servingContent(strings.Join(texts, "\n"))
 	}
-	*c = servingContent(strings.Join(texts, "\n"))
 	return nil
 }
 
