@@ -140,6 +140,14 @@ type Response struct {
 	Truncated bool `json:"truncated,omitempty"`
 }
 
+// Clarifies says that the tool asks back.
+func (o *Output) Clarifies() bool { return o != nil && o.clarification }
+
+// Unclarified is the output when nobody answered what a tool asked back.
+func Unclarified(conversationID string) *Output {
+	return &Output{clarification: true, Message: "The user did not say more precisely what is meant.", ConversationID: conversationID}
+}
+
 // Column is a column of a table.
 type Column struct {
 	Name string `json:"name"`

@@ -51,8 +51,10 @@ type GenieContext struct {
 	Genie         Genie
 	Conversations Conversations
 	Limiter       ratelimit.Limiter
-	// Limit is that of the workspace; LimitKey names the workspace.
+	// Limit is this pod's part of that of the workspace; LimitKey names the workspace, and
+	// Declared is how many questions all pods together may ask in a minute.
 	Limit    ratelimit.Limit
+	Declared int
 	LimitKey string
 	// Expires is when the caller's token ends, and with it the one that Genie is asked with.
 	Expires time.Time
@@ -94,7 +96,7 @@ func (e genieExecutor) run(ctx Context, args Arguments) (*Output, error) {
 		return nil, Errorf(CodeUpstreamUnavailable, "the rate of questions cannot be counted at the moment; try again later").Because(err)
 	}
 	if wait > 0 {
-		return nil, Errorf(CodeRateLimited, "Genie takes %d questions in %s from all callers together", g.Limit.Max, g.Limit.Window).After(wait)
+		return nil, Errorf(CodeRateLimited, "Genie takes %d questions a minute from all callers together", g.Declared).After(wait)
 	}
 	asked, cancel := context.WithTimeout(ctx.Context, patience)
 	defer cancel()
