@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -43,12 +42,10 @@ type ServingAnswer struct {
 	Agents []string
 }
 
-var endpointPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-
 // Ask asks. Errors are *CallError or that of ctx. An agent may act, so that a
 // question whose answer was lost is not asked again.
 func (s *Serving) Ask(ctx context.Context, token Secret, r ServingRequest) (*ServingAnswer, error) {
-	endpoint, err := checked("endpoint", r.Endpoint, endpointPattern)
+	endpoint, err := endpointName(r.Endpoint)
 	if err != nil {
 		return nil, &CallError{Kind: CallFailed, Code: "BAD_NAME"}
 	}
