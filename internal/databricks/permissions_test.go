@@ -287,7 +287,7 @@ func TestAnUnknownPrincipalIsNotAMissingObject(t *testing.T) {
 		"404 in other words": {404, "Nobody is called x"},
 	} {
 		l := newAccessList(t, o.path, ann, sp("theirs", "CAN_RUN"))
-		l.service.answer = func(w http.ResponseWriter, r *http.Request) {
+		l.answer = func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet {
 				l.serve(w, r)
 				return
