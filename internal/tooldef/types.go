@@ -78,36 +78,16 @@ func checkHTTP(t v1alpha1.HTTPTool, schema *jsonschema.Schema) error {
 	}
 	used, inPaths := map[string]bool{}, map[string]int{}
 	for i, o := range t.Operations {
-		at := fmt.Sprintf("`http.operations[%d]`", i)
 		places := placesOf(o.Path)
-		for _, n := range places {
-			inPaths[n]++
-		}
-		names := slices.Clone(places)
-		for _, q := range o.Query {
-			if q.Argument != "" {
-				names = append(names, string(q.Argument))
-			}
-		}
-		if o.BodyArgument != "" {
-			if o.Method == "" || o.Method == "GET" {
-				return fmt.Errorf("%s has a `bodyArgument`, and GET has no body", at)
-			}
-			names = append(names, string(o.BodyArgument))
+		names := slices.Concat(places, argumentsOf(o))
+		if err := checkOperation(fmt.Sprintf("`http.operations[%d]`", i), o, places, names, schema); err != nil {
+			return err
 		}
 		for _, n := range names {
-			if schema.Properties[n] == nil {
-				return fmt.Errorf("%s uses the argument %s, which is not among `inputSchema.properties`", at, n)
-			}
 			used[n] = true
 		}
 		for _, n := range places {
-			if !fillsSegment(schema.Properties[n]) {
-				return fmt.Errorf("`inputSchema.properties.%s` must have a `minLength` of at least 1, or an `enum` without '', '.' and '..': it is a segment of the path of %s", n, at)
-			}
-		}
-		if p := schema.Properties[string(o.BodyArgument)]; p != nil && p.Type != "string" {
-			return fmt.Errorf("`inputSchema.properties.%s.type` must be string: it is the `bodyArgument` of %s", o.BodyArgument, at)
+			inPaths[n]++
 		}
 	}
 	if len(t.Operations) > 1 {
@@ -130,6 +110,41 @@ func checkHTTP(t v1alpha1.HTTPTool, schema *jsonschema.Schema) error {
 		}
 	}
 	return nil
+}
+
+// checkOperation holds the arguments of one operation, those in its path and all, against the schema.
+func checkOperation(at string, o v1alpha1.HTTPOperation, places, names []string, schema *jsonschema.Schema) error {
+	if o.BodyArgument != "" && (o.Method == "" || o.Method == "GET") {
+		return fmt.Errorf("%s has a `bodyArgument`, and GET has no body", at)
+	}
+	for _, n := range names {
+		if schema.Properties[n] == nil {
+			return fmt.Errorf("%s uses the argument %s, which is not among `inputSchema.properties`", at, n)
+		}
+	}
+	for _, n := range places {
+		if !fillsSegment(schema.Properties[n]) {
+			return fmt.Errorf("`inputSchema.properties.%s` must have a `minLength` of at least 1, or an `enum` without '', '.' and '..': it is a segment of the path of %s", n, at)
+		}
+	}
+	if p := schema.Properties[string(o.BodyArgument)]; o.BodyArgument != "" && p.Type != "string" {
+		return fmt.Errorf("`inputSchema.properties.%s.type` must be string: it is the `bodyArgument` of %s", o.BodyArgument, at)
+	}
+	return nil
+}
+
+// argumentsOf are the arguments in an operation's query and body.
+func argumentsOf(o v1alpha1.HTTPOperation) []string {
+	var out []string
+	for _, q := range o.Query {
+		if q.Argument != "" {
+			out = append(out, string(q.Argument))
+		}
+	}
+	if o.BodyArgument != "" {
+		out = append(out, string(o.BodyArgument))
+	}
+	return out
 }
 
 // checkRoutes wants each route once.
