@@ -68,32 +68,90 @@ var seeds = []string{
 	"/a%00", "/a?b", "/a#b", "/a;b", "https://x/y", "/docs/é", "/docs/\uFF0E\uFF0E", "/docs/...", "/docs/..a", "a b", ".", "..", "%", "%2e", "\u2025", "x/y",
 }
 
+var (
+	routeForms = map[string]*regexp.Regexp{
+		"/repos/*/issues": regexp.MustCompile(`^/repos/[^/]+/issues$`), "/docs/**": regexp.MustCompile(`^/docs/[^/]+(/[^/]+)*$`), "/x": regexp.MustCompile(`^/x$`),
+	}
+	plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+)
+
+// acceptedPathStays says whether a path that a caller chose is sent, and fails when it
+// could be sent to another place than the routes say.
+func acceptedPathStays(t *testing.T, given string) bool {
+	t.Helper()
+	path, ok := pathOf(given)
+	if !ok {
+		return false
+	}
+	if climbs(path) || climbs(given) || !plainPath.MatchString(path) || len(path) > maxPath {
+		t.Fatalf("%q became %q", given, path)
+	}
+	if again, ok := pathOf(path); !ok || again != path {
+		t.Fatalf("%q becomes %q", path, again)
+	}
+	for pattern, want := range routeForms {
+		if allowed(access.HTTPRoute{Method: "GET", Path: pattern}, "GET", path) != want.MatchString(path) {
+			t.Fatalf("%s and %q disagree", pattern, path)
+		}
+	}
+	return true
+}
+
+// acceptedSegmentStays is the same for an argument that becomes a segment.
+func acceptedSegmentStays(t *testing.T, value string) bool {
+	t.Helper()
+	segment, ok := segmentOf(value)
+	if !ok {
+		return false
+	}
+	if back, err := url.PathUnescape(segment); err != nil || back != value {
+		t.Fatalf("%q became %q, which is %q", value, segment, back)
+	}
+	if path := "/a/" + segment + "/b"; strings.Contains(segment, "/") || climbs(path) || !sentPattern.MatchString(path) {
+		t.Fatalf("%q became %q", value, segment)
+	}
+	path, err := filled("/a/{x}/b", Arguments{"x": value})
+	if err == nil && path != "/a/"+segment+"/b" {
+		t.Fatalf("%q became %q", value, path)
+	}
+	return true
+}
+
+// TestEveryCombinationOfDangerStaysInItsPlace tries all of up to four pieces.
+func TestEveryCombinationOfDangerStaysInItsPlace(t *testing.T) {
+	pieces := []string{"a", "x", ".", "..", "/", "//", "%", "2e", "2E", "2f", "5c", "25", "00", "\\", "?", ";", "\n", "\u00e9", "\uff0e", "\u2025", "\uff0f"}
+	sent := 0
+	var try func(text string, left int)
+	try = func(text string, left int) {
+		for _, given := range []string{text, "/" + text, "/docs/" + text, "/repos/" + text + "/issues"} {
+			if acceptedPathStays(t, given) {
+				sent++
+			}
+		}
+		if acceptedSegmentStays(t, text) {
+			sent++
+		}
+		if left == 0 {
+			return
+		}
+		for _, p := range pieces {
+			try(text+p, left-1)
+		}
+	}
+	try("", 4)
+	if sent < 1000 {
+		t.Errorf("only %d were sent: the test tries too little", sent)
+	}
+}
+
 // FuzzPathsThatAreAcceptedStayWhereTheyAreAllowed checks paths that callers choose.
 func FuzzPathsThatAreAcceptedStayWhereTheyAreAllowed(f *testing.F) {
 	for _, s := range seeds {
 		f.Add(s)
 	}
-	routes := map[string]*regexp.Regexp{
-		"/repos/*/issues": regexp.MustCompile(`^/repos/[^/]+/issues$`), "/docs/**": regexp.MustCompile(`^/docs/[^/]+(/[^/]+)*$`), "/x": regexp.MustCompile(`^/x$`),
-	}
-	plain := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, given := range []string{text, "/docs/" + text, "/repos/" + text + "/issues"} {
-			path, ok := pathOf(given)
-			if !ok {
-				continue
-			}
-			if climbs(path) || climbs(given) || !plain.MatchString(path) || len(path) > maxPath {
-				t.Fatalf("%q became %q", given, path)
-			}
-			if again, ok := pathOf(path); !ok || again != path {
-				t.Fatalf("%q becomes %q", path, again)
-			}
-			for pattern, want := range routes {
-				if allowed(access.HTTPRoute{Method: "GET", Path: pattern}, "GET", path) != want.MatchString(path) {
-					t.Fatalf("%s and %q disagree", pattern, path)
-				}
-			}
+			acceptedPathStays(t, given)
 		}
 	})
 }
@@ -103,20 +161,5 @@ func FuzzSegmentsStayOneSegment(f *testing.F) {
 	for _, s := range seeds {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, value string) {
-		segment, ok := segmentOf(value)
-		if !ok {
-			return
-		}
-		if back, err := url.PathUnescape(segment); err != nil || back != value {
-			t.Fatalf("%q became %q, which is %q", value, segment, back)
-		}
-		if path := "/a/" + segment + "/b"; strings.Contains(segment, "/") || climbs(path) || !sentPattern.MatchString(path) {
-			t.Fatalf("%q became %q", value, segment)
-		}
-		path, err := filled("/a/{x}/b", Arguments{"x": value})
-		if err == nil && path != "/a/"+segment+"/b" {
-			t.Fatalf("%q became %q", value, path)
-		}
-	})
+	f.Fuzz(func(t *testing.T, value string) { acceptedSegmentStays(t, value) })
 }
