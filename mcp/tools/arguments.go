@@ -156,6 +156,11 @@ func objectMismatch(s *jsonschema.Schema, v map[string]any) string {
 		if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 			return "must have names without NUL characters"
 		}
+		if s.PropertyNames != nil {
+			if problem := stringMismatch(s.PropertyNames, name); problem != "" {
+				return "must have names of the right form: each " + problem
+			}
+		}
 		own, known := s.Properties[name], s.Properties[name] != nil
 		if !known {
 			own = s.AdditionalProperties

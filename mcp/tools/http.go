@@ -42,7 +42,7 @@ type pair struct{ name, value string }
 
 var (
 	connectionPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,254}$`)
-	queryNamePattern  = regexp.MustCompile(`^[!-~]{1,128}$`)
+	queryNamePattern  = regexp.MustCompile(`^[!-~]{1,64}$`)
 	httpMethods       = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 )
 
@@ -134,7 +134,7 @@ func (e httpExecutor) chosen(args Arguments) (request, error) {
 		value, ok := Arguments(query).Text(name)
 		switch {
 		case !queryNamePattern.MatchString(name):
-			return r, Errorf(CodeInvalidArgument, "`query` must have names of 1 to 128 visible ASCII characters")
+			return r, Errorf(CodeInvalidArgument, "`query` must have names of 1 to 64 visible ASCII characters")
 		case !ok:
 			return r, Errorf(CodeInvalidArgument, "`query` must have values that are strings, numbers or booleans")
 		case strings.ContainsFunc(value, unicode.IsControl):

@@ -239,7 +239,7 @@ func TestWhatIsNotAllowedIsNotSent(t *testing.T) {
 		`{"method":"GET","path":"/docs/a","query":{"a":["b"]}}`:                               "`query` holds a wrong entry: each must be a string or a number or a boolean",
 		`{"method":"GET","path":"/docs/a","query":{"a":null}}`:                                "`query` holds a wrong entry: each must not be null",
 		`{"method":"GET","path":"/docs/a","query":"a=b"}`:                                     "`query` must be an object",
-		`{"method":"GET","path":"/docs/a","query":{"":"b"}}`:                                  "`query` must have names of",
+		`{"method":"GET","path":"/docs/a","query":{"":"b"}}`:                                  "`query` must have names of the right form",
 		`{"method":"GET","path":"/docs/a","query":{"a b":"b"}}`:                               "`query` must have names of",
 		`{"method":"GET","path":"/docs/a","query":{"a":"b\r\nHost: x"}}`:                      "`query` must not contain control characters",
 		`{"method":"GET","path":"/docs/a","query":{"a":"` + strings.Repeat("x", 1025) + `"}}`: "each must have at most 1024 characters",
