@@ -136,13 +136,19 @@ func (in input) observeGrants(ctx context.Context, out *state) error {
 			end++
 		}
 		held, err := in.held(ctx, ours[i], applicationID)
-		if f := fault.Of(err); f != nil && f.Reason == v1alpha1.ReasonSecurableNotFound {
+		f := fault.Of(err)
+		switch {
+		case err == nil:
+		case f.Reason == v1alpha1.ReasonSecurableNotFound:
 			out.Missing = append(out.Missing, ours[i])
-		} else if err != nil {
+		case ctx.Err() == nil && (f.Class == fault.ClassDenied || f.Class == fault.ClassTransient):
+			// One object must not hold up what is to be given or taken away on the others.
+			out.Unread = append(out.Unread, unread{ours[i], err})
+		default:
 			return err
 		}
 		for _, g := range ours[i:end] {
-			if slices.Contains(held, g.Privilege) {
+			if slices.Contains(held, g.Privilege) || out.isUnread(g) && slices.Contains(in.applied, g) {
 				out.Grants = append(out.Grants, g)
 			}
 		}

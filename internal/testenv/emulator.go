@@ -76,6 +76,8 @@ type FaultMatch struct {
 	Method    string `json:"method,omitempty"`
 	PathRegex string `json:"path_regex,omitempty"`
 	Nth       int    `json:"nth,omitempty"`
+	// Times is how many calls are struck. 0 is one, -1 all.
+	Times int `json:"times,omitempty"`
 }
 
 // Principal is a service principal in the emulator's state.
