@@ -129,7 +129,7 @@ func routesSchema(t v1alpha1.HTTPTool) (json.RawMessage, error) {
 		},
 		"query": {
 			"type": "object", "maxProperties": 32, "propertyNames": property{"minLength": 1, "maxLength": 64},
-			"additionalProperties": property{"type": []string{"string", "number", "boolean"}, "maxLength": 1024},
+			"additionalProperties": property{"type": "string", "maxLength": 1024}, // one type: not every client knows more
 			"description":          "The query parameters.",
 		},
 	}

@@ -136,7 +136,7 @@ func (e httpExecutor) chosen(args Arguments) (request, error) {
 		case !queryNamePattern.MatchString(name):
 			return r, Errorf(CodeInvalidArgument, "`query` must have names of 1 to 64 visible ASCII characters")
 		case !ok:
-			return r, Errorf(CodeInvalidArgument, "`query` must have values that are strings, numbers or booleans")
+			return r, Errorf(CodeInvalidArgument, "`query` must have values that are strings")
 		case strings.ContainsFunc(value, unicode.IsControl):
 			return r, Errorf(CodeInvalidArgument, "`query` must not contain control characters")
 		}
