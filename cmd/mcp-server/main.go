@@ -26,8 +26,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
-// drainTimeout is how long running calls may take after the signal to stop.
-const drainTimeout = 20 * time.Second
+// drainTimeout is how long running calls may take after the signal to stop: as long as the
+// longest call, one to an agent.
+const drainTimeout = 125 * time.Second
 
 type list []string
 

@@ -124,7 +124,7 @@ func budget(s *v1alpha1.MCPServer) *policyv1.PodDisruptionBudget {
 }
 
 func (p pods) deployment(s *v1alpha1.MCPServer) *appsv1.Deployment {
-	n, zero, grace := replicas(s), intstr.FromInt32(0), int64(30)
+	n, zero, grace := replicas(s), intstr.FromInt32(0), int64(135)
 	return &appsv1.Deployment{ObjectMeta: meta(s), Spec: appsv1.DeploymentSpec{
 		Replicas: &n,
 		Selector: &metav1.LabelSelector{MatchLabels: selector(s)},
