@@ -52,7 +52,7 @@ func TestSeveralProcessesShareALimitInARealServer(t *testing.T) {
 	}
 	time.Sleep(time.Duration(longest.Load()) + 20*time.Millisecond)
 	client := redis.NewClient(&redis.Options{Addr: address, Password: "secret"})
-	defer client.Close() //nolint:errcheck // the server ends with the test
+	t.Cleanup(func() { _ = client.Close() })
 	for i := range limit.Max {
 		for try := 0; ; try++ {
 			wait, err := ratelimit.NewRedis(client, "gatehouse:").Take(t.Context(), "genie:main", limit)

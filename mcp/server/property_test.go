@@ -42,12 +42,7 @@ func reference(d access.Document, claims claimSet, tool string) bool {
 	if role == "" || !served {
 		return false
 	}
-	for _, name := range d.Matrix[role] {
-		if name == tool {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(d.Matrix[role], tool)
 }
 
 // drawDocument is a document with some tools, roles, claim values and cells.
