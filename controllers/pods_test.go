@@ -24,7 +24,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/tokenreview"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
@@ -51,9 +50,6 @@ func startPod(s *v1alpha1.MCPServer, name string) *runningPod {
 	out.server, err = server.New(server.Options{
 		AccessDir: dir, OperatorName: operatorName, Reviewer: tokenreview.New(clients, probeAudience), Version: "1",
 		Log: slog.New(slog.NewTextHandler(GinkgoWriter, nil)),
-		NewBackend: func(host string, c *http.Client) server.Backend {
-			return server.Backend{Exchanger: databricks.NewExchanger(host, c), Statements: databricks.NewStatements(host, c)}
-		},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	ip, listener := listen()

@@ -66,6 +66,8 @@ const (
 	ReasonSecurableNotFound = "SecurableNotFound"
 	// ReasonFunctionNotFound: a function that a Tool calls does not exist.
 	ReasonFunctionNotFound = "FunctionNotFound"
+	// ReasonConnectionUnknown: Databricks could not be asked yet about a connection that a Tool uses.
+	ReasonConnectionUnknown = "ConnectionUnknown"
 	// ReasonPlainConnection: a connection that a Tool uses does not use HTTPS.
 	ReasonPlainConnection = "PlainConnection"
 	// ReasonShareBelowOne: a pod's share of a rate limit is less than one call in a minute.

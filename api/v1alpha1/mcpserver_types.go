@@ -102,12 +102,13 @@ type ServerLimits struct {
 }
 
 // RateLimitStore is a Redis or Valkey server.
+// +kubebuilder:validation:XValidation:rule="has(self.caBundle) && has(self.tls) ? self.tls == 'Required' : true",message="`caBundle` may be set where `tls` is 'Required' only: without TLS no certificate is looked at"
 type RateLimitStore struct {
 	// address is the host and port of the server.
 	// +required
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=300
-	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$')`,message="must be a host and a port, such as 'valkey.tools.svc:6379'"
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$')`,message="must be a host and a port of at most 65535, such as 'valkey.tools.svc:6379'"
 	Address string `json:"address"`
 	// tls says how the connection is secured. Default Required.
 	// +optional

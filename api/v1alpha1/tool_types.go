@@ -12,7 +12,7 @@ import (
 // grants of the roles that may call it can be derived.
 // +kubebuilder:validation:ExactlyOneOf=identity;sql;genie;vectorSearch;serving;http;function
 // +kubebuilder:validation:XValidation:rule="has(self.reads) ? has(self.sql) || has(self.genie) || has(self.serving) : true",message="`reads` may be set for `sql`, `genie` and `serving` tools only: the others read no tables, or name what they read themselves"
-// +kubebuilder:validation:XValidation:rule="has(self.inputSchema) ? has(self.identity) || has(self.sql) || has(self.http) && has(self.http.operations) : true",message="`inputSchema` may be set for `sql` tools and for `http` tools with `operations` only: the arguments of the others are given by their type"
+// +kubebuilder:validation:XValidation:rule="has(self.inputSchema) ? has(self.sql) || has(self.http) && has(self.http.operations) : true",message="`inputSchema` may be set for `sql` tools and for `http` tools with `operations` only: the arguments of the others are given by their type"
 // +kubebuilder:validation:XValidation:rule="has(self.http) && (has(self.http.operations) && self.http.operations.exists(o, has(o.method) && o.method != 'GET') || has(self.http.allow) && self.http.allow.exists(a, has(a.method) && a.method != 'GET')) ? has(self.behavior) && self.behavior.readOnly == 'No' : true",message="`behavior.readOnly` must be 'No' when an `http` tool uses another method than 'GET'"
 // +kubebuilder:validation:XValidation:rule="self.toolName == oldSelf.toolName",message="`toolName` may not change: create another Tool"
 type ToolSpec struct {
@@ -34,8 +34,9 @@ type ToolSpec struct {
 	Description string `json:"description"`
 	// inputSchema is the JSON Schema (2020-12) of the arguments of a `sql` tool, or of an
 	// `http` tool with `operations`: an object with `properties`. Absent, the tool takes no
-	// arguments. Every property must be a string, an integer, a number or a boolean. The
-	// other types have the arguments that their type, or the function's signature, says.
+	// arguments. Every property must be a string, an integer, a number or a boolean, and the
+	// whole at most 32 KiB. The other types have the arguments that their type, or the
+	// function's signature, says.
 	// +optional
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:XPreserveUnknownFields
@@ -219,9 +220,12 @@ type VectorSearchTool struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="!self.exists(c, c == 'score')",message="must not name 'score': it is always there"
 	Columns []ColumnName `json:"columns"`
-	// filters narrow what is found: by an argument of the caller, or always.
+	// filters narrow what is found: by an argument of the caller, or always. All of them
+	// hold together; a column is compared once with each operator.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=column
+	// +listMapKey=operator
 	// +kubebuilder:validation:MaxItems=16
 	Filters []VectorSearchFilter `json:"filters,omitempty"`
 	// queryType is how the index is searched. Default ANN.
@@ -250,6 +254,7 @@ type FilterValueType string
 
 // VectorSearchFilter compares a column with an argument or with a fixed value.
 // +kubebuilder:validation:ExactlyOneOf=argument;value
+// +kubebuilder:validation:XValidation:rule="has(self.type) && self.type == 'Boolean' && has(self.operator) ? self.operator in ['Equal','NotEqual'] : true",message="`operator` must be 'Equal' or 'NotEqual' where `type` is 'Boolean'"
 type VectorSearchFilter struct {
 	// column is the column that is compared.
 	// +required
@@ -267,7 +272,8 @@ type VectorSearchFilter struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!(self in ['query', 'num_results', 'columns'])",message="must not be 'query', 'num_results' or 'columns': the tool has those already"
 	Argument ArgumentName `json:"argument,omitempty"`
-	// value is compared with at every call, whatever the caller asks for.
+	// value is compared with at every call, whatever the caller asks for. Of a 'Number' it is
+	// written as JSON writes it, of a 'Boolean' as true or false.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
@@ -352,7 +358,9 @@ type HTTPTool struct {
 	OperationArgument ArgumentName `json:"operationArgument,omitempty"`
 	// allow are the methods and paths that a caller may choose.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=method
+	// +listMapKey=path
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Allow []HTTPRoute `json:"allow,omitempty"`
@@ -377,15 +385,16 @@ type HTTPRoute struct {
 	// +kubebuilder:default=GET
 	Method HTTPMethod `json:"method,omitempty"`
 	// path is a path below that of the connection. A segment '*' stands for any one
-	// segment, and '**' at the end for any further ones.
+	// segment, and '**' at the end for any further ones; neither for '.' or '..'.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[*]))*(/[*][*])?$') && self != ''`,message="must be segments of letters, digits and any of '.', '_', '~' and '-', each after a '/'; '*' for any segment, '**' at the end for all further ones"
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[*]))*(/[*][*])?$') && self != ''`,message="must be segments, each after a '/', of letters, digits and any of '.', '_', '~' and '-' with no '.' first; '*' stands for any one segment, '**' at the end for all further ones"
 	Path string `json:"path"`
 }
 
 // HTTPOperation is a request with places for arguments.
+// +kubebuilder:validation:XValidation:rule="has(self.bodyArgument) ? has(self.method) && self.method != 'GET' : true",message="`bodyArgument` may be set for the methods 'POST', 'PUT', 'PATCH' and 'DELETE' only: 'GET' has no body"
 type HTTPOperation struct {
 	// name is the name of the operation.
 	// +required
@@ -395,11 +404,12 @@ type HTTPOperation struct {
 	// +kubebuilder:default=GET
 	Method HTTPMethod `json:"method,omitempty"`
 	// path is a path below that of the connection. A segment '{name}' is the value of an
-	// argument, escaped, which must not be empty.
+	// argument, escaped. It must not be empty, '.' or '..', and a string needs a `minLength`
+	// or an `enum`.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[{][a-z][a-z0-9_]*[}]))+$')`,message="must be segments of letters, digits and any of '.', '_', '~' and '-', or '{argument}', each after a '/'"
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[{][a-z][a-z0-9_]*[}]))+$')`,message="must be segments, each after a '/': either letters, digits and any of '.', '_', '~' and '-' with no '.' first, or '{argument}'"
 	Path string `json:"path"`
 	// query are the query parameters. One whose argument is absent is left out.
 	// +optional
@@ -407,7 +417,7 @@ type HTTPOperation struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Query []HTTPQueryParameter `json:"query,omitempty"`
-	// bodyArgument is the argument whose value is the body, a JSON text. For methods other than GET.
+	// bodyArgument is the argument whose value is the body, a JSON text: a string. For methods other than GET.
 	// +optional
 	BodyArgument ArgumentName `json:"bodyArgument,omitempty"`
 	// rows shape a JSON answer as rows. Absent, the answer is handed on as it is.
@@ -431,13 +441,13 @@ type HTTPQueryParameter struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\x00-\x1f]+$')`,message="must not contain control characters"
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\x00-\x1f\x7f]+$')`,message="must be text without control characters"
 	Value string `json:"value,omitempty"`
 }
 
-// JSONPointer points into a JSON document (RFC 6901); ” is the whole of it.
+// JSONPointer points into a JSON document (RFC 6901). An empty one is the whole of it.
 // +kubebuilder:validation:MaxLength=256
-// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/[^\x00-\x1f]*)?$')`,message="must be empty or begin with '/', as RFC 6901 says"
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/([^~/\x00-\x1f\x7f]|~[01])*)*$')`,message="must be a JSON pointer (RFC 6901): empty, or names each after a '/', with '~0' for a '~' and '~1' for a '/' in a name"
 type JSONPointer string
 
 // HTTPRows say how a JSON answer becomes rows.

@@ -22,7 +22,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/tokenreview"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
@@ -40,6 +39,8 @@ func main() {
 	listen := flag.String("listen", ":8080", "address of the main port")
 	operatorListen := flag.String("operator-listen", ":9090", "address of the second port: probes, metrics, the operator's questions")
 	dir := flag.String("access-dir", "/etc/gatehouse/access", "folder that the access document is mounted in")
+	keys := flag.String("keys-dir", "/etc/gatehouse/keys", "folder that the sealing keys are mounted in")
+	store := flag.String("store-dir", "/etc/gatehouse/store", "folder that the credentials of the rate limit store are mounted in; it need not exist")
 	operator := flag.String("operator-name", "system:serviceaccount:gatehouse-system:gatehouse-operator", "user name of the operator's service account")
 	audience := flag.String("probe-audience", "gatehouse-probe", "audience of the tokens that the operator asks with")
 	flag.Var(&allowed, "allowed-host", "a host, beside the resource's, that callers may address this server by; may be repeated")
@@ -50,7 +51,7 @@ func main() {
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 		err = run(ctx, log, *listen, *operatorListen, *operator, *audience, server.Options{
-			AccessDir: *dir, AllowedHosts: allowed, Log: log, Version: version(),
+			AccessDir: *dir, KeysDir: *keys, StoreDir: *store, AllowedHosts: allowed, Log: log, Version: version(),
 		})
 		stop()
 	}
@@ -66,9 +67,6 @@ func run(ctx context.Context, log *slog.Logger, listen, operatorListen, operator
 		return err
 	}
 	o.Reviewer, o.OperatorName = reviewer, operator
-	o.NewBackend = func(host string, client *http.Client) server.Backend {
-		return server.Backend{Exchanger: databricks.NewExchanger(host, client), Statements: databricks.NewStatements(host, client)}
-	}
 	s, err := server.New(o)
 	if err != nil {
 		return err

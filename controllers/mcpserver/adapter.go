@@ -168,7 +168,7 @@ func unfinished(left []access.Refusal) error {
 	switch reason {
 	case "":
 		return nil
-	case v1alpha1.ReasonToolNotFound, v1alpha1.ReasonPolicyNotFound, v1alpha1.ReasonFunctionNotFound:
+	case v1alpha1.ReasonToolNotFound, v1alpha1.ReasonPolicyNotFound, v1alpha1.ReasonFunctionNotFound, v1alpha1.ReasonConnectionUnknown:
 		return fault.Waiting(reason, err)
 	}
 	return fault.Conflict(reason, err)

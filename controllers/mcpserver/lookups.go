@@ -68,7 +68,7 @@ func newLookups(client func(ctx context.Context, workspace string) (catalog, err
 // of returns what is known of the objects of a server's tools. What was never looked
 // up is asked for now; what is old is asked for while the pass goes on.
 func (l *lookups) of(ctx context.Context, s *v1alpha1.MCPServer, tools []v1alpha1.ToolSpec) access.Lookups {
-	out := access.Lookups{Functions: map[string]tooldef.Signature{}, Plain: map[string]bool{}}
+	out := access.Lookups{Functions: map[string]tooldef.Signature{}, Connections: map[string]bool{}}
 	var missing []lookup
 	var wanted []lookup
 	var asked []chan struct{} // by another pass
@@ -119,8 +119,8 @@ func (l *lookups) of(ctx context.Context, s *v1alpha1.MCPServer, tools []v1alpha
 		switch a := l.entries[k]; {
 		case a.signature != nil:
 			out.Functions[k.name] = *a.signature
-		case a.plain:
-			out.Plain[k.name] = true
+		case a.known && k.kind == v1alpha1.SecurableConnection:
+			out.Connections[k.name] = !a.plain
 		}
 	}
 	return out

@@ -18,16 +18,17 @@ import (
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
 	w := newWorld(t)
+	w.everyType()
 	r := w.role("suite")
 	testenv.Create(t, w.kube, r)
 	connector := connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
-	answering := func(status int) externaltest.Fault {
+	answering := func(path string, status int) externaltest.Fault {
 		return externaltest.Fault{
 			Break: func() {
-				w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: "/scim/v2/"}, Stage: "before_commit", Action: "status", Status: status})
+				w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: status})
 			},
 			Heal: func() { w.emulator.Heal(t) },
 		}
@@ -37,9 +38,11 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 		status int
 		want   fault.Class
 	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
-		broken := answering(f.status)
-		broken.Want = f.want
-		faults[name] = broken
+		for _, path := range []string{"/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/"} {
+			broken := answering(path, f.status)
+			broken.Want = f.want
+			faults[name+" at "+path] = broken
+		}
 	}
 	start := w.emulator.Last(t)
 	externaltest.Run(t, role.NewAdapter(w.kube, role.Options{Connect: connector, Installation: installation}), externaltest.Case[*v1alpha1.Role]{
@@ -47,6 +50,13 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 		Writes: func() int { return len(w.emulator.Writes(t, start)) },
 		Others: func() any {
 			s := w.emulator.State(t)
+			left := map[string]map[string]string{}
+			for _, l := range lists {
+				left[l[1]] = w.emulator.Permissions(t, l[0], l[1])
+				for _, p := range w.ours("suite") {
+					delete(left[l[1]], p.ApplicationID)
+				}
+			}
 			maps.DeleteFunc(s.Principals, func(_ string, p testenv.Principal) bool { return p.ExternalID == installation+"/role/tenant/suite" })
 			maps.DeleteFunc(s.Groups, func(_ string, g testenv.Group) bool { return g.DisplayName != "shared" })
 			for name, g := range s.Groups {
@@ -54,7 +64,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 				s.Groups[name] = g
 			}
 			s.Assignments = nil
-			return s
+			return []any{s, left}
 		},
 	})
 }

@@ -148,11 +148,11 @@ func (in input) applyGrant(ctx context.Context, have state, verb external.Verb, 
 	}
 	to, give := have.Principal.ApplicationID, verb == external.Grant
 	var err error
-	switch {
-	case g.Type == boundary.Warehouse && give:
-		err = in.client.GrantWarehouse(ctx, g.Name, to)
-	case g.Type == boundary.Warehouse:
-		err = in.client.RevokeWarehouse(ctx, g.Name, to)
+	switch o, isObject := object(g); {
+	case isObject && give:
+		err = in.client.GrantObject(ctx, o, to)
+	case isObject:
+		err = in.client.RevokeObject(ctx, o, to)
 	case give:
 		err = in.client.ChangeGrants(ctx, securable(g), to, []string{g.Privilege}, nil)
 	default:

@@ -10,4 +10,9 @@
 //
 // The service principal carries the mark <installation>/role/<namespace>/<name> as
 // its external id. What carries another mark, or none, is not ours and not touched.
+//
+// Grants go to Unity Catalog, or to the access control list of a warehouse, a Genie
+// space or a serving endpoint, which keeps one level for each principal. Who may do
+// more there than we grant is left alone, both when the grant is wanted and when it
+// is not any more: the other level was given by somebody else.
 package role

@@ -163,9 +163,9 @@ type Databricks interface {
 	Assigned(ctx context.Context, principalID string) (bool, error)
 	Assign(ctx context.Context, principalID string) error
 	Unassign(ctx context.Context, principalID string) error
-	WarehousePermissions(ctx context.Context, id string) ([]databricks.Permission, error)
-	GrantWarehouse(ctx context.Context, id, applicationID string) error
-	RevokeWarehouse(ctx context.Context, id, applicationID string) error
+	ObjectPermissions(ctx context.Context, o databricks.Object) ([]databricks.Permission, error)
+	GrantObject(ctx context.Context, o databricks.Object, applicationID string) error
+	RevokeObject(ctx context.Context, o databricks.Object, applicationID string) error
 	Grants(ctx context.Context, s databricks.Securable, principal string) ([]string, error)
 	ChangeGrants(ctx context.Context, s databricks.Securable, principal string, add, remove []string) error
 	RevokeGrants(ctx context.Context, s databricks.Securable, principal string, remove []string) error

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -28,12 +29,14 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	if err := in.observeGroups(ctx, &out); err != nil {
 		return out, err
 	}
-	if out.Principal == nil {
+	switch {
+	case out.Principal != nil:
+		var err error
+		if out.Assigned, err = in.client.Assigned(ctx, out.Principal.ID); err != nil {
+			return out, err
+		}
+	case in.deleting:
 		return out, nil
-	}
-	var err error
-	if out.Assigned, err = in.client.Assigned(ctx, out.Principal.ID); err != nil {
-		return out, err
 	}
 	return out, in.observeGrants(ctx, &out)
 }
@@ -115,7 +118,13 @@ func (in input) groupMark(name string) string { return in.installation + "/group
 
 // observeGrants reads the privileges of our service principal on the objects that
 // are wanted or recorded. What others gave it there, and nobody recorded, stays theirs.
+// Without a service principal it says which objects are missing, so that the first
+// pass does not stop at one of them with half of the grants made.
 func (in input) observeGrants(ctx context.Context, out *state) error {
+	applicationID := ""
+	if out.Principal != nil {
+		applicationID = out.Principal.ApplicationID
+	}
 	ours := slices.Clone(in.applied)
 	for _, g := range in.needs.Grants {
 		ours = append(ours, g.Grant)
@@ -126,14 +135,20 @@ func (in input) observeGrants(ctx context.Context, out *state) error {
 		for end < len(ours) && ours[end].Type == ours[i].Type && ours[end].Name == ours[i].Name {
 			end++
 		}
-		held, err := in.held(ctx, ours[i], out.Principal.ApplicationID)
-		if f := fault.Of(err); f != nil && f.Reason == v1alpha1.ReasonSecurableNotFound {
+		held, err := in.held(ctx, ours[i], applicationID)
+		f := fault.Of(err)
+		switch {
+		case err == nil:
+		case f.Reason == v1alpha1.ReasonSecurableNotFound:
 			out.Missing = append(out.Missing, ours[i])
-		} else if err != nil {
+		case ctx.Err() == nil && (f.Class == fault.ClassDenied || f.Class == fault.ClassTransient):
+			// One object must not hold up what is to be given or taken away on the others.
+			out.Unread = append(out.Unread, unread{ours[i], err})
+		default:
 			return err
 		}
 		for _, g := range ours[i:end] {
-			if slices.Contains(held, g.Privilege) {
+			if slices.Contains(held, g.Privilege) || out.isUnread(g) && slices.Contains(in.applied, g) {
 				out.Grants = append(out.Grants, g)
 			}
 		}
@@ -142,20 +157,41 @@ func (in input) observeGrants(ctx context.Context, out *state) error {
 	return nil
 }
 
+// held returns the privileges of a service principal on the object of a grant.
 func (in input) held(ctx context.Context, g boundary.Grant, applicationID string) ([]string, error) {
-	if g.Type != boundary.Warehouse {
+	o, isObject := object(g)
+	if !isObject {
 		return in.client.Grants(ctx, securable(g), applicationID)
 	}
-	entries, err := in.client.WarehousePermissions(ctx, g.Name)
+	entries, err := in.client.ObjectPermissions(ctx, o)
 	var out []string
 	for _, e := range entries {
-		if e.ServicePrincipalName == applicationID {
-			out = append(out, e.Level)
+		if applicationID == "" || e.ServicePrincipalName != applicationID {
+			continue
+		}
+		out = append(out, e.Level)
+		if in.wants(g) && o.Kind.Allows(e.Level) {
+			// Somebody gave it more, which is enough. It is not ours: once the grant is not wanted, the other level stays.
+			out = append(out, g.Privilege)
 		}
 	}
 	return out, err
 }
 
+func (in input) wants(g boundary.Grant) bool {
+	return slices.ContainsFunc(in.needs.Grants, func(n access.Grant) bool { return n.Grant == g })
+}
+
 func securable(g boundary.Grant) databricks.Securable {
 	return databricks.Securable{Type: strings.ToLower(g.Type), Name: g.Name}
+}
+
+// objectKinds are the types of grants that access control lists hold, and not Unity Catalog.
+var objectKinds = map[string]databricks.ObjectKind{
+	boundary.Warehouse: databricks.Warehouses, boundary.GenieSpace: databricks.GenieSpaces, boundary.ServingEndpoint: databricks.ServingEndpoints,
+}
+
+func object(g boundary.Grant) (o databricks.Object, isObject bool) {
+	kind, isObject := objectKinds[g.Type]
+	return databricks.Object{Kind: kind, Name: g.Name}, isObject
 }

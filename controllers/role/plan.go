@@ -28,25 +28,37 @@ func planned(want, have state) (plan, error) {
 		}
 	}
 	var out plan
-	out = append(out, revocations(want, have)...)
+	revoked, doubtful := revocations(want, have)
+	out = append(out, revoked...)
 	out = append(out, departures(want, have)...)
 	if want.Principal == nil {
 		return append(out, removals(have)...), nil
 	}
 	out = append(out, principals(want, have)...)
 	out = append(out, arrivals(want, have)...)
-	return append(out, grants(want, have)...), nil
+	out = append(append(out, grants(want, have)...), doubtful...)
+	if len(out) == 0 && len(have.Unread) > 0 {
+		return nil, have.Unread[0].Err
+	}
+	return out, nil
 }
 
-// revocations end grants that are ours and not wanted any more.
-func revocations(want, have state) plan {
-	var out plan
+// revocations end grants that are ours and not wanted any more. Those on objects that
+// could not be read are doubtful: they come last, and not at all where the service
+// principal goes, because its grants go with it.
+func revocations(want, have state) (sure, doubtful plan) {
 	for _, g := range have.Grants {
-		if !slices.Contains(want.Grants, g) {
-			out = append(out, step{Verb: external.Revoke, Target: grantText(g), Want: state{Grants: []boundary.Grant{g}}})
+		if slices.Contains(want.Grants, g) {
+			continue
 		}
+		s := step{Verb: external.Revoke, Target: grantText(g), Want: state{Grants: []boundary.Grant{g}}}
+		if have.isUnread(g) {
+			doubtful = append(doubtful, s)
+			continue
+		}
+		sure = append(sure, s)
 	}
-	return out
+	return sure, doubtful
 }
 
 func grantText(g boundary.Grant) string {
@@ -127,7 +139,7 @@ func arrivals(want, have state) plan {
 }
 
 // grants give what is wanted and not there. What is on objects that do not exist
-// comes last: it fails, and must not keep the others back.
+// or could not be read comes last: it fails, and must not keep the others back.
 func grants(want, have state) plan {
 	var out, last plan
 	for _, g := range want.Grants {
@@ -135,7 +147,7 @@ func grants(want, have state) plan {
 			continue
 		}
 		s := step{Verb: external.Grant, Target: grantText(g), Want: state{Grants: []boundary.Grant{g}}}
-		if slices.ContainsFunc(have.Missing, func(m boundary.Grant) bool { return m.Type == g.Type && m.Name == g.Name }) {
+		if have.isUnread(g) || slices.ContainsFunc(have.Missing, func(m boundary.Grant) bool { return m.Type == g.Type && m.Name == g.Name }) {
 			last = append(last, s)
 			continue
 		}

@@ -24,6 +24,9 @@ type state struct {
 	Grants []boundary.Grant
 	// Missing are the objects that do not exist.
 	Missing []boundary.Grant
+	// Unread are the objects whose privileges could not be read, with why. What is recorded
+	// on them counts as held, so that it is not forgotten.
+	Unread []unread
 	// MemberOf are the groups asked for, for the report.
 	MemberOf []string
 	// Needs are where the grants and scopes come from, for the report.
@@ -34,6 +37,17 @@ type state struct {
 type principal struct {
 	ID, ApplicationID, DisplayName string
 	Active                         bool
+}
+
+// unread is an object whose privileges could not be read.
+type unread struct {
+	Object boundary.Grant
+	Err    error
+}
+
+// isUnread says whether the object of a grant could not be read.
+func (s state) isUnread(g boundary.Grant) bool {
+	return slices.ContainsFunc(s.Unread, func(u unread) bool { return u.Object.Type == g.Type && u.Object.Name == g.Name })
 }
 
 // group is an account group that the role is, or was, a member of.

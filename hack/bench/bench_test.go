@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,41 @@ func TestTheBenchAsAWhole(t *testing.T) {
 	}
 	if !strings.Contains(told.String(), "round 1 of 1") {
 		t.Errorf("the progress does not say where it is:\n%s", &told)
+	}
+}
+
+// TestTheGovernedServerIsGoverned makes sure that the fences are up where they are measured.
+func TestTheGovernedServerIsGoverned(t *testing.T) {
+	b := &bench{options: options{Callers: 1, Progress: io.Discard}, dir: t.TempDir(), servers: map[string]*process{}, urls: map[string]string{}}
+	defer b.end()
+	if err := b.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	token := func(user string) string {
+		t.Helper()
+		s, err := b.provider.token(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	good := token("user")
+	address := strings.TrimPrefix(b.urls["governed"], "http://")
+	outside := recorded{b.call.header, []byte(strings.Replace(string(b.call.body), `"limit":5`, `"limit":5000`, 1))}
+	for name, c := range map[string]struct {
+		request []byte
+		want    string // part of the problem; "" for none
+	}{
+		"a good call":              {b.call.request(address, good), ""},
+		"a signature that is none": {b.call.request(address, good[:len(good)-8]+"AAAAAAAA"), "401"},
+		"a denied subject":         {b.call.request(address, token("somebody-else")), "401"},
+		"another host":             {[]byte(strings.Replace(string(b.call.request(address, good)), address, "evil.example", 1)), "403"},
+		"an argument out of range": {outside.request(address, good), "INVALID_ARGUMENT"},
+	} {
+		_, err := b.run(name, order{Address: address, Requests: [][]byte{c.request}})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
@@ -51,7 +50,7 @@ func serveGoverned(ctx context.Context, args []string, in io.Reader, out io.Writ
 	log := slog.New(slog.NewJSONHandler(discarded, &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: redact}))
 	s, err := server.New(server.Options{
 		AccessDir: *dir, AllowedHosts: []string{l.Addr().String()}, OperatorName: "nobody", Reviewer: nobody{},
-		NewBackend: newBackend, LoopbackIssuers: true, Log: log, Version: "0.0.0-bench",
+		LoopbackIssuers: true, Log: log, Version: "0.0.0-bench",
 	})
 	if err != nil {
 		return err
@@ -74,11 +73,6 @@ func serveGoverned(ctx context.Context, args []string, in io.Reader, out io.Writ
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}, ready{}, in, out)
-}
-
-// newBackend is that of cmd/mcp-server, as far as the tool of the bench needs it.
-func newBackend(host string, client *http.Client) server.Backend {
-	return server.Backend{Exchanger: databricks.NewExchanger(host, client), Statements: databricks.NewStatements(host, client)}
 }
 
 // redact is what the product's logger does to each attribute.

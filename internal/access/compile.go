@@ -17,8 +17,9 @@ import (
 type Lookups struct {
 	// Functions are the signatures of functions, by full name.
 	Functions map[string]tooldef.Signature
-	// Plain are the connections that do not use HTTPS.
-	Plain map[string]bool
+	// Connections say, of each that was looked up, whether it uses HTTPS; one that does
+	// not exist counts as if it did, because nothing can be sent over it.
+	Connections map[string]bool
 }
 
 // Compile makes the access document of a server, sealed, and says what of the

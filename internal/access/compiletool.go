@@ -60,7 +60,11 @@ func compileTool(t *v1alpha1.Tool, found Lookups) (Tool, *Refusal) {
 		out.Serving = &ServingTool{Endpoint: string(s.Endpoint), API: or(string(s.API), "Responses")}
 	}
 	if h := t.Spec.HTTP; h != nil {
-		if found.Plain[string(h.Connection)] {
+		https, known := found.Connections[string(h.Connection)]
+		if !known {
+			return out, &Refusal{"", v1alpha1.ReasonConnectionUnknown, fmt.Sprintf("Databricks did not say yet whether the connection %s of the Tool %s uses HTTPS", h.Connection, t.Name)}
+		}
+		if !https {
 			return out, &Refusal{"", v1alpha1.ReasonPlainConnection, fmt.Sprintf("the connection %s of the Tool %s does not use HTTPS", h.Connection, t.Name)}
 		}
 		out.HTTP = compileHTTP(h)

@@ -125,3 +125,48 @@ func TestCheckSaysWhatWasAskedForAndWhatIsAllowed(t *testing.T) {
 		t.Errorf("an empty Boundary allowed something: %v", got)
 	}
 }
+
+func TestGrantsOnObjectsOfEachKind(t *testing.T) {
+	l := &Limits{Name: "a", spec: v1alpha1.BoundarySpec{
+		Workspaces: []v1alpha1.NamePattern{"main"},
+		Grants: []v1alpha1.BoundaryGrant{
+			{Type: v1alpha1.SecurableConnection, Names: []v1alpha1.NamePattern{"crm", "crm-*"}, Privileges: []v1alpha1.Privilege{"USE_CONNECTION"}},
+			{Type: v1alpha1.SecurableCatalog, Names: []v1alpha1.NamePattern{"*"}, Privileges: []v1alpha1.Privilege{"USE_CATALOG"}},
+		},
+		Warehouses: []v1alpha1.NamePattern{"wh1"}, GenieSpaces: []v1alpha1.NamePattern{"01f0*"}, ServingEndpoints: []v1alpha1.NamePattern{"support_*", "chat"},
+	}}
+	for _, c := range []struct {
+		grant Grant
+		// refused is what is said of it; empty means that it is allowed.
+		refused string
+	}{
+		{Grant{"Connection", "crm", "USE_CONNECTION"}, ""},
+		{Grant{"Connection", "crm-eu", "USE_CONNECTION"}, ""},
+		{Grant{"Connection", "hr", "USE_CONNECTION"}, "asks for USE_CONNECTION on Connection hr; allowed: USE_CONNECTION on crm, USE_CONNECTION on crm-*"},
+		{Grant{"Connection", "crm", "MANAGE"}, "asks for MANAGE on Connection crm; allowed: USE_CONNECTION on crm, USE_CONNECTION on crm-*"},
+		{Grant{"Catalog", "crm", "USE_CONNECTION"}, "asks for USE_CONNECTION on Catalog crm; allowed: USE_CATALOG on *"},
+		{Grant{GenieSpace, "01f0abc", "CAN_RUN"}, ""},
+		{Grant{GenieSpace, "02f0abc", "CAN_RUN"}, "asks for CAN_RUN on GenieSpace 02f0abc; allowed: 01f0*"},
+		{Grant{GenieSpace, "01f0abc", "CAN_EDIT"}, "asks for CAN_EDIT on GenieSpace 01f0abc; allowed: 01f0*"},
+		{Grant{GenieSpace, "01f0abc", "CAN_MANAGE"}, "asks for CAN_MANAGE on GenieSpace 01f0abc; allowed: 01f0*"},
+		{Grant{ServingEndpoint, "support_1", "CAN_QUERY"}, ""},
+		{Grant{ServingEndpoint, "chat", "CAN_QUERY"}, ""},
+		{Grant{ServingEndpoint, "chat-2", "CAN_QUERY"}, "asks for CAN_QUERY on ServingEndpoint chat-2; allowed: support_*, chat"},
+		{Grant{ServingEndpoint, "chat", "CAN_MANAGE"}, "asks for CAN_MANAGE on ServingEndpoint chat; allowed: support_*, chat"},
+		{Grant{ServingEndpoint, "chat", "CAN_USE"}, "asks for CAN_USE on ServingEndpoint chat; allowed: support_*, chat"},
+		{Grant{Warehouse, "wh1", "CAN_USE"}, ""},
+		{Grant{Warehouse, "01f0abc", "CAN_USE"}, "asks for CAN_USE on Warehouse 01f0abc; allowed: wh1"},
+		{Grant{"Dashboard", "01f0abc", "CAN_RUN"}, "asks for CAN_RUN on Dashboard 01f0abc; allowed: none"},
+	} {
+		want := []string(nil)
+		if c.refused != "" {
+			want = []string{c.refused}
+		}
+		if diff := cmp.Diff(want, l.Check(Request{Workspace: "main", Grants: []Grant{c.grant}})); diff != "" {
+			t.Errorf("%+v: %s", c.grant, diff)
+		}
+		if got := new(Limits).Grant(c.grant); got {
+			t.Errorf("an empty Boundary allows %+v", c.grant)
+		}
+	}
+}

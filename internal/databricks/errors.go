@@ -86,7 +86,7 @@ func classify(err error) error {
 		}
 		// The text may hold a whole request or answer: it is not kept.
 		return fault.Transient(ReasonUnavailable, errors.New("Databricks cannot be reached")) //nolint:staticcheck // a name
-	case a.ErrorCode == "PRINCIPAL_DOES_NOT_EXIST":
+	case unknownPrincipal(a):
 		return fault.Waiting(ReasonPrincipalNotVisible, a)
 	case alreadyExists(a):
 		return fault.Conflict(ReasonAlreadyExists, a)
@@ -138,8 +138,15 @@ func alreadyExists(a *answer) bool {
 }
 
 func missing(a *answer) bool {
-	return !unfamiliar(a) && a.ErrorCode != "PRINCIPAL_DOES_NOT_EXIST" && a.ErrorCode != "ENDPOINT_NOT_FOUND" &&
+	return !unfamiliar(a) && !unknownPrincipal(a) && a.ErrorCode != "ENDPOINT_NOT_FOUND" &&
 		(a.StatusCode == http.StatusNotFound || strings.HasSuffix(a.ErrorCode, "_DOES_NOT_EXIST"))
+}
+
+// unknownPrincipal says that it is a principal that does not exist, or not yet. The
+// permissions API has no code of its own for that.
+func unknownPrincipal(a *answer) bool {
+	return a.ErrorCode == "PRINCIPAL_DOES_NOT_EXIST" ||
+		strings.HasPrefix(a.Message, "Principal: ") && strings.HasSuffix(strings.TrimSuffix(a.Message, "."), " does not exist")
 }
 
 // unfamiliar says that an answer is not in the form of Databricks' errors, so that

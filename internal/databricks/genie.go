@@ -218,7 +218,7 @@ func (g *Genie) call(c GenieCall) call { return call{g.caller, c.Token, c.Reques
 // complete refuses a message without what finds it again.
 func complete(m GenieMessage) (GenieMessage, error) {
 	if m.ConversationID == "" || m.ID == "" || m.Status == "" {
-		return GenieMessage{}, &StatementError{Kind: StatementUnavailable, Code: "BAD_MESSAGE"}
+		return GenieMessage{}, &CallError{Kind: CallUnavailable, Code: "BAD_MESSAGE"}
 	}
 	return m, nil
 }
@@ -230,7 +230,7 @@ func geniePath(pieces ...string) (string, error) {
 	for _, p := range pieces {
 		piece, err := objectID(p)
 		if err != nil {
-			return "", &StatementError{Kind: StatementFailed, Code: "BAD_ID"}
+			return "", &CallError{Kind: CallFailed, Code: "BAD_ID"}
 		}
 		path = append(path, string(piece))
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
-// Securable names a Unity Catalog object. Type is catalog, schema, table or function.
+// Securable names a Unity Catalog object. Type is catalog, schema, table, function
+// or connection; a vector search index is a table.
 type Securable struct{ Type, Name string }
 
 func (s Securable) path(kind string) (string, error) {
@@ -29,7 +30,8 @@ type assignment struct {
 }
 
 // Grants returns the direct privileges of one principal on an object. An object
-// that does not exist is a fault Waiting with ReasonSecurableNotFound.
+// that does not exist is a fault Waiting with ReasonSecurableNotFound. An empty
+// principal holds nothing: the call then says only whether the object exists.
 func (c *Client) Grants(ctx context.Context, s Securable, principal string) ([]string, error) {
 	path, err := s.path("permissions")
 	if err != nil {
@@ -37,7 +39,10 @@ func (c *Client) Grants(ctx context.Context, s Securable, principal string) ([]s
 	}
 	var out []string
 	for token, page := "", 0; page < mostPages; page++ {
-		query := map[string]any{"principal": principal}
+		query := map[string]any{}
+		if principal != "" {
+			query["principal"] = principal
+		}
 		if token != "" {
 			query["page_token"] = token
 		}
@@ -53,7 +58,7 @@ func (c *Client) Grants(ctx context.Context, s Securable, principal string) ([]s
 			return nil, securableFault(err)
 		}
 		for _, a := range answer.Assignments {
-			if a.Principal == principal {
+			if principal != "" && a.Principal == principal {
 				for _, p := range a.Privileges {
 					out = append(out, strings.ReplaceAll(p, " ", "_"))
 				}

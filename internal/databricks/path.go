@@ -21,6 +21,7 @@ var (
 	identityPattern  = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 	securablePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,2}$`)
 	typePattern      = regexp.MustCompile(`^[a-z_]{1,32}$`)
+	endpointPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`)
 )
 
 func checked(what, value string, pattern *regexp.Regexp) (part, error) {
@@ -34,6 +35,7 @@ func numericID(value string) (part, error)     { return checked("id", value, num
 func objectID(value string) (part, error)      { return checked("id", value, identityPattern) }
 func securableName(value string) (part, error) { return checked("name", value, securablePattern) }
 func securableType(value string) (part, error) { return checked("type", value, typePattern) }
+func endpointName(value string) (part, error)  { return checked("name", value, endpointPattern) }
 
 // scimText quotes a value for a SCIM filter. What could end the quotes is refused.
 func scimText(value string) (string, error) {

@@ -26,7 +26,11 @@ func TestNamesThatCouldReachAnotherObjectAreRefused(t *testing.T) {
 			"type":      c.ChangeGrants(ctx, databricks.Securable{Type: bad, Name: "a"}, "p", nil, nil),
 			"principal": c.DeleteServicePrincipal(ctx, bad), "group": c.DeleteGroup(ctx, bad), "member": c.RemoveMember(ctx, "1", bad),
 			"policy": c.DeletePolicy(ctx, "1", bad), "policy's principal": c.DeletePolicy(ctx, bad, "p"), "new policy": c.CreatePolicy(ctx, "1", databricks.FederationPolicy{ID: bad}),
-			"warehouse": c.GrantWarehouse(ctx, bad, "p"), "assigned": c.Assign(ctx, bad), "unassigned": c.Unassign(ctx, bad),
+			"warehouse":   c.GrantObject(ctx, databricks.Object{Kind: databricks.Warehouses, Name: bad}, "p"),
+			"Genie space": c.RevokeObject(ctx, databricks.Object{Kind: databricks.GenieSpaces, Name: bad}, "p"),
+			"endpoint":    c.GrantObject(ctx, databricks.Object{Kind: databricks.ServingEndpoints, Name: bad}, "p"),
+			"kind":        c.RevokeObject(ctx, databricks.Object{Kind: databricks.ObjectKind(bad), Name: "a"}, "p"),
+			"assigned":    c.Assign(ctx, bad), "unassigned": c.Unassign(ctx, bad),
 		} {
 			if !fault.Is(err, fault.ClassInvalid) {
 				t.Errorf("%s %q: got %v", what, bad, err)

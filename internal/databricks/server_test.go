@@ -89,6 +89,12 @@ func cutShort(body string) http.HandlerFunc {
 
 // reads are the calls whose empty result would mean that something does not exist.
 func reads(ctx context.Context, c *databricks.Client) map[string]func() error {
+	permissions := func(kind databricks.ObjectKind) func() error {
+		return func() error {
+			_, err := c.ObjectPermissions(ctx, databricks.Object{Kind: kind, Name: "o"})
+			return err
+		}
+	}
 	return map[string]func() error{
 		"Me":                func() error { _, err := c.Me(ctx); return err },
 		"ServicePrincipals": func() error { _, err := c.ServicePrincipals(ctx, "x"); return err },
@@ -100,6 +106,8 @@ func reads(ctx context.Context, c *databricks.Client) map[string]func() error {
 			_, err := c.Grants(ctx, databricks.Securable{Type: "table", Name: "a.b.c"}, "p")
 			return err
 		},
-		"WarehousePermissions": func() error { _, err := c.WarehousePermissions(ctx, "w"); return err },
+		"ObjectPermissions of a warehouse":   permissions(databricks.Warehouses),
+		"ObjectPermissions of a Genie space": permissions(databricks.GenieSpaces),
+		"ObjectPermissions of an endpoint":   permissions(databricks.ServingEndpoints),
 	}
 }

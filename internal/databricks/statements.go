@@ -25,37 +25,6 @@ const (
 	cancelTimeout = 5 * time.Second
 )
 
-// StatementKind says what an error of a statement means for the caller.
-type StatementKind int
-
-// The kinds of StatementError.
-const (
-	// StatementFailed: the statement is wrong, or cannot be run as it is.
-	StatementFailed StatementKind = iota
-	// StatementUnauthenticated: the token is not accepted; nothing has run.
-	StatementUnauthenticated
-	// StatementDenied: the identity lacks a privilege, or the token a scope.
-	StatementDenied
-	// StatementRateLimited: too many requests.
-	StatementRateLimited
-	// StatementUnavailable: the service is failing or cannot be reached.
-	StatementUnavailable
-)
-
-// StatementError is a statement that gave no result. Its text holds neither the
-// statement nor what the engine said about it, which may quote rows.
-type StatementError struct {
-	Kind       StatementKind
-	Code       string
-	SQLState   string
-	Status     int
-	RetryAfter time.Duration
-}
-
-func (e *StatementError) Error() string {
-	return fmt.Sprintf("statement failed: %s (HTTP %d, SQLSTATE %q)", e.Code, e.Status, e.SQLState)
-}
-
 // Param binds a value to the marker `:Name`; a nil Value is NULL.
 type Param struct {
 	Name  string  `json:"name"`
@@ -128,7 +97,7 @@ type resultChunk struct {
 }
 
 // Execute runs a statement and reads all of its result. When ctx ends, the
-// statement is cancelled. Errors are *StatementError or that of ctx.
+// statement is cancelled. Errors are *CallError or that of ctx.
 func (s *Statements) Execute(ctx context.Context, token Secret, r StatementRequest) (*StatementResult, error) {
 	body := map[string]any{
 		"warehouse_id": r.WarehouseID, "statement": r.Statement, "wait_timeout": waitTimeout,
@@ -211,7 +180,7 @@ func (c call) collect(ctx context.Context, a *statementAnswer) (*StatementResult
 			return nil, err
 		}
 		if chunk.NextChunk != nil && *chunk.NextChunk <= *next {
-			return nil, &StatementError{Kind: StatementUnavailable, Code: "BAD_CHUNK"}
+			return nil, &CallError{Kind: CallUnavailable, Code: "BAD_CHUNK"}
 		}
 		out.Rows, next = append(out.Rows, chunk.Data...), chunk.NextChunk
 	}
@@ -236,7 +205,7 @@ func (c call) cancel(ctx context.Context, path string) {
 
 // statementFailure classifies a statement that ended without a result.
 func statementFailure(a *statementAnswer) error {
-	e := &StatementError{Status: http.StatusOK, SQLState: a.Status.SQLState, Code: a.Status.State}
+	e := &CallError{Status: http.StatusOK, SQLState: a.Status.SQLState, Code: a.Status.State}
 	if a.Status.Error == nil {
 		return e
 	}
@@ -246,12 +215,12 @@ func statementFailure(a *statementAnswer) error {
 	}
 	switch {
 	case e.SQLState == "42501" || e.Code == "UNAUTHENTICATED" || strings.HasPrefix(a.Status.Error.Message, "[INSUFFICIENT_PERMISSIONS]"):
-		e.Kind = StatementDenied
+		e.Kind = CallDenied
 	case e.Code == "RESOURCE_EXHAUSTED":
-		e.Kind = StatementRateLimited
+		e.Kind = CallRateLimited
 	case e.Code == "TEMPORARILY_UNAVAILABLE" || e.Code == "INTERNAL_ERROR" || e.Code == "IO_ERROR" ||
 		e.Code == "SERVICE_UNDER_MAINTENANCE" || e.Code == "WORKSPACE_TEMPORARILY_UNAVAILABLE" || e.Code == "DEADLINE_EXCEEDED":
-		e.Kind = StatementUnavailable
+		e.Kind = CallUnavailable
 	}
 	return e
 }

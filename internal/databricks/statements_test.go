@@ -111,25 +111,25 @@ func TestErrorsOfStatements(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
-		kind   databricks.StatementKind
+		kind   databricks.CallKind
 		after  time.Duration
 	}{
-		"a wrong statement":                {failed("BAD_REQUEST", "row dose SQLSTATE: 42703"), databricks.StatementFailed, 0},
-		"a privilege is missing, by state": {failed("BAD_REQUEST", "row dose SQLSTATE: 42501"), databricks.StatementDenied, 0},
-		"a privilege is missing, by name":  {failed("BAD_REQUEST", "[INSUFFICIENT_PERMISSIONS] dose"), databricks.StatementDenied, 0},
-		"a failing engine":                 {failed("INTERNAL_ERROR", "dose"), databricks.StatementUnavailable, 0},
-		"a statement that was closed":      {answers(200, `{"statement_id":"s","status":{"state":"CLOSED"}}`), databricks.StatementFailed, 0},
-		"401":                              {answers(401, "dose"), databricks.StatementUnauthenticated, 0},
-		"403":                              {answers(403, "dose"), databricks.StatementDenied, 0},
-		"429":                              {answers(429, "dose", "Retry-After", "4"), databricks.StatementRateLimited, 4 * time.Second},
-		"503":                              {answers(503, "dose"), databricks.StatementUnavailable, 0},
-		"a page":                           {answers(200, "<html>dose"), databricks.StatementUnavailable, 0},
-		"half an answer":                   {cutShort(`{"statement_id":"s","status":{"state":"SUCCEEDED"}`), databricks.StatementUnavailable, 0},
-		"nothing":                          {answers(200, "{}"), databricks.StatementFailed, 0},
+		"a wrong statement":                {failed("BAD_REQUEST", "row dose SQLSTATE: 42703"), databricks.CallFailed, 0},
+		"a privilege is missing, by state": {failed("BAD_REQUEST", "row dose SQLSTATE: 42501"), databricks.CallDenied, 0},
+		"a privilege is missing, by name":  {failed("BAD_REQUEST", "[INSUFFICIENT_PERMISSIONS] dose"), databricks.CallDenied, 0},
+		"a failing engine":                 {failed("INTERNAL_ERROR", "dose"), databricks.CallUnavailable, 0},
+		"a statement that was closed":      {answers(200, `{"statement_id":"s","status":{"state":"CLOSED"}}`), databricks.CallFailed, 0},
+		"401":                              {answers(401, "dose"), databricks.CallUnauthenticated, 0},
+		"403":                              {answers(403, "dose"), databricks.CallDenied, 0},
+		"429":                              {answers(429, "dose", "Retry-After", "4"), databricks.CallRateLimited, 4 * time.Second},
+		"503":                              {answers(503, "dose"), databricks.CallUnavailable, 0},
+		"a page":                           {answers(200, "<html>dose"), databricks.CallUnavailable, 0},
+		"half an answer":                   {cutShort(`{"statement_id":"s","status":{"state":"SUCCEEDED"}`), databricks.CallUnavailable, 0},
+		"nothing":                          {answers(200, "{}"), databricks.CallFailed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := execute(t, databricks.StatementRequest{Statement: "SELECT 'dose'"}, c.answer)
-			var e *databricks.StatementError
+			var e *databricks.CallError
 			if got != nil || !errors.As(err, &e) || e.Kind != c.kind || e.RetryAfter != c.after {
 				t.Fatalf("got %v, %+v", got, err)
 			}
@@ -148,7 +148,7 @@ func TestChunksThatGoBackwardsEnd(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"data_array":[],"next_chunk_index":1}`)
 	})
-	var e *databricks.StatementError
+	var e *databricks.CallError
 	if !errors.As(err, &e) || e.Code != "BAD_CHUNK" {
 		t.Errorf("got %v", err)
 	}

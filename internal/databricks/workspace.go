@@ -7,7 +7,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -100,84 +99,4 @@ func (c *Client) Unassign(ctx context.Context, principalID string) error {
 		return err
 	}
 	return nil
-}
-
-// Permission is an entry of an object's access control list.
-type Permission struct {
-	UserName             string `json:"user_name,omitempty"`
-	GroupName            string `json:"group_name,omitempty"`
-	ServicePrincipalName string `json:"service_principal_name,omitempty"`
-	Level                string `json:"permission_level"`
-}
-
-func warehousePath(id string) (string, error) {
-	p, err := objectID(id)
-	return "/api/2.0/permissions/warehouses/" + string(p), err
-}
-
-// WarehousePermissions returns the direct entries of a warehouse. A warehouse that
-// does not exist is a fault Waiting.
-func (c *Client) WarehousePermissions(ctx context.Context, id string) ([]Permission, error) {
-	path, err := warehousePath(id)
-	if err != nil {
-		return nil, err
-	}
-	var out struct {
-		ObjectID string `json:"object_id"`
-		List     []struct {
-			Permission
-			All []struct {
-				Level     string `json:"permission_level"`
-				Inherited bool   `json:"inherited"`
-			} `json:"all_permissions"`
-		} `json:"access_control_list"`
-	}
-	if err := c.workspace.do(ctx, http.MethodGet, path, nil, nil, &out); err != nil {
-		return nil, securableFault(err)
-	}
-	if out.ObjectID == "" {
-		return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
-	}
-	var direct []Permission
-	for _, entry := range out.List {
-		for _, p := range entry.All {
-			if !p.Inherited {
-				entry.Level = p.Level
-				direct = append(direct, entry.Permission)
-			}
-		}
-	}
-	return direct, nil
-}
-
-// GrantWarehouse lets a service principal use a warehouse; other entries stay.
-func (c *Client) GrantWarehouse(ctx context.Context, id, applicationID string) error {
-	path, err := warehousePath(id)
-	if err != nil {
-		return err
-	}
-	body := map[string]any{"access_control_list": []Permission{{ServicePrincipalName: applicationID, Level: "CAN_USE"}}}
-	return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, body, nil))
-}
-
-// RevokeWarehouse takes a service principal's direct entries away. The API has no
-// call for that: the others are written back, from a list read just before.
-func (c *Client) RevokeWarehouse(ctx context.Context, id, applicationID string) error {
-	path, err := warehousePath(id)
-	if err != nil {
-		return err
-	}
-	defer c.serial.lock(path)()
-	all, err := c.WarehousePermissions(ctx, id)
-	if isMissing(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	rest := slices.DeleteFunc(slices.Clone(all), func(p Permission) bool { return p.ServicePrincipalName == applicationID })
-	if len(rest) == len(all) {
-		return nil
-	}
-	return c.workspace.do(ctx, http.MethodPut, path, nil, map[string]any{"access_control_list": rest}, nil)
 }

@@ -36,6 +36,9 @@ const (
 	AccountID      = "11111111-2222-4333-8444-555555555555"
 	WorkspaceID    = "1234567890123456"
 	WarehouseID    = "0123456789abcdef"
+	GenieSpaceID   = "01f00000000010008000000000000001"
+	EndpointName   = "support_agent-1"
+	VectorIndex    = "main.sales.notes_index" // over main.sales.notes, which need not exist
 	OperatorID     = "0a0a0a0a-0000-4000-8000-000000000001"
 	operatorSecret = "dosetestsecret"
 )
@@ -73,6 +76,8 @@ type FaultMatch struct {
 	Method    string `json:"method,omitempty"`
 	PathRegex string `json:"path_regex,omitempty"`
 	Nth       int    `json:"nth,omitempty"`
+	// Times is how many calls are struck. 0 is one, -1 all.
+	Times int `json:"times,omitempty"`
 }
 
 // Principal is a service principal in the emulator's state.
@@ -138,12 +143,17 @@ func NewEmulator(t testing.TB) *Emulator {
 	ca := certificate(t, dir)
 	write(t, filepath.Join(dir, "secret"), operatorSecret)
 	write(t, filepath.Join(dir, "bootstrap.yaml"), fmt.Sprintf(`
-accountID: %s
-workspace: {id: %q}
-warehouses: [{id: %q, name: Test}]
+accountID: %[1]s
+workspace: {id: %[2]q}
+warehouses: [{id: %[3]q, name: Test}]
+genie: {spaces: [{id: %[4]q, title: Test, warehouseID: %[3]q, tables: [main.sales.deals]}]}
+serving: {endpoints: [{name: %[5]q}]}
+vectorSearch:
+  endpoints: [test]
+  indexes: [{name: %[6]q, endpoint: test, sourceTable: main.sales.notes, primaryKey: id, textColumn: text}]
 principals:
-  - {displayName: operator, applicationID: %s, accountAdmin: true, workspace: ADMIN, secretFile: %s}
-`, AccountID, WorkspaceID, WarehouseID, OperatorID, filepath.Join(dir, "secret")))
+  - {displayName: operator, applicationID: %[7]s, accountAdmin: true, workspace: ADMIN, secretFile: %[8]s}
+`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret")))
 	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
 		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
 	out, err := cmd.StdoutPipe()
@@ -374,4 +384,69 @@ func (e *Emulator) Grants(t testing.TB, kind, name, principal string) []string {
 		}
 	}
 	return nil
+}
+
+// Kinds of objects with an access control list, as they stand in the URL.
+const (
+	KindWarehouse       = "warehouses"
+	KindGenieSpace      = "genie"
+	KindServingEndpoint = "serving-endpoints"
+)
+
+// permissions is where the access control list of an object is. A serving endpoint goes by its name.
+func (e *Emulator) permissions(t testing.TB, kind, name string) string {
+	t.Helper()
+	if kind == KindServingEndpoint {
+		var endpoint struct {
+			ID string `json:"id"`
+		}
+		e.Do(t, http.MethodGet, e.WorkspaceURL, "/api/2.0/serving-endpoints/"+name, "", &endpoint)
+		name = endpoint.ID
+	}
+	return "/api/2.0/permissions/" + kind + "/" + name
+}
+
+// Permissions are the levels that principals hold directly on an object, by
+// application id, user name or name of the group.
+func (e *Emulator) Permissions(t testing.TB, kind, name string) map[string]string {
+	t.Helper()
+	var out struct {
+		List []struct {
+			ServicePrincipal string `json:"service_principal_name"`
+			User             string `json:"user_name"`
+			Group            string `json:"group_name"`
+			All              []struct {
+				Level     string `json:"permission_level"`
+				Inherited bool   `json:"inherited"`
+			} `json:"all_permissions"`
+		} `json:"access_control_list"`
+	}
+	e.Do(t, http.MethodGet, e.WorkspaceURL, e.permissions(t, kind, name), "", &out)
+	found := map[string]string{}
+	for _, entry := range out.List {
+		for _, p := range entry.All {
+			if !p.Inherited {
+				found[entry.ServicePrincipal+entry.User+entry.Group] = p.Level
+			}
+		}
+	}
+	return found
+}
+
+// Permit gives levels on an object, each to one group or service principal, and with
+// replace takes all others away.
+func (e *Emulator) Permit(t testing.TB, kind, name string, replace bool, groups, principals map[string]string) {
+	t.Helper()
+	list := []map[string]string{}
+	for field, levels := range map[string]map[string]string{"group_name": groups, "service_principal_name": principals} {
+		for who, level := range levels {
+			list = append(list, map[string]string{field: who, "permission_level": level})
+		}
+	}
+	raw, err := json.Marshal(map[string]any{"access_control_list": list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	method := map[bool]string{true: http.MethodPut, false: http.MethodPatch}[replace]
+	e.Do(t, method, e.WorkspaceURL, e.permissions(t, kind, name), string(raw), nil)
 }

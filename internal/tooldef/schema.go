@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
@@ -37,12 +39,16 @@ func object(required []string, properties map[string]property) (json.RawMessage,
 	if len(required) > 0 {
 		out["required"] = required
 	}
-	return json.Marshal(out)
+	raw, err := json.Marshal(out)
+	if err == nil && len(raw) > maxSchemaBytes {
+		err = fmt.Errorf("the input schema must be at most %d bytes of JSON: fewer or shorter parameters and comments make it smaller", maxSchemaBytes)
+	}
+	return raw, err
 }
 
 // InputSchema is the JSON Schema of a tool's arguments: what the tool declares, or
 // what its type, or its function's signature, says. Signature is used for function
-// tools only. It fails when a parameter has a type that cannot be bound.
+// tools only. It fails when a parameter cannot be an argument, or the whole is too large.
 func InputSchema(t v1alpha1.ToolSpec, s Signature) (json.RawMessage, error) {
 	switch {
 	case t.InputSchema != nil:
@@ -67,9 +73,13 @@ func InputSchema(t v1alpha1.ToolSpec, s Signature) (json.RawMessage, error) {
 }
 
 func vectorSearchSchema(t v1alpha1.VectorSearchTool) (json.RawMessage, error) {
+	most := t.MaxResults
+	if most <= 0 {
+		most = 10
+	}
 	properties := map[string]property{
 		"query":       {"type": "string", "minLength": 1, "maxLength": 4000, "description": "What to look for, in natural language."},
-		"num_results": {"type": "integer", "minimum": 1, "maximum": max(t.MaxResults, 1), "description": "How many results to return at most."},
+		"num_results": {"type": "integer", "minimum": 1, "maximum": most, "description": "How many results to return at most."},
 		"columns": {
 			"type": "array", "minItems": 1, "maxItems": len(t.Columns), "uniqueItems": true,
 			"items": property{"type": "string", "enum": t.Columns}, "description": "Which columns to return. Default all.",
@@ -118,34 +128,47 @@ func routesSchema(t v1alpha1.HTTPTool) (json.RawMessage, error) {
 			"description": "The path, beginning with '/'. Allowed ('*' is one segment, '**' any further ones): " + strings.Join(paths, ", ") + ".",
 		},
 		"query": {
-			"type": "object", "maxProperties": 32, "additionalProperties": property{"type": []string{"string", "number", "boolean"}, "maxLength": 1024},
-			"description": "The query parameters.",
+			"type": "object", "maxProperties": 32, "propertyNames": property{"minLength": 1, "maxLength": 64},
+			"additionalProperties": property{"type": []string{"string", "number", "boolean"}, "maxLength": 1024},
+			"description":          "The query parameters.",
 		},
 	}
 	if len(methods) > 1 || methods[0] != "GET" {
-		properties["body"] = property{"type": "string", "maxLength": t.MaxRequestBytes, "description": "The body, a JSON text. Not with GET."}
+		most := t.MaxRequestBytes
+		if most <= 0 {
+			most = 16384
+		}
+		properties["body"] = property{"type": "string", "maxLength": most, "description": "The body, a JSON text. Not with GET."}
 	}
 	return object([]string{"method", "path"}, properties)
 }
 
 var (
 	namePattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
-	decimalPattern = regexp.MustCompile(`^DECIMAL\([0-9]{1,2},[0-9]{1,2}\)$`)
+	decimalPattern = regexp.MustCompile(`^DECIMAL\(([0-9]{1,2}),([0-9]{1,2})\)$`)
 )
 
 func functionSchema(s Signature) (json.RawMessage, error) {
+	if len(s.Parameters) > maxProperties {
+		return nil, fmt.Errorf("the function has more than %d parameters", maxProperties)
+	}
 	properties := map[string]property{}
 	var required []string
-	for _, p := range s.Parameters {
+	seen := map[string]bool{} // the SQL engine does not tell upper from lower case
+	for i, p := range s.Parameters {
 		if !namePattern.MatchString(p.Name) {
-			return nil, fmt.Errorf("the function has a parameter whose name cannot be that of an argument")
+			return nil, fmt.Errorf("the name of the function's parameter %d cannot be that of an argument, which is letters, digits and underscores, with no digit first", i+1)
 		}
+		if seen[strings.ToLower(p.Name)] {
+			return nil, fmt.Errorf("the function has two parameters with the name %s", p.Name)
+		}
+		seen[strings.ToLower(p.Name)] = true
 		one := sqlProperty(p.Type)
 		if one == nil {
-			return nil, fmt.Errorf("the function's parameter %s has the type %s, which cannot be bound to an argument", p.Name, p.Type)
+			return nil, fmt.Errorf("the function's parameter %s has the type %s, which cannot be bound to an argument", p.Name, readable(p.Type, 64))
 		}
-		if p.Comment != "" {
-			one["description"] = p.Comment
+		if comment := readable(p.Comment, 256); comment != "" {
+			one["description"] = comment
 		}
 		properties[p.Name] = one
 		if !p.Optional {
@@ -154,6 +177,25 @@ func functionSchema(s Signature) (json.RawMessage, error) {
 	}
 	return object(required, properties)
 }
+
+// readable is a text of Unity Catalog on one line, without what cannot be seen but is read.
+func readable(text string, most int) string {
+	text = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r), unicode.Is(unicode.Variation_Selector, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))), " ")
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return text
+}
+
+const timePattern = `[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?`
 
 // sqlProperty is the property that a SQL type stands for, or nil.
 func sqlProperty(sqlType string) property {
@@ -178,11 +220,30 @@ func sqlProperty(sqlType string) property {
 		return property{"type": "boolean"}
 	case "DATE":
 		return property{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`}
-	case "TIMESTAMP", "TIMESTAMP_NTZ":
-		return property{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?$`}
+	case "TIMESTAMP":
+		return property{"type": "string", "pattern": "^" + timePattern + `(Z|[+-][0-9]{2}:[0-9]{2})?$`}
+	case "TIMESTAMP_NTZ": // has no time zone
+		return property{"type": "string", "pattern": "^" + timePattern + "$"}
 	}
-	if decimalPattern.MatchString(sqlType) {
-		return property{"type": "string", "pattern": `^[+-]?[0-9]{1,38}([.][0-9]{1,38})?$`}
+	if m := decimalPattern.FindStringSubmatch(sqlType); m != nil {
+		return decimalProperty(m[1], m[2])
 	}
 	return nil
+}
+
+// decimalProperty allows the decimals that fit, which a float could not hold exactly.
+func decimalProperty(precision, scale string) property {
+	p, _ := strconv.Atoi(precision)
+	s, _ := strconv.Atoi(scale)
+	if p < 1 || p > 38 || s > p {
+		return nil
+	}
+	pattern := fmt.Sprintf(`[0-9]{1,%d}`, max(p-s, 1))
+	if p == s {
+		pattern = "0"
+	}
+	if s > 0 {
+		pattern += fmt.Sprintf(`([.][0-9]{1,%d})?`, s)
+	}
+	return property{"type": "string", "pattern": "^[+-]?" + pattern + "$"}
 }

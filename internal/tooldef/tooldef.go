@@ -5,7 +5,6 @@
 package tooldef
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,61 +12,24 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/jsonschema-go/jsonschema"
-
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// scalars are the types of properties that can be bound to a SQL parameter.
-var scalars = []string{"string", "integer", "number", "boolean"}
-
 // Check returns why a tool cannot be served, naming the field; nil means it can.
 func Check(t v1alpha1.ToolSpec) error {
-	properties, err := properties(t)
+	schema, err := declared(t)
 	if err != nil {
 		return err
 	}
 	switch {
-	case t.Identity != nil && len(properties) > 0:
-		return errors.New("`inputSchema` must declare no properties for an identity tool: it takes no arguments")
 	case t.SQL != nil:
-		return checkSQL(*t.SQL, properties)
+		return checkSQL(*t.SQL, slices.Sorted(maps.Keys(schema.Properties)))
 	case t.VectorSearch != nil:
 		return checkVectorSearch(*t.VectorSearch)
 	case t.HTTP != nil:
-		return checkHTTP(*t.HTTP, t.InputSchema, properties)
+		return checkHTTP(*t.HTTP, schema)
 	}
 	return nil
-}
-
-// properties are the names in the input schema.
-func properties(t v1alpha1.ToolSpec) ([]string, error) {
-	if t.InputSchema == nil {
-		return nil, nil
-	}
-	var schema jsonschema.Schema
-	if err := json.Unmarshal(t.InputSchema.Raw, &schema); err != nil {
-		return nil, errors.New("`inputSchema` must be a JSON Schema")
-	}
-	if schema.Type != "object" {
-		return nil, errors.New("`inputSchema` must have `type: object`")
-	}
-	if _, err := schema.Resolve(nil); err != nil {
-		return nil, fmt.Errorf("`inputSchema` cannot be resolved: %w", err)
-	}
-	names := slices.Sorted(maps.Keys(schema.Properties))
-	for _, n := range names {
-		p := schema.Properties[n]
-		if p == nil || !slices.Contains(scalars, p.Type) {
-			return nil, fmt.Errorf("`inputSchema.properties.%s.type` must be one of %s", n, strings.Join(scalars, ", "))
-		}
-	}
-	for _, n := range schema.Required {
-		if !slices.Contains(names, n) {
-			return nil, fmt.Errorf("`inputSchema.required` names %s, which is not among `properties`", n)
-		}
-	}
-	return names, nil
 }
 
 func checkSQL(t v1alpha1.SQLTool, properties []string) error {

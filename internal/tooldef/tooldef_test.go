@@ -13,7 +13,6 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	schema := func(s string) *apiextensionsv1.JSON { return &apiextensionsv1.JSON{Raw: []byte(s)} }
 	region := schema(`{"type":"object","properties":{"region":{"type":"string"}},"required":["region"]}`)
 	sql := func(statement string, parameters ...string) *v1alpha1.SQLTool {
 		out := &v1alpha1.SQLTool{Statement: statement}
@@ -27,7 +26,7 @@ func TestCheck(t *testing.T) {
 		want string
 	}{
 		"an identity tool":                             {v1alpha1.ToolSpec{Identity: &v1alpha1.IdentityTool{}}, ""},
-		"an identity tool with arguments":              {v1alpha1.ToolSpec{Identity: &v1alpha1.IdentityTool{}, InputSchema: region}, "no properties"},
+		"an identity tool with arguments":              {v1alpha1.ToolSpec{Identity: &v1alpha1.IdentityTool{}, InputSchema: region}, "`inputSchema` may be set for `sql` tools"},
 		"a statement without parameters":               {v1alpha1.ToolSpec{SQL: sql("SELECT 1;")}, ""},
 		"a statement with its parameter":               {v1alpha1.ToolSpec{SQL: sql("SELECT 1 WHERE :region IS NULL OR r = :region", "region"), InputSchema: region}, ""},
 		"markers in strings and comments do not count": {v1alpha1.ToolSpec{SQL: sql("SELECT ':a', `:b`, x::int -- :c\n /* :d */ WHERE r = :region", "region"), InputSchema: region}, ""},
@@ -43,9 +42,17 @@ func TestCheck(t *testing.T) {
 		"a property that is a list":                    {v1alpha1.ToolSpec{SQL: sql("SELECT :a", "a"), InputSchema: schema(`{"type":"object","properties":{"a":{"type":"array"}}}`)}, "properties.a.type"},
 		"a required property that is none":             {v1alpha1.ToolSpec{SQL: sql("SELECT 1"), InputSchema: schema(`{"type":"object","required":["b"]}`)}, "`inputSchema.required` names b"},
 	} {
-		err := Check(c.spec)
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s: got %v, want %q", name, err, c.want)
-		}
+		checks(t, name, c.spec, c.want)
+	}
+}
+
+func schema(s string) *apiextensionsv1.JSON { return &apiextensionsv1.JSON{Raw: []byte(s)} }
+
+// checks wants Check to say something, or nothing.
+func checks(t *testing.T, name string, spec v1alpha1.ToolSpec, want string) {
+	t.Helper()
+	err := Check(spec)
+	if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		t.Errorf("%s: got %v, want %q", name, err, want)
 	}
 }

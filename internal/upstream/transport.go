@@ -20,6 +20,9 @@ import (
 // StandardTimeout bounds a call, its repetitions included.
 const StandardTimeout = 35 * time.Second
 
+// LongTimeout is that of calls to models and agents.
+const LongTimeout = 120 * time.Second
+
 // Class is a kind of endpoint; each fails, and recovers, on its own.
 type Class string
 

@@ -22,18 +22,36 @@ type Exchanger interface {
 
 // Backend is how the server reaches one workspace. It carries no credential.
 type Backend struct {
-	Exchanger  Exchanger
-	Statements tools.Statements
+	Exchanger    Exchanger
+	Statements   tools.Statements
+	Genie        tools.Genie
+	VectorSearch tools.VectorSearch
+	Serving      tools.Serving
 }
 
-// NewBackend makes the Backend of a workspace over an HTTP client that trusts its certificates.
-type NewBackend func(host string, client *http.Client) Backend
+// Clients are HTTP clients that trust a workspace's certificates and share their
+// connections.
+type Clients struct {
+	// Standard gives up after 35 s, and Long, for models and agents, after 120 s.
+	Standard, Long *http.Client
+}
 
-// backend is a Backend with the client to close when it is no longer used.
+// NewBackend makes the Backend of a workspace.
+type NewBackend func(host string, c Clients) Backend
+
+// Databricks is the Backend over the real wire.
+func Databricks(host string, c Clients) Backend {
+	return Backend{
+		Exchanger: databricks.NewExchanger(host, c.Standard), Statements: databricks.NewStatements(host, c.Standard), Genie: databricks.NewGenie(host, c.Standard),
+		VectorSearch: databricks.NewVectorSearch(host, c.Standard), Serving: databricks.NewServing(host, c.Long),
+	}
+}
+
+// backend is a Backend with the clients whose connections to close when it is no longer used.
 type backend struct {
 	Backend
-	key    [sha256.Size]byte
-	client *http.Client
+	key     [sha256.Size]byte
+	clients Clients
 }
 
 // minRemaining is how much life a token must have left for a call to begin.

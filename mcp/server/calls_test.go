@@ -194,7 +194,7 @@ func TestATokenThatDatabricksNoLongerAcceptsIsExchangedOnceMore(t *testing.T) {
 	g.workspace.execute = func(ctx context.Context, tok databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error) {
 		if refuse > 0 {
 			refuse--
-			return nil, &databricks.StatementError{Kind: databricks.StatementUnauthenticated, Status: http.StatusUnauthorized}
+			return nil, &databricks.CallError{Kind: databricks.CallUnauthenticated, Status: http.StatusUnauthorized}
 		}
 		g.workspace.mu.Lock()
 		g.workspace.execute = plain
@@ -217,10 +217,10 @@ func TestFailuresOfDatabricksHaveOneAnswerEach(t *testing.T) {
 		wantCode string
 		wantMS   int64
 	}{
-		"a privilege is missing": {&databricks.StatementError{Kind: databricks.StatementDenied, SQLState: "42501"}, "UPSTREAM_DENIED", 0},
-		"too many requests":      {&databricks.StatementError{Kind: databricks.StatementRateLimited, RetryAfter: 7 * time.Second}, "RATE_LIMITED", 7000},
-		"it is down":             {&databricks.StatementError{Kind: databricks.StatementUnavailable}, "UPSTREAM_UNAVAILABLE", 0},
-		"the statement is wrong": {&databricks.StatementError{Kind: databricks.StatementFailed, SQLState: "42601"}, "UPSTREAM_ERROR", 0},
+		"a privilege is missing": {&databricks.CallError{Kind: databricks.CallDenied, SQLState: "42501"}, "UPSTREAM_DENIED", 0},
+		"too many requests":      {&databricks.CallError{Kind: databricks.CallRateLimited, RetryAfter: 7 * time.Second}, "RATE_LIMITED", 7000},
+		"it is down":             {&databricks.CallError{Kind: databricks.CallUnavailable}, "UPSTREAM_UNAVAILABLE", 0},
+		"the statement is wrong": {&databricks.CallError{Kind: databricks.CallFailed, SQLState: "42601"}, "UPSTREAM_ERROR", 0},
 		"something unforeseen":   {errors.New("dial tcp 10.0.0.1: token=SECRETVALUE"), "UPSTREAM_UNAVAILABLE", 0},
 	} {
 		t.Run(name, func(t *testing.T) {

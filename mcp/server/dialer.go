@@ -92,12 +92,12 @@ func certPool(bundle string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// backendClient makes the HTTP client that calls the workspace: pooled, with
+// backendClients make the HTTP clients that call the workspace: one pool, with
 // retries and a breaker for each kind of endpoint.
-func backendClient(caBundle string, m *metrics) (*http.Client, error) {
+func backendClients(caBundle string, m *metrics) (Clients, error) {
 	roots, err := certPool(caBundle)
 	if err != nil {
-		return nil, fmt.Errorf("workspace: %w", err)
+		return Clients{}, fmt.Errorf("workspace: %w", err)
 	}
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	pool := &http.Transport{
@@ -110,18 +110,18 @@ func backendClient(caBundle string, m *metrics) (*http.Client, error) {
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 5 * time.Second,
 	}
-	return &http.Client{
-		Timeout:       upstream.StandardTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: upstream.New(pool, upstream.Options{
-			Retried: func(c upstream.Class, status int) { m.retries.WithLabelValues(string(c), fmt.Sprint(status)).Inc() },
-			Opened: func(c upstream.Class, open bool) {
-				value := 0.0
-				if open {
-					value = 1
-				}
-				m.breakers.WithLabelValues(string(c)).Set(value)
-			},
-		}),
-	}, nil
+	transport := upstream.New(pool, upstream.Options{
+		Retried: func(c upstream.Class, status int) { m.retries.WithLabelValues(string(c), fmt.Sprint(status)).Inc() },
+		Opened: func(c upstream.Class, open bool) {
+			value := 0.0
+			if open {
+				value = 1
+			}
+			m.breakers.WithLabelValues(string(c)).Set(value)
+		},
+	})
+	client := func(timeout time.Duration) *http.Client {
+		return &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: transport}
+	}
+	return Clients{Standard: client(upstream.StandardTimeout), Long: client(upstream.LongTimeout)}, nil
 }

@@ -137,22 +137,70 @@ func (s *Server) call(name string) mcp.ToolHandler {
 			return nil, internalError(ctx)
 		}
 		began := time.Now()
-		out, err := s.run(ctx, snap, caller, name, req.Params.Arguments)
+		args, out, err := s.answered(req, caller, name)
+		if out == nil && err == nil {
+			out, err = s.run(ctx, snap, caller, name, call{args: args, progress: progress(ctx, req)})
+		}
 		s.account(ctx, name, caller.Role, time.Since(began), err)
+		if err == nil && out.Clarifies() && req.Params.RequestState == "" && elicits(req) {
+			if question := s.asking(caller, name, out); question != nil {
+				return question, nil
+			}
+		}
 		return result(requestID(ctx), out, err)
 	}
 }
 
-func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, name string, args json.RawMessage) (*tools.Output, error) {
+// call is what a caller asks of a tool.
+type call struct {
+	args     json.RawMessage
+	progress func(step int, message string)
+}
+
+// progress tells the client how far a call is, when it asked to be told.
+func progress(ctx context.Context, req *mcp.CallToolRequest) func(step int, message string) {
+	token := req.Params.GetProgressToken()
+	if token == nil {
+		return nil
+	}
+	return func(step int, message string) {
+		// A client that no longer listens ends the call in its own way.
+		_ = req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: token, Progress: float64(step), Message: message})
+	}
+}
+
+func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, name string, c call) (*tools.Output, error) {
 	if current := s.store.current.Load(); !snap.allows(caller.Role, name) || !current.allows(caller.Role, name) {
 		return nil, tools.Errorf(tools.CodeAccessDenied, "your role may not call %s", name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(snap.doc.Limits.CallTimeoutSeconds)*time.Second)
+	tool := snap.tools[name]
+	ctx, cancel := context.WithTimeout(ctx, tool.Timeout(time.Duration(snap.doc.Limits.CallTimeoutSeconds)*time.Second))
 	defer cancel()
-	return snap.tools[name].Run(tools.Context{
+	t := tools.Context{
 		Context: ctx, Caller: caller.Caller, RequestID: requestID(ctx), WarehouseID: snap.doc.Workspace.WarehouseID,
 		Session: &session{server: s, snap: snap, caller: caller}, Statements: snap.backend.Statements,
-	}, args)
+		VectorSearch: snap.backend.VectorSearch, Serving: snap.backend.Serving, Progress: c.progress,
+		Admit: func() error { return s.admit(ctx, snap, caller, tool) },
+	}
+	if r := snap.doc.Limits.Genie; r != nil {
+		t.Genie = tools.GenieContext{
+			Genie: snap.backend.Genie, Conversations: s.keys, Limiter: snap.limiter, Limit: limitOf(r), Declared: int(r.Declared),
+			LimitKey: "genie:" + snap.doc.Workspace.Host, Expires: caller.expires, Now: s.now, Sleep: sleep,
+		}
+	}
+	return tool.Run(t, c.args)
+}
+
+// sleep waits, or ends with ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // account counts and logs a call. Arguments, rows, tokens and addresses of people stay out of it.

@@ -260,7 +260,7 @@ func start(t testing.TB, change ...func(*server.Options)) *gate {
 	g := &gate{t: t, key: rsaSigner(t, "k1"), dir: t.TempDir(), workspace: &workspace{}, logs: &safeBuffer{}}
 	o := server.Options{
 		AccessDir: g.dir, OperatorName: operatorName, Reviewer: reviewer{}, ReloadInterval: 5 * time.Millisecond,
-		NewBackend: func(string, *http.Client) server.Backend {
+		NewBackend: func(string, server.Clients) server.Backend {
 			return server.Backend{Exchanger: g.workspace, Statements: g.workspace}
 		},
 		Log: slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -395,9 +395,11 @@ type answer struct {
 		CurrentUser string          `json:"current_user"`
 		Groups      map[string]bool `json:"groups"`
 	} `json:"identity"`
-	Rows      []map[string]any `json:"rows"`
-	Truncated bool             `json:"truncated"`
-	TotalRows int64            `json:"total_rows"`
+	Message        string           `json:"message"`
+	ConversationID string           `json:"conversation_id"`
+	Rows           []map[string]any `json:"rows"`
+	Truncated      bool             `json:"truncated"`
+	TotalRows      int64            `json:"total_rows"`
 }
 
 // ask calls a tool and reads the envelope.

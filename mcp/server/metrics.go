@@ -20,6 +20,7 @@ type metrics struct {
 	documentLoads   prometheus.Counter
 	documentErrors  prometheus.Counter
 	documentProblem prometheus.Gauge
+	keysProblem     prometheus.Gauge
 	panics          prometheus.Counter
 	retries         *prometheus.CounterVec
 	breakers        *prometheus.GaugeVec
@@ -56,6 +57,9 @@ func newMetrics() *metrics {
 		documentProblem: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "gatehouse_access_document_problem", Help: "1 while the access document on disk cannot be used.",
 		}),
+		keysProblem: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatehouse_sealing_keys_problem", Help: "1 while the mounted sealing keys cannot be used.",
+		}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gatehouse_mcp_panics_total", Help: "Calls that ended in a panic.",
 		}),
@@ -67,7 +71,7 @@ func newMetrics() *metrics {
 		}, []string{"endpoint"}),
 	}
 	m.registry.MustRegister(m.calls, m.callSeconds, m.refusals, m.inFlight, m.exchanges, m.exchangeErrors,
-		m.documentLoads, m.documentErrors, m.documentProblem, m.panics, m.retries, m.breakers,
+		m.documentLoads, m.documentErrors, m.documentProblem, m.keysProblem, m.panics, m.retries, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

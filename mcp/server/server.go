@@ -30,6 +30,12 @@ const Path = "/mcp"
 type Options struct {
 	// AccessDir is the folder that the access document is mounted in. Required.
 	AccessDir string
+	// KeysDir is the folder that the Secret of sealing keys is mounted in. Empty: no
+	// conversation can be gone on with.
+	KeysDir string
+	// StoreDir is the folder that the credentials of the rate limit store are mounted in;
+	// it need not exist.
+	StoreDir string
 	// AllowedHosts are names, beside the resource's, that callers may address the
 	// server by, such as that of its Service. With a port where it is not 443 or 80.
 	AllowedHosts []string
@@ -38,7 +44,7 @@ type Options struct {
 	OperatorName string
 	// Reviewer says whose a token is. Required.
 	Reviewer Reviewer
-	// NewBackend makes the client of a workspace. Required.
+	// NewBackend makes the clients of a workspace. Default Databricks.
 	NewBackend NewBackend
 	// LoopbackIssuers lets keys be fetched from loopback addresses. For tests.
 	LoopbackIssuers bool
@@ -61,11 +67,13 @@ type Server struct {
 	metrics *metrics
 	store   *store
 	tokens  *databricks.TokenCache
+	keys    *keyring
 	working atomic.Int64
 
 	mu       sync.Mutex // guards what follows, which only building a snapshot uses
 	sources  map[[sha256.Size]byte]*remoteKeys
 	backends map[[sha256.Size]byte]*backend
+	limiter  *limiter
 }
 
 // New makes a Server. It serves nothing until Watch has found a document.
@@ -75,10 +83,11 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("the folder of the access document is required")
 	case o.OperatorName == "" || o.Reviewer == nil:
 		return nil, errors.New("the name of the operator's service account and a reviewer are required")
-	case o.NewBackend == nil:
-		return nil, errors.New("a way to reach the workspace is required")
 	case o.Log == nil:
 		return nil, errors.New("a logger is required")
+	}
+	if o.NewBackend == nil {
+		o.NewBackend = Databricks
 	}
 	if o.ReloadInterval <= 0 {
 		o.ReloadInterval = 100 * time.Millisecond
@@ -100,12 +109,21 @@ func New(o Options) (*Server, error) {
 		opts: o, log: o.Log, sdkLog: slog.New(warnings{o.Log.Handler()}), now: o.Now, metrics: newMetrics(), tokens: tokens,
 		sources: map[[sha256.Size]byte]*remoteKeys{}, backends: map[[sha256.Size]byte]*backend{},
 	}
+	s.keys = &keyring{dir: o.KeysDir, log: o.Log, metrics: s.metrics}
 	s.store = &store{dir: o.AccessDir, log: o.Log, metrics: s.metrics, build: s.snapshot, swapped: s.swapped}
 	return s, nil
 }
 
-// Watch takes up the access document, and each new one, until ctx ends.
-func (s *Server) Watch(ctx context.Context) { s.store.watch(ctx, s.opts.ReloadInterval) }
+// Watch takes up the access document and the sealing keys, and each new one, until ctx ends.
+func (s *Server) Watch(ctx context.Context) {
+	var group sync.WaitGroup
+	group.Go(func() { s.keys.watch(ctx, keysInterval(s.opts.ReloadInterval)) })
+	s.store.watch(ctx, s.opts.ReloadInterval)
+	group.Wait()
+}
+
+// keysInterval is how often the keys are looked at: they are there long before they are used.
+func keysInterval(document time.Duration) time.Duration { return 50 * document }
 
 // Handler serves the main port.
 func (s *Server) Handler() http.Handler {
@@ -175,6 +193,9 @@ func (s *Server) snapshot(doc access.Document) (*snapshot, error) {
 	if snap.backend, err = s.reach(doc.Workspace); err != nil {
 		return nil, err
 	}
+	if snap.limiter, err = s.counting(doc.Limits.Store); err != nil {
+		return nil, err
+	}
 	snap.server = s.newMCPServer(snap)
 	return snap, nil
 }
@@ -218,17 +239,24 @@ func (s *Server) reach(w access.Workspace) (*backend, error) {
 	if b := s.backends[id]; b != nil {
 		return b, nil
 	}
-	client, err := backendClient(w.CABundle, s.metrics)
+	clients, err := backendClients(w.CABundle, s.metrics)
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{Backend: s.opts.NewBackend(w.Host, client), key: id, client: client}
+	b := &backend{Backend: s.opts.NewBackend(w.Host, clients), key: id, clients: clients}
 	s.backends[id] = b
 	return b, nil
 }
 
 // swapped drops what the new document no longer covers, and tells listeners.
 func (s *Server) swapped(old, current *snapshot) {
+	s.mu.Lock()
+	before := s.limiter
+	s.limiter = current.limiter
+	s.mu.Unlock()
+	if before != nil && before != current.limiter {
+		time.AfterFunc(storeTimeout*2, before.close) // calls that began before may still count there
+	}
 	if old == nil {
 		return
 	}
@@ -243,7 +271,7 @@ func (s *Server) swapped(old, current *snapshot) {
 	s.mu.Lock()
 	for id, b := range s.backends {
 		if id != current.backend.key {
-			b.client.CloseIdleConnections()
+			b.clients.Standard.CloseIdleConnections()
 			delete(s.backends, id)
 		}
 	}

@@ -23,6 +23,7 @@ type snapshot struct {
 	denied  map[access.Subject]bool
 	issuers map[string]*issuer
 	backend *backend
+	limiter *limiter
 	server  *mcp.Server
 	// resourceHost is the host that callers address.
 	resourceHost string

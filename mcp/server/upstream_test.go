@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
@@ -70,11 +69,7 @@ func (w *wire) count(path string) int {
 // onWire serves the standard document over a wire.
 func onWire(t testing.TB, w *wire, change ...func(*access.Document)) *gate {
 	t.Helper()
-	g := start(t, func(o *server.Options) {
-		o.NewBackend = func(host string, client *http.Client) server.Backend {
-			return server.Backend{Exchanger: databricks.NewExchanger(host, client), Statements: databricks.NewStatements(host, client)}
-		}
-	})
+	g := start(t, func(o *server.Options) { o.NewBackend = nil })
 	d := document(t, g.key.public("RS256"))
 	d.Workspace.Host = w.URL
 	d.Workspace.CABundle = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.Certificate().Raw}))

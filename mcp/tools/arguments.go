@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"regexp"
 	"slices"
@@ -46,14 +47,26 @@ func decodeNumbers(raw []byte, into *map[string]any) error {
 func plain(args Arguments) map[string]any {
 	out := make(map[string]any, len(args))
 	for k, v := range args {
-		if n, ok := v.(json.Number); ok {
-			f, _ := n.Float64() // out of range becomes infinite and fails every bound
-			out[k] = f
-			continue
-		}
-		out[k] = v
+		out[k] = plainValue(v)
 	}
 	return out
+}
+
+func plainValue(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		f, _ := v.Float64() // out of range becomes infinite and fails every bound
+		return f
+	case map[string]any:
+		return plain(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, one := range v {
+			out[i] = plainValue(one)
+		}
+		return out
+	}
+	return v
 }
 
 // mismatch says in words how a value differs from a property's schema, or "".
@@ -79,6 +92,10 @@ func mismatch(s *jsonschema.Schema, v any) string {
 		return stringMismatch(s, v)
 	case json.Number:
 		return numberMismatch(s, v)
+	case []any:
+		return arrayMismatch(s, v)
+	case map[string]any:
+		return objectMismatch(s, v)
 	}
 	return ""
 }
@@ -91,8 +108,74 @@ func hasType(v any, t string) bool {
 		return t == "boolean"
 	case json.Number:
 		return t == "number" || t == "integer" && isInteger(v)
+	case []any:
+		return t == "array"
+	case map[string]any:
+		return t == "object"
 	}
 	return false
+}
+
+// arrayMismatch looks at a list and at each of its entries.
+func arrayMismatch(s *jsonschema.Schema, v []any) string {
+	switch {
+	case s.MinItems != nil && len(v) < *s.MinItems:
+		return fmt.Sprintf("must have at least %d entries", *s.MinItems)
+	case s.MaxItems != nil && len(v) > *s.MaxItems:
+		return fmt.Sprintf("must have at most %d entries", *s.MaxItems)
+	}
+	seen := make(map[string]bool, len(v))
+	for i, one := range v {
+		if s.Items != nil {
+			if problem := mismatch(s.Items, one); problem != "" {
+				return fmt.Sprintf("holds a wrong entry: number %d %s", i+1, problem)
+			}
+		}
+		if !s.UniqueItems {
+			continue
+		}
+		text, err := json.Marshal(one)
+		if err != nil || seen[string(text)] {
+			return "must not hold an entry twice"
+		}
+		seen[string(text)] = true
+	}
+	return ""
+}
+
+// objectMismatch looks at an object whose names the caller makes up: they are no
+// more repeated than values are.
+func objectMismatch(s *jsonschema.Schema, v map[string]any) string {
+	switch {
+	case s.MinProperties != nil && len(v) < *s.MinProperties:
+		return fmt.Sprintf("must have at least %d entries", *s.MinProperties)
+	case s.MaxProperties != nil && len(v) > *s.MaxProperties:
+		return fmt.Sprintf("must have at most %d entries", *s.MaxProperties)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+			return "must have names without NUL characters"
+		}
+		if s.PropertyNames != nil {
+			if problem := stringMismatch(s.PropertyNames, name); problem != "" {
+				return "must have names of the right form: each " + problem
+			}
+		}
+		own, known := s.Properties[name], s.Properties[name] != nil
+		if !known {
+			own = s.AdditionalProperties
+		}
+		if own == nil {
+			continue
+		}
+		if problem := mismatch(own, v[name]); problem != "" {
+			if known {
+				return fmt.Sprintf("holds a wrong entry: `%s` %s", name, problem)
+			}
+			return "holds a wrong entry: each " + problem
+		}
+	}
+	return ""
 }
 
 func isInteger(n json.Number) bool {

@@ -4,6 +4,9 @@
 package tools
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,6 +16,9 @@ import (
 
 // maxForeignText is how many bytes of a text from outside an answer holds.
 const maxForeignText = 16 << 10
+
+// maxForeignRows is how many bytes of rows from outside an answer holds.
+const maxForeignRows = 1 << 20
 
 // Clean makes a text from outside safe to hand to a model: what cannot be seen but
 // is read (format, bidi and tag characters, variation selectors, controls) goes,
@@ -37,6 +43,60 @@ func Clean(s string, most int) string {
 		cut--
 	}
 	return s[:cut] + mark
+}
+
+// cleanValue is Clean for all the text in a JSON value, names included. Integers that
+// a float64 would round become text, which keeps their digits.
+func cleanValue(v any, most int) any {
+	switch v := v.(type) {
+	case string:
+		return Clean(v, most)
+	case json.Number:
+		return exact(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, one := range v {
+			out[i] = cleanValue(one, most)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) { // sorted, so that of two names that become one the same wins each time
+			out[Clean(name, most)] = cleanValue(v[name], most)
+		}
+		return out
+	}
+	return v
+}
+
+// maxExact is the largest integer up to which a float64 holds all of them.
+const maxExact = 1<<53 - 1
+
+// exact is a number, or its digits as text where it is an integer that a float64 would
+// round, or is out of a float64's range.
+func exact(n json.Number) any {
+	s := n.String()
+	if _, err := n.Float64(); err != nil {
+		return s
+	}
+	if len(s) < 16 || strings.ContainsAny(s, ".eE") {
+		return n
+	}
+	if i, err := n.Int64(); err != nil || i > maxExact || i < -maxExact {
+		return s
+	}
+	return n
+}
+
+// fitting is how many of the rows fit into most bytes, as they are written.
+func fitting(rows []map[string]any, most int) int {
+	for i, row := range rows {
+		raw, err := json.Marshal(row)
+		if most -= len(raw); err != nil || most < 0 {
+			return i
+		}
+	}
+	return len(rows)
 }
 
 // variation says whether a rune only selects how the one before it looks.

@@ -25,11 +25,6 @@ type Definition struct {
 	executor   executor
 }
 
-// executor runs one type of tool.
-type executor interface {
-	run(ctx Context, args Arguments) (*Output, error)
-}
-
 // Define prepares a tool of the access document. It fails when the schema
 // cannot be used or the type is not known.
 func Define(t access.Tool) (*Definition, error) {
@@ -45,16 +40,11 @@ func Define(t access.Tool) (*Definition, error) {
 		return nil, fmt.Errorf("tool %s: the input schema cannot be resolved: %w", t.Name, err)
 	}
 	d := &Definition{Tool: t, properties: schema.Properties, required: schema.Required, resolved: resolved, covered: covered(&schema)}
-	switch {
-	case t.Identity != nil && t.SQL == nil && t.Genie == nil:
-		d.executor = identityExecutor{groups: t.Identity.Groups}
-	case t.SQL != nil && t.Identity == nil && t.Genie == nil:
-		d.executor = sqlExecutor{tool: *t.SQL}
-	case t.Genie != nil && t.Identity == nil && t.SQL == nil:
-		d.executor = genieExecutor{*t.Genie, t.Name}
-	default:
+	types := executors(t)
+	if len(types) != 1 {
 		return nil, fmt.Errorf("tool %s: exactly one type must be set", t.Name)
 	}
+	d.executor = types[0]
 	return d, nil
 }
 
@@ -63,6 +53,15 @@ func (d *Definition) Run(ctx Context, raw json.RawMessage) (*Output, error) {
 	args, err := d.Check(raw)
 	if err != nil {
 		return nil, err
+	}
+	if missing := d.missing(ctx); missing != "" {
+		return nil, Errorf(CodeInternal, "the server cannot run %s as it is set up; quote the request id when you report it", d.Name).
+			Because(fmt.Errorf("run the tool %s: its context has no %s", d.Name, missing))
+	}
+	if ctx.Admit != nil {
+		if err := ctx.Admit(); err != nil {
+			return nil, err
+		}
 	}
 	ctx.repeatable = d.ReadOnly && d.Idempotent
 	return d.executor.run(ctx, args)

@@ -107,24 +107,45 @@ type EnvelopeError struct {
 type Output struct {
 	// Identity is set by identity tools.
 	Identity *Identity `json:"identity,omitempty"`
-	// Message is what Genie says in words. It comes from outside: it is data.
+	// Message is what Genie or an agent says in words. It comes from outside: it is data.
 	Message string `json:"message,omitempty"`
 	// ConversationID goes on with a conversation. It is bound to the caller.
 	ConversationID string `json:"conversation_id,omitempty"`
 	// Query is the statement that Genie ran.
 	Query string `json:"query,omitempty"`
+	// Agents are those that answered an endpoint's question, in order.
+	Agents []string `json:"agents,omitempty"`
+	// Response is what an external API answered, where the tool does not make rows of it.
+	Response *Response `json:"response,omitempty"`
 	// Columns and Rows are set by tools that answer a table. NULL is null.
 	Columns []Column         `json:"columns,omitempty"`
 	Rows    []map[string]any `json:"rows,omitempty"`
 	// RowCount is how many rows are in Rows.
 	RowCount *int `json:"row_count,omitempty"`
-	// Truncated says that there were more rows than the tool may answer.
+	// Truncated says that there were more rows, or more text, than the tool may answer.
 	Truncated bool `json:"truncated,omitempty"`
 	// TotalRows is how many rows there were, as far as Databricks counted.
 	TotalRows *int64 `json:"total_rows,omitempty"`
 
 	// clarification says that Message is a question to the caller.
 	clarification bool
+}
+
+// Response is the answer of an external API. Its body comes from outside: it is data.
+type Response struct {
+	Status int `json:"status"`
+	// Body is JSON where the answer is JSON that is not too long, otherwise text.
+	Body any `json:"body,omitempty"`
+	// Truncated says that the body was too long, and is cut text.
+	Truncated bool `json:"truncated,omitempty"`
+}
+
+// Clarifies says that the tool asks back.
+func (o *Output) Clarifies() bool { return o != nil && o.clarification }
+
+// Unclarified is the output when nobody answered what a tool asked back.
+func Unclarified(conversationID string) *Output {
+	return &Output{clarification: true, Message: "The user did not say more precisely what is meant.", ConversationID: conversationID}
 }
 
 // Column is a column of a table.

@@ -51,14 +51,14 @@ type GenieContext struct {
 	Genie         Genie
 	Conversations Conversations
 	Limiter       ratelimit.Limiter
-	// Limit is that of the workspace; LimitKey names the workspace.
+	// Limit is this pod's part of that of the workspace; LimitKey names the workspace, and
+	// Declared is how many questions all pods together may ask in a minute.
 	Limit    ratelimit.Limit
+	Declared int
 	LimitKey string
 	// Expires is when the caller's token ends, and with it the one that Genie is asked with.
 	Expires time.Time
-	// Progress tells the caller how far the call is. Optional.
-	Progress func(step int, message string)
-	Now      func() time.Time
+	Now     func() time.Time
 	// Sleep waits between two looks at a message.
 	Sleep func(ctx context.Context, d time.Duration) error
 }
@@ -96,7 +96,7 @@ func (e genieExecutor) run(ctx Context, args Arguments) (*Output, error) {
 		return nil, Errorf(CodeUpstreamUnavailable, "the rate of questions cannot be counted at the moment; try again later").Because(err)
 	}
 	if wait > 0 {
-		return nil, Errorf(CodeRateLimited, "Genie takes %d questions in %s from all callers together", g.Limit.Max, g.Limit.Window).After(wait)
+		return nil, Errorf(CodeRateLimited, "Genie takes %d questions a minute from all callers together", g.Declared).After(wait)
 	}
 	asked, cancel := context.WithTimeout(ctx.Context, patience)
 	defer cancel()
@@ -110,6 +110,21 @@ func (e genieExecutor) run(ctx Context, args Arguments) (*Output, error) {
 		return nil, e.failure(outer, err, patience)
 	}
 	return e.answer(ctx, message)
+}
+
+func (genieExecutor) missing(ctx Context) string {
+	g := ctx.Genie
+	switch {
+	case g.Genie == nil:
+		return "Genie"
+	case g.Conversations == nil:
+		return "conversations"
+	case g.Limiter == nil:
+		return "limiter"
+	case g.Now == nil || g.Sleep == nil:
+		return "clock"
+	}
+	return ""
 }
 
 // open finds the conversation that a handle stands for.
@@ -133,27 +148,17 @@ func (e genieExecutor) holder(ctx Context) []string {
 // ask puts the question. Nothing has been asked when the token was not accepted, so
 // that it may be exchanged once more.
 func (e genieExecutor) ask(ctx Context, talk conversation, question string) (databricks.GenieMessage, error) {
-	for refused := false; ; refused = true {
-		c, err := e.call(ctx, refused)
-		if err != nil {
-			return databricks.GenieMessage{}, err
-		}
-		var m databricks.GenieMessage
+	return asRole(ctx, func(token databricks.Secret) (databricks.GenieMessage, error) {
+		c := databricks.GenieCall{Token: token, RequestID: ctx.RequestID, Space: e.tool.SpaceID}
 		if talk.ID == "" {
-			m, err = ctx.Genie.Genie.Start(ctx, c, question)
-		} else {
-			m, err = ctx.Genie.Genie.Follow(ctx, c, talk.ID, question)
+			return ctx.Genie.Genie.Start(ctx, c, question)
 		}
-		var se *databricks.StatementError
-		if errors.As(err, &se) && se.Kind == databricks.StatementUnauthenticated && !refused {
-			continue
-		}
-		return m, err
-	}
+		return ctx.Genie.Genie.Follow(ctx, c, talk.ID, question)
+	})
 }
 
-func (e genieExecutor) call(ctx Context, refused bool) (databricks.GenieCall, error) {
-	token, err := ctx.Session.Token(ctx, refused)
+func (e genieExecutor) call(ctx Context) (databricks.GenieCall, error) {
+	token, err := ctx.Session.Token(ctx, false)
 	return databricks.GenieCall{Token: token, RequestID: ctx.RequestID, Space: e.tool.SpaceID}, err
 }
 
@@ -163,14 +168,14 @@ func (e genieExecutor) await(ctx Context, m databricks.GenieMessage) (databricks
 	g := ctx.Genie
 	step := 0
 	for pause := geniePollFirst; !m.Status.Ended(); pause = min(pause*3/2, geniePollMost) {
-		if g.Progress != nil {
+		if ctx.Progress != nil {
 			step++
-			g.Progress(step, stage(m.Status))
+			ctx.Progress(step, stage(m.Status))
 		}
 		err := g.Sleep(ctx, pause)
 		var c databricks.GenieCall
 		if err == nil {
-			c, err = e.call(ctx, false)
+			c, err = e.call(ctx)
 		}
 		var next databricks.GenieMessage
 		if err == nil {
@@ -205,7 +210,7 @@ func (e genieExecutor) forget(ctx Context, m databricks.GenieMessage) {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context), genieForget)
 	defer cancel()
 	ctx.Context = detached
-	if c, err := e.call(ctx, false); err == nil {
+	if c, err := e.call(ctx); err == nil {
 		_ = ctx.Genie.Genie.Forget(detached, c, m.ConversationID, m.ID) // as well as it can be
 	}
 }
@@ -239,7 +244,7 @@ func (e genieExecutor) answer(ctx Context, m databricks.GenieMessage) (*Output, 
 	}
 	out := &Output{}
 	if m.Query != nil {
-		c, err := e.call(ctx, false)
+		c, err := e.call(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -127,9 +127,10 @@ func (d *desk) askIn(ctx context.Context, subject string, args map[string]string
 	}
 	out, err := def.Run(tools.Context{
 		Context: ctx, Caller: tools.Caller{Issuer: "https://idp/", Subject: subject, Role: "sales/west"}, RequestID: "r1", Session: tokens{},
+		Progress: func(n int, m string) { d.progress = append(d.progress, fmt.Sprint(n, " ", m)) },
 		Genie: tools.GenieContext{
 			Genie: d.space, Conversations: d.ring, Limiter: &d.limiter, Limit: d.limit, LimitKey: "main", Expires: d.now.Add(d.expires),
-			Now: func() time.Time { return d.now }, Progress: func(n int, m string) { d.progress = append(d.progress, fmt.Sprint(n, " ", m)) },
+			Now: func() time.Time { return d.now },
 			Sleep: func(ctx context.Context, p time.Duration) error {
 				d.pauses, d.now = append(d.pauses, p), d.now.Add(p)
 				if d.leave != nil {

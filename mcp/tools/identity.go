@@ -22,7 +22,10 @@ type Identity struct {
 }
 
 // identityExecutor asks the SQL engine who is asking.
-type identityExecutor struct{ groups []string }
+type identityExecutor struct {
+	onStatements
+	groups []string
+}
 
 func (e identityExecutor) run(ctx Context, _ Arguments) (*Output, error) {
 	columns := []string{"current_user() AS who"}

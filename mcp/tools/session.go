@@ -35,6 +35,16 @@ type Statements interface {
 	Execute(ctx context.Context, token databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error)
 }
 
+// VectorSearch searches indexes as the owner of a token.
+type VectorSearch interface {
+	Query(ctx context.Context, token databricks.Secret, q databricks.VectorQuery) (*databricks.VectorResult, error)
+}
+
+// Serving asks serving endpoints as the owner of a token.
+type Serving interface {
+	Ask(ctx context.Context, token databricks.Secret, r databricks.ServingRequest) (*databricks.ServingAnswer, error)
+}
+
 // Context is everything that a running tool sees.
 type Context struct {
 	context.Context //nolint:containedctx // it is one call, and ends with it
@@ -42,58 +52,81 @@ type Context struct {
 	RequestID       string
 	WarehouseID     string
 	Session         Session
-	Statements      Statements
+	// Statements is set for identity, sql, http and function tools.
+	Statements Statements
 	// Genie is set for genie tools.
 	Genie GenieContext
+	// VectorSearch is set for vectorSearch tools.
+	VectorSearch VectorSearch
+	// Serving is set for serving tools.
+	Serving Serving
+	// Progress tells the caller how far the call is. It is never called twice at a time,
+	// nor after the call. Optional.
+	Progress func(step int, message string)
+	// Admit counts the call, once its arguments are known to fit, or refuses it. Optional.
+	Admit func() error
 	// repeatable says that the tool changes nothing, so that a call whose answer was lost may be made again.
 	repeatable bool
 }
 
-// query runs one statement as the caller's role. A token that Databricks no
+// asRole makes a call with the token of the caller's role. A token that Databricks no
 // longer accepts is exchanged once more, because nothing has run yet.
-func (c Context) query(r databricks.StatementRequest) (*databricks.StatementResult, error) {
-	r.WarehouseID, r.RequestID, r.Repeatable = c.WarehouseID, c.RequestID, c.repeatable
+func asRole[T any](c Context, call func(token databricks.Secret) (T, error)) (T, error) {
 	for refused := false; ; refused = true {
 		token, err := c.Session.Token(c, refused)
 		if err != nil {
-			return nil, err
+			var none T
+			return none, err
 		}
-		result, err := c.Statements.Execute(c, token, r)
-		if err == nil {
-			return result, nil
-		}
-		var se *databricks.StatementError
-		if errors.As(err, &se) && se.Kind == databricks.StatementUnauthenticated && !refused {
+		out, err := call(token)
+		if e, ok := errors.AsType[*databricks.CallError](err); ok && e.Kind == databricks.CallUnauthenticated && !refused {
 			continue
 		}
-		return nil, upstreamError(c, err)
+		return out, err
 	}
+}
+
+// query runs one statement as the caller's role.
+func (c Context) query(r databricks.StatementRequest) (*databricks.StatementResult, error) {
+	r.WarehouseID, r.RequestID, r.Repeatable = c.WarehouseID, c.RequestID, c.repeatable
+	return asRole(c, func(token databricks.Secret) (*databricks.StatementResult, error) {
+		result, err := c.Statements.Execute(c, token, r)
+		if err != nil {
+			return nil, upstreamError(c, err)
+		}
+		return result, nil
+	})
 }
 
 // upstreamError turns what Databricks answered into what the caller is told.
 func upstreamError(ctx context.Context, err error) error {
+	return upstreamErrorOf(ctx, err, "the statement of this tool")
+}
+
+// upstreamErrorOf is upstreamError for a call of another kind: what is what failed.
+func upstreamErrorOf(ctx context.Context, err error, what string) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return Errorf(CodeDeadlineExceeded, "the call took longer than it may; ask for less").Because(err)
 	}
-	var se *databricks.StatementError
+	var se *databricks.CallError
 	if !errors.As(err, &se) {
 		return Errorf(CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)
 	}
 	switch se.Kind {
-	case databricks.StatementDenied:
+	case databricks.CallDenied:
 		return Errorf(CodeUpstreamDenied, "Databricks refuses your role what this tool needs%s", sqlState(se)).Because(err)
-	case databricks.StatementUnauthenticated:
+	case databricks.CallUnauthenticated:
 		return Errorf(CodeUpstreamDenied, "Databricks no longer accepts the token of your role; sign in again").Because(err)
-	case databricks.StatementRateLimited:
+	case databricks.CallRateLimited:
 		return Errorf(CodeRateLimited, "Databricks limits the rate of calls").After(max(se.RetryAfter, time.Second)).Because(err)
-	case databricks.StatementUnavailable:
+	case databricks.CallUnavailable:
 		return Errorf(CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").After(se.RetryAfter).Because(err)
 	default:
-		return Errorf(CodeUpstreamError, "the statement of this tool failed%s; the platform team must look at it", sqlState(se)).Because(err)
+		return Errorf(CodeUpstreamError, "%s failed%s; the platform team must look at it", what, sqlState(se)).Because(err)
 	}
 }
 
-func sqlState(e *databricks.StatementError) string {
+func sqlState(e *databricks.CallError) string {
 	if e.SQLState == "" {
 		return ""
 	}

@@ -13,7 +13,10 @@ import (
 
 // sqlExecutor runs the statement of a Tool. Arguments are bound as parameters
 // and never become part of its text.
-type sqlExecutor struct{ tool access.SQLTool }
+type sqlExecutor struct {
+	onStatements
+	tool access.SQLTool
+}
 
 func (e sqlExecutor) run(ctx Context, args Arguments) (*Output, error) {
 	params := make([]databricks.Param, 0, len(e.tool.Parameters))

@@ -6,6 +6,7 @@ package api_test
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -66,13 +67,18 @@ func bounds(d definition) []bound {
 	return out
 }
 
-// ofLength cuts a string or repeats its last character.
+// ofLength cuts a string or repeats its last character, or the last one before a port.
 func ofLength(s string, size int64) string {
-	if n := size - int64(len(s)); n > 0 {
-		return s + strings.Repeat(s[len(s)-1:], int(n))
+	n := size - int64(len(s))
+	if n <= 0 {
+		return s[:size]
 	}
-	return s[:size]
+	port := port.FindString(s)
+	host := strings.TrimSuffix(s, port)
+	return host + strings.Repeat(host[len(host)-1:], int(n)) + port
 }
+
+var port = regexp.MustCompile(`:[0-9]+$`)
 
 // ofSize makes a list of copies of its first entry, each with a number so that no two
 // are the same. Entries that can have a few values only are used up and then repeated.

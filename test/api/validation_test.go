@@ -16,7 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
 
 const (
@@ -135,6 +137,31 @@ func TestEveryRefusalHasANeighbour(t *testing.T) {
 			if last := i == len(bad)-1; last && len(differ) != 1 || !last && len(differ) != 0 {
 				t.Errorf("document %d of %s differs from its neighbour in %q: it should be one field of the last document", i+1, name, differ)
 			}
+		}
+	}
+}
+
+// TestExamplesOfToolsCanBeServed holds the examples that people copy from against what
+// the API server cannot check.
+func TestExamplesOfToolsCanBeServed(t *testing.T) {
+	dir := filepath.Join(accepted, "tool")
+	for _, name := range manifests(t, dir) {
+		if !strings.HasPrefix(name, "maximal") && !strings.HasPrefix(name, "minimal") {
+			continue
+		}
+		raw, err := os.ReadFile(filepath.Join(testenv.Root(t), dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tool v1alpha1.Tool
+		if err := yaml.UnmarshalStrict(raw, &tool); err != nil {
+			t.Fatal(err)
+		}
+		if err := tooldef.Check(tool.Spec); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := tooldef.InputSchema(tool.Spec, tooldef.Signature{}); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

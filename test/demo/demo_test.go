@@ -65,11 +65,12 @@ func TestTheScenarioOnARealNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if result.CellsDeclared != 24 || result.CellsObservedAsDeclared != 24 || result.Pods != 2 {
+		if result.CellsDeclared != 54 || result.CellsObservedAsDeclared != 54 || result.Pods != 2 || result.ConversationTurns != 3 {
 			t.Errorf("the result is %+v", result)
 		}
-		// Of the six cells that say no, three are query_audit_log, which no other tool's grants reach.
-		if result.NoEnforced != 3 || result.NoMatrixOnly != 0 || result.NoOpen != 0 {
+		// Fifteen cells say no: three of query_audit_log, and four each of the tools that reach further.
+		// No grant of another tool reaches what they need.
+		if result.NoEnforced != 15 || result.NoMatrixOnly != 0 || result.NoOpen != 0 {
 			t.Errorf("straight at Databricks: %+v", result)
 		}
 		raw, err := os.ReadFile(filepath.Join(o.Out, "demo.json"))
@@ -91,6 +92,7 @@ func TestTheScenarioOnARealNode(t *testing.T) {
 	}
 	t.Run("the operator may do nothing to pods but touch its own", func(t *testing.T) { pods(t, config) })
 	t.Run("the operator may bind nothing but its servers' review of tokens", func(t *testing.T) { bindings(t, config) })
+	t.Run("the operator may write no Secret but sealing keys", func(t *testing.T) { secrets(t, config) })
 	t.Run("a pod holds no credential but what it reviews tokens with", func(t *testing.T) { credentials(t, config) })
 	t.Run("a second run finds everything there", run)
 }
@@ -181,12 +183,46 @@ func bindings(t *testing.T, config *rest.Config) {
 	}
 }
 
+func secrets(t *testing.T, config *rest.Config) {
+	c := operator(t, config)
+	const keys = corev1.SecretType("gatehouse.dev/sealing-keys")
+	for name, s := range map[string]struct {
+		namespace, name string
+		kind            corev1.SecretType
+		refused         bool
+	}{
+		"sealing keys":                 {"sales", "other-sealing-keys", keys, false},
+		"its own root":                 {"gatehouse-system", "gatehouse-sealing-root", corev1.SecretTypeOpaque, false}, // exists, and so is not created
+		"another Secret of its own":    {"gatehouse-system", "other", corev1.SecretTypeOpaque, true},
+		"a root in another namespace":  {"sales", "gatehouse-sealing-root", corev1.SecretTypeOpaque, true},
+		"a token of a service account": {"sales", "token", corev1.SecretTypeServiceAccountToken, true},
+		"an opaque Secret of somebody": {"sales", "other", corev1.SecretTypeOpaque, true},
+	} {
+		t.Run("create "+name, func(t *testing.T) {
+			o := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: s.name, Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"}}, Type: s.kind}
+			err := c.Create(t.Context(), o, client.DryRunAll)
+			if s.refused != apierrors.IsForbidden(err) || !s.refused && err != nil && !apierrors.IsAlreadyExists(err) {
+				t.Errorf("answered %v", err)
+			}
+		})
+	}
+	// A patch answers with the whole object: one that is not allowed must not answer.
+	theirs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "databricks", Name: "emulator"}}
+	if err := c.Patch(t.Context(), theirs, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"x":"y"}}}`)), client.DryRunAll); !apierrors.IsForbidden(err) || len(theirs.Data) > 0 {
+		t.Errorf("patching a Secret of others: %v, %d values", err, len(theirs.Data))
+	}
+	ours := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: "governed-tools-sealing-keys"}}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(ours), ours); !apierrors.IsForbidden(err) {
+		t.Errorf("reading the sealing keys: %v", err)
+	}
+}
+
 // credentials checks that the pods run as the restricted pod security standard asks
-// and mount nothing but the document and their own token.
+// and mount nothing but the document, the keys of their conversations and their own token.
 func credentials(t *testing.T, config *rest.Config) {
 	for _, p := range servers(t, administrator(t, config)) {
 		for _, v := range p.Spec.Volumes {
-			if v.Secret != nil || v.HostPath != nil {
+			if v.Secret != nil && v.Secret.SecretName != "governed-tools-sealing-keys" || v.HostPath != nil {
 				t.Errorf("%s mounts %s", p.Name, v.Name)
 			}
 		}

@@ -85,6 +85,19 @@ func TestEntriesAreAddedReplacedAndKept(t *testing.T) {
 	}
 }
 
+func TestAnUnknownPrincipalIsNamedWithItsKind(t *testing.T) {
+	for kind, want := range map[string]string{
+		"service_principal_name": "Principal: ServicePrincipalName(x) does not exist",
+		"user_name":              "Principal: UserName(x) does not exist",
+		"group_name":             "Principal: GroupName(x) does not exist",
+	} {
+		var we *wire.Error
+		if err := acl.UnknownPrincipal(kind, "x"); !errors.As(err, &we) || we.Message != want || we.Status != 404 {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	s := open(t, "", people{"root": nil, "ann": nil, "bob": {"team"}})
 	call(t, s, "root", "PATCH", "", list(ann+","+team))

@@ -108,6 +108,13 @@ func (s *Store) change(replace bool) func(context.Context, *wire.Request) (any, 
 	}
 }
 
+// UnknownPrincipal is the error for an entry, such as of the kind group_name, whose
+// principal does not exist.
+func UnknownPrincipal(kind, name string) error {
+	words := map[string]string{"service_principal_name": "ServicePrincipalName", "user_name": "UserName", "group_name": "GroupName"}
+	return wire.NotFound("Principal: " + words[kind] + "(" + name + ") does not exist")
+}
+
 // wanted reads the entries of a request; of several for one principal the last counts.
 func (s *Store) wanted(r *wire.Request) (map[string]Entry, error) {
 	var in struct {
@@ -136,7 +143,7 @@ func (s *Store) wanted(r *wire.Request) (map[string]Entry, error) {
 		}
 		for kind, name := range names {
 			if !s.directory.PrincipalExists(name) {
-				return nil, wire.NotFound("Principal: " + name + " does not exist")
+				return nil, UnknownPrincipal(kind, name)
 			}
 			one := Entry{kind, name, e.Level}
 			out[one.key()] = one

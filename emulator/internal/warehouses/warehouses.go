@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/acl"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -256,7 +257,7 @@ func (s *Store) change(kind string, replace bool) func(context.Context, *wire.Re
 			}
 			for k, name := range names {
 				if !s.opts.Directory.PrincipalExists(name) {
-					return nil, wire.NotFound("Principal: " + name + " does not exist")
+					return nil, acl.UnknownPrincipal(k, name)
 				}
 				wanted[k+":"+name] = Entry{k, name, e.Level}
 			}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -80,13 +81,22 @@ type answer struct {
 		CurrentUser string          `json:"current_user"`
 		Groups      map[string]bool `json:"groups"`
 	} `json:"identity"`
-	Rows []map[string]any `json:"rows"`
+	Rows           []map[string]any `json:"rows"`
+	Message        string           `json:"message"`
+	ConversationID string           `json:"conversation_id"`
+	Query          string           `json:"query"`
+	TotalRows      int              `json:"total_rows"`
+	Agents         []string         `json:"agents"`
+	Response       struct {
+		Status int            `json:"status"`
+		Body   map[string]any `json:"body"`
+	} `json:"response"`
 }
 
 // call calls a tool without arguments.
-func call(ctx context.Context, session *mcp.ClientSession, tool string) (answer, error) {
+func call(ctx context.Context, session *mcp.ClientSession, tool string, args map[string]any) (answer, error) {
 	var out answer
-	result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})
+	result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: args})
 	if err != nil {
 		return out, err
 	}
@@ -165,8 +175,42 @@ func (c *cell) judge(a answer, applicationID string, listed bool) {
 		if len(a.Rows) == 0 {
 			c.problem = "no rows"
 		}
+	case "query_knowledge_base":
+		c.finds(a)
+	case "ask_supervisor":
+		c.detail = strings.Join(a.Agents, "+")
+		if len(a.Agents) != 2 || a.Message == "" {
+			c.problem = "the supervisor did not ask both of its agents"
+		}
+	case "github_search":
+		c.detail = fmt.Sprintf("%d of %d", len(a.Rows), a.TotalRows)
+		if len(a.Rows) != 2 || a.Rows[0]["repository"] != "example/pricing-model" {
+			c.problem = "other repositories were found"
+		}
+	case "external_api_call":
+		c.detail = fmt.Sprint(a.Response.Status)
+		if a.Response.Body["full_name"] != "example/deal-importer" {
+			c.problem = "another answer"
+		}
 	default:
 		c.sees(a)
+	}
+}
+
+// finds wants the nearest passage first, with its score as a number.
+func (c *cell) finds(a answer) {
+	c.detail = fmt.Sprintf("%d passages", len(a.Rows))
+	if len(a.Rows) != 2 || a.Rows[0]["title"] != "Discounts" {
+		c.problem = "another passage is the nearest"
+		return
+	}
+	last := math.Inf(1)
+	for _, r := range a.Rows {
+		score, ok := r["score"].(float64)
+		if !ok || score > last {
+			c.problem = "the scores are not numbers that fall"
+		}
+		last = score
 	}
 }
 

@@ -58,7 +58,7 @@ func (d *demo) onboard(ctx context.Context, result *Result) error {
 		return err
 	}
 	defer session.Close() //nolint:errcheck // stateless
-	if a, err := call(ctx, session, "get_region_summary"); err != nil || a.Error.Code != "ACCESS_DENIED" {
+	if a, err := call(ctx, session, "get_region_summary", nil); err != nil || a.Error.Code != "ACCESS_DENIED" {
 		return fmt.Errorf("before its Role exists, the tenant's user got %q, %v", a.Error.Code, err) //nolint:errorlint // there may be no error
 	}
 	began := time.Now()
@@ -67,7 +67,7 @@ func (d *demo) onboard(ctx context.Context, result *Result) error {
 	}
 	var got answer
 	if err := until(ctx, "the tenant's first answer", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		a, err := call(ctx, session, "get_region_summary")
+		a, err := call(ctx, session, "get_region_summary", nil)
 		got = a
 		return err == nil && a.Status == "ok", err
 	}); err != nil {
@@ -118,7 +118,7 @@ func (d *demo) revoke(ctx context.Context, result *Result) error {
 			return err
 		}
 		defer sessions[i].Close() //nolint:errcheck // stateless
-		if a, err := call(ctx, sessions[i], "query_audit_log"); err != nil || a.Status != "ok" {
+		if a, err := call(ctx, sessions[i], "query_audit_log", nil); err != nil || a.Status != "ok" {
 			return fmt.Errorf("before the change, %s answered %q, %v", pod, a.Error.Code, err) //nolint:errorlint // there may be no error
 		}
 	}
@@ -130,7 +130,7 @@ func (d *demo) revoke(ctx context.Context, result *Result) error {
 	for i := range sessions {
 		group.Go(func() error {
 			return until(ctx, "the denial by "+pods[i], 5*time.Millisecond, func(ctx context.Context) (bool, error) {
-				a, err := call(ctx, sessions[i], "query_audit_log")
+				a, err := call(ctx, sessions[i], "query_audit_log", nil)
 				return err == nil && a.Error.Code == "ACCESS_DENIED", err
 			})
 		})

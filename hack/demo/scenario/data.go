@@ -20,6 +20,8 @@ var tables = []string{
 	"CREATE CATALOG IF NOT EXISTS main",
 	"CREATE SCHEMA IF NOT EXISTS main.sales COMMENT 'Deals'",
 	"CREATE SCHEMA IF NOT EXISTS main.gatehouse COMMENT 'What Gatehouse records'",
+	"CREATE SCHEMA IF NOT EXISTS main.knowledge COMMENT 'The sales handbook'",
+	"CREATE TABLE IF NOT EXISTS main.knowledge.handbook (id STRING NOT NULL, topic STRING, title STRING, text STRING)",
 	"CREATE TABLE IF NOT EXISTS main.sales.deals (deal_id STRING NOT NULL, region STRING, customer STRING, amount DECIMAL(18,2), margin_pct DOUBLE, closed_on DATE)",
 	"CREATE TABLE IF NOT EXISTS main.gatehouse.tool_calls (request_id STRING NOT NULL, called_at TIMESTAMP, email STRING, role STRING, tool STRING, status STRING, error_code STRING, latency_ms BIGINT)",
 	`CREATE OR REPLACE FUNCTION main.sales.region_filter(region STRING) RETURNS BOOLEAN COMMENT 'West and East see their own region' RETURN
@@ -42,7 +44,44 @@ var rows = []string{
 	 ('req-1',TIMESTAMP'2026-04-20 09:12:00','west-sales@example.com','sales/west-sales','query_sales_data','success',NULL,84),
 	 ('req-2',TIMESTAMP'2026-04-20 09:13:10','west-sales@example.com','sales/west-sales','query_audit_log','access_denied','ACCESS_DENIED',1),
 	 ('req-3',TIMESTAMP'2026-04-20 09:15:42','finance@example.com','sales/finance','query_audit_log','success',NULL,71)`,
+	`INSERT INTO main.knowledge.handbook VALUES
+	 ('H-1','pricing','Discounts','Discounts of up to ten percent are the account owner''s decision. Above that a manager approves them, and above twenty percent an executive.'),
+	 ('H-2','pricing','Margins','The margin of a deal is its price less its cost. Deals below a margin of eighteen percent need a written reason.'),
+	 ('H-3','process','Renewals','Contracts are renewed ninety days before they end. The account owner calls the customer and confirms the terms in writing.'),
+	 ('H-4','process','Regions','Deals belong to the region where the customer is invoiced: West, East or North. A change of region is approved by both managers.'),
+	 ('H-5','legal','Retention','Contracts are kept for seven years after they end, and personal data is removed when it is no longer needed.'),
+	 ('H-6','legal','Export','Exports to other countries are checked with the legal team before an offer is made.')`,
 }
+
+// What the emulator has from the start: on Databricks a data team would make it there.
+var (
+	genieBootstrap = map[string]any{
+		"questionsPerMinute": genieRate, "stageMillis": 100,
+		"spaces": []any{map[string]any{
+			"id": spaceID, "title": "Sales", "description": "Deals by region and customer", "warehouseID": warehouseID, "tables": []string{"main.sales.deals"},
+		}},
+	}
+	vectorSearchBootstrap = map[string]any{
+		"endpoints": []string{"handbook"},
+		"indexes": []any{map[string]any{
+			"name": indexName, "endpoint": "handbook", "sourceTable": "main.knowledge.handbook", "primaryKey": "id", "textColumn": "text",
+			"columns": []string{"topic", "title"}, "owner": dataTeamID,
+		}},
+	}
+	servingBootstrap = map[string]any{"endpoints": []any{map[string]any{
+		"name": supervisor, "description": "Answers questions about deals and about how the team works",
+		"agents": []any{
+			map[string]any{
+				"name": "sales_agent", "description": "Amounts and totals of deals by region: revenue, sales, deals",
+				"sql": map[string]any{"warehouseID": warehouseID, "statement": "SELECT region, COUNT(*) AS deals, SUM(amount) AS total FROM main.sales.deals GROUP BY region ORDER BY region"},
+			},
+			map[string]any{
+				"name": "handbook_agent", "description": "Rules of the handbook: discounts, margins, renewals, approval, retention",
+				"index": map[string]any{"name": indexName, "columns": []string{"title", "text"}, "results": 2},
+			},
+		},
+	}}}
+)
 
 // databricks talks to the emulator as one principal, over plain HTTP calls.
 type databricks struct {
@@ -134,6 +173,33 @@ func (c *databricks) query(ctx context.Context, statement string, parameters []v
 	return out.Result.Data, nil
 }
 
+// post calls an endpoint and drops its answer.
+func (c *databricks) post(ctx context.Context, path string, body any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, workspaceURL+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Content-Type", "application/json")
+	var out struct {
+		Code    string `json:"error_code"`
+		Message any    `json:"message"` // of an error; Genie's is an object
+	}
+	switch err := roundTrip(c.client, r, &out); {
+	case err != nil:
+		return err
+	case out.Code == "PERMISSION_DENIED":
+		return &refusedError{"42501", fmt.Sprint(out.Message)}
+	case out.Code != "":
+		return fmt.Errorf("%s answered %s: %v", path, out.Code, out.Message)
+	}
+	return nil
+}
+
 // fill puts the tables, the filter and the mask into the emulator.
 func (d *demo) fill(ctx context.Context) error {
 	client, err := d.emulator(ctx)
@@ -154,14 +220,20 @@ func (d *demo) fill(ctx context.Context) error {
 	}
 	statements := tables
 	if len(before) == 0 {
-		statements = append(append([]string{}, tables[:5]...), append(rows, tables[5:]...)...)
+		statements = append(append([]string{}, tables[:7]...), append(rows, tables[7:]...)...)
 	}
+	token, err := d.secret("github")
+	if err != nil {
+		return err
+	}
+	statements = append(statements, fmt.Sprintf( // of our own making, and without quotes
+		"CREATE CONNECTION IF NOT EXISTS github TYPE HTTP OPTIONS (host 'https://api.github.svc', port '443', base_path '/', bearer_token '%s')", token))
 	for _, s := range statements {
 		if _, err := team.query(ctx, s, nil); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(strings.Fields(s)[:3], " "), err)
 		}
 	}
-	d.say("   the data team made main.sales.deals with a row filter and a margin mask, and main.gatehouse.tool_calls")
+	d.say("   the data team made main.sales.deals with a row filter and a margin mask, main.gatehouse.tool_calls, a handbook with an index, and a connection to an external API")
 	return nil
 }
 

@@ -17,34 +17,41 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/estate"
 )
 
 // direct does what somebody could who holds a caller's token and goes past the
-// MCP server: exchange it, and run each tool's statement.
+// MCP server: exchange it, and ask for what each tool would ask for.
 func (d *demo) direct(ctx context.Context, result *Result) error {
-	var access v1alpha1.ToolAccess
-	if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: "matrix"}, &access); err != nil {
+	var matrix v1alpha1.ToolAccess
+	if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: "matrix"}, &matrix); err != nil {
 		return err
 	}
-	var list v1alpha1.ToolList
-	if err := d.kube.List(ctx, &list, client.InNamespace(samplesSpace)); err != nil {
+	e, err := estate.Load(ctx, d.kube)
+	if err != nil {
 		return err
 	}
 	tools := map[string]v1alpha1.ToolSpec{}
-	for _, t := range list.Items {
-		tools[t.Spec.ToolName] = t.Spec
+	for _, t := range e.Tools {
+		if t.Namespace == samplesSpace {
+			tools[t.Spec.ToolName] = t.Spec
+		}
 	}
 	emulator, err := d.emulator(ctx)
 	if err != nil {
 		return err
 	}
 	var unreachable []string
-	cells := declaration(&access, toolNames)
+	cells := declaration(&matrix, toolNames)
 	for _, role := range roles {
-		sp, err := d.exchange(ctx, emulator, role)
+		var held v1alpha1.Role
+		if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: role}, &held); err != nil {
+			return err
+		}
+		sp, err := d.exchange(ctx, emulator, &held)
 		if err != nil {
 			return fmt.Errorf("as %s: %w", role, err)
 		}
@@ -61,9 +68,9 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 			case c.declared:
 			case !reached:
 				result.NoEnforced++
-			case needed(cells, tools, c):
+			case needed(e, &held, c.tool):
 				result.NoMatrixOnly++
-				d.say("   %s as %s: MatrixOnly, another tool of the role reads the same", c.tool, role)
+				d.say("   %s as %s: MatrixOnly, other tools of the role need the same", c.tool, role)
 			default:
 				result.NoOpen++
 				d.say("   %s as %s: Open, a grant from elsewhere lets it through", c.tool, role)
@@ -78,12 +85,8 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 }
 
 // exchange turns a user's token into one of the role's service principal.
-func (d *demo) exchange(ctx context.Context, emulator *http.Client, name string) (*databricks, error) {
-	var role v1alpha1.Role
-	if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: name}, &role); err != nil {
-		return nil, err
-	}
-	token, err := d.login(ctx, name)
+func (d *demo) exchange(ctx context.Context, emulator *http.Client, role *v1alpha1.Role) (*databricks, error) {
+	token, err := d.login(ctx, role.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -93,28 +96,39 @@ func (d *demo) exchange(ctx context.Context, emulator *http.Client, name string)
 	})
 }
 
-// attempt runs what a tool would run.
+// attempt asks for what a tool would ask for. It says whether Databricks let it through.
 func attempt(ctx context.Context, sp *databricks, t v1alpha1.ToolSpec) (bool, error) {
-	statement, parameters := "SELECT current_user()", []v1alpha1.SQLParameter(nil)
-	if t.SQL != nil {
-		statement, parameters = t.SQL.Statement, t.SQL.Parameters
+	var err error
+	switch {
+	case t.SQL != nil:
+		_, err = sp.query(ctx, t.SQL.Statement, t.SQL.Parameters)
+	case t.Identity != nil:
+		_, err = sp.query(ctx, "SELECT current_user()", nil)
+	case t.HTTP != nil:
+		_, err = sp.query(ctx, fmt.Sprintf("SELECT r.status_code FROM (SELECT http_request(conn => '%s', method => 'GET', path => '/rate_limit') AS r)", t.HTTP.Connection), nil)
+	case t.Genie != nil:
+		err = sp.post(ctx, "/api/2.0/genie/spaces/"+t.Genie.SpaceID+"/start-conversation", map[string]any{"content": "total amount by region"})
+	case t.VectorSearch != nil:
+		err = sp.post(ctx, "/api/2.0/vector-search/indexes/"+string(t.VectorSearch.Index)+"/query", map[string]any{"columns": t.VectorSearch.Columns, "query_text": "discount", "num_results": 1})
+	case t.Serving != nil:
+		err = sp.post(ctx, "/serving-endpoints/"+string(t.Serving.Endpoint)+"/invocations", map[string]any{"input": []any{map[string]string{"role": "user", "content": "deals by region"}}})
+	default:
+		return false, fmt.Errorf("the demo does not know how to try this type of tool")
 	}
-	_, err := sp.query(ctx, statement, parameters)
 	if refused, ok := errors.AsType[*refusedError](err); ok && refused.state == "42501" {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// needed says whether another tool that the role may call reads all that this one reads.
-func needed(cells []cell, tools map[string]v1alpha1.ToolSpec, c cell) bool {
-	var reads []v1alpha1.SecurableName
-	for _, o := range cells {
-		if o.role == c.role && o.declared {
-			reads = append(reads, tools[o.tool].Reads...)
-		}
-	}
-	return !slices.ContainsFunc(tools[c.tool].Reads, func(n v1alpha1.SecurableName) bool { return !slices.Contains(reads, n) })
+// needed says whether all that a tool needs is there for other tools of the role.
+func needed(e access.Estate, role *v1alpha1.Role, tool string) bool {
+	own := e.Needs(role, []access.Cell{{Server: samplesSpace + "/" + serverName, Role: access.Key(role), Tool: tool}})
+	return !slices.ContainsFunc(own.Grants, func(g access.Grant) bool {
+		return !slices.ContainsFunc(role.Status.Grants, func(has v1alpha1.RoleGrant) bool {
+			return has.Type == g.Type && has.Name == g.Name && has.Privilege == g.Privilege
+		})
+	})
 }
 
 // conclude writes demo.json, says how to look around, and whether all is well.

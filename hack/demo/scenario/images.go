@@ -31,6 +31,7 @@ var programs = []program{
 	{"operator", ".", "./cmd/operator", false, "a minute"},
 	{"mcp-server", ".", "./cmd/mcp-server", false, "half a minute"},
 	{"dev-idp", "emulator", "./cmd/dev-idp", false, "half a minute"},
+	{"dev-github", "emulator", "./cmd/dev-github", false, "half a minute"},
 	{"databricks-emulator", "emulator", "./cmd/databricks-emulator", true, "a minute; it links DuckDB"},
 }
 

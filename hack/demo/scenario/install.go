@@ -120,9 +120,10 @@ func (d *demo) waitDeployment(ctx context.Context, namespace, name string) error
 func (d *demo) sample(ctx context.Context, result *Result) error {
 	ca := string(d.authority.pem)
 	workspace, err1 := patch("Workspace", "main", replacement{"add", "/spec/caBundle", ca})
+	rate, err4 := patch("Workspace", "main", replacement{"add", "/spec/genieQuestionsPerMinute", genieRate})
 	policy, err2 := patch("FederationPolicy", "idp", replacement{"add", "/spec/caBundle", ca})
-	dir, err3 := d.overlay("sales", "config/samples/sales", map[string]any{"patches": []any{workspace, policy}})
-	if err := errors.Join(err1, err2, err3); err != nil {
+	dir, err3 := d.overlay("sales", "config/samples/sales", map[string]any{"patches": []any{workspace, rate, policy}})
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return err
 	}
 	if err := d.apply(ctx, "-k", dir); err != nil {

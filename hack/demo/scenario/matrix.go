@@ -15,8 +15,20 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// toolNames are the four of the sample, in the order of the matrix.
-var toolNames = []string{"check_identity", "get_region_summary", "query_sales_data", "query_audit_log"}
+// toolNames are the nine of the sample, in the order of the matrix.
+var toolNames = []string{
+	"check_identity", "get_region_summary", "query_sales_data", "genie_query", "query_knowledge_base",
+	"query_audit_log", "ask_supervisor", "github_search", "external_api_call",
+}
+
+// arguments are what the tools are called with.
+var arguments = map[string]map[string]any{
+	"genie_query":          {"question": "total amount by region"},
+	"query_knowledge_base": {"query": "who approves a discount", "num_results": 2},
+	"ask_supervisor":       {"question": "What is the total of deals by region, and who approves discounts?"},
+	"github_search":        {"kind": "repositories", "query": "deals", "limit": 5},
+	"external_api_call":    {"method": "GET", "path": "/repos/example/deal-importer"},
+}
 
 // matrix calls every tool as every role and prints what came of it.
 func (d *demo) matrix(ctx context.Context, result *Result) error {
@@ -86,7 +98,7 @@ func (d *demo) observeRole(ctx context.Context, pod string, role *v1alpha1.Role,
 		if c.role != role.Name {
 			continue
 		}
-		a, err := call(ctx, session, c.tool)
+		a, err := call(ctx, session, c.tool, arguments[c.tool])
 		if err != nil {
 			return err
 		}

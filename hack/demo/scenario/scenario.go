@@ -57,6 +57,7 @@ type Result struct {
 	OnboardSeconds          float64           `json:"onboard_seconds"`
 	RevokeMilliseconds      int64             `json:"revoke_milliseconds"`
 	Pods                    int               `json:"pods"`
+	ConversationTurns       int               `json:"conversation_turns"`
 	NoEnforced              int               `json:"no_enforced"`
 	NoMatrixOnly            int               `json:"no_matrix_only"`
 	NoOpen                  int               `json:"no_open"`
@@ -64,7 +65,7 @@ type Result struct {
 }
 
 // steps is how many there are, for the numbering.
-const steps = 8
+const steps = 9
 
 // Up runs the demo and leaves everything running.
 func Up(ctx context.Context, o Options) (*Result, error) {
@@ -86,10 +87,11 @@ func Up(ctx context.Context, o Options) (*Result, error) {
 	}{
 		{"A cluster", d.cluster},
 		{"Images", d.build},
-		{"A Databricks emulator and an identity provider, inside the cluster", d.stage},
+		{"A Databricks emulator, an identity provider and an external API, inside the cluster", d.stage},
 		{"The operator", d.install},
-		{"The sample: a sales team with six roles and four tools", d.sample},
+		{"The sample: a sales team with six roles and nine tools", d.sample},
 		{"Every tool as every role, through MCP", d.matrix},
+		{"A conversation with Genie", d.converse},
 		{"A new tenant, and a revocation", d.change},
 		{"Every cell again, straight at Databricks", d.direct},
 	} {

@@ -25,10 +25,15 @@ import (
 
 // What the sample manifests say of Databricks and the identity provider.
 const (
-	accountID     = "11111111-2222-4333-8444-555555555555"
-	workspaceID   = "1234567890123456"
-	workspaceURL  = "https://main.databricks.svc"
-	warehouseID   = "0123456789abcdef"
+	accountID    = "11111111-2222-4333-8444-555555555555"
+	workspaceID  = "1234567890123456"
+	workspaceURL = "https://main.databricks.svc"
+	warehouseID  = "0123456789abcdef"
+	spaceID      = "01f0a1b2c3d4e5f60718293a4b5c6d7e"
+	indexName    = "main.knowledge.handbook_index"
+	supervisor   = "sales-supervisor"
+	// genieRate is what this workspace takes in a minute: the demo asks more often than five times.
+	genieRate     = 90
 	operatorID    = "0a0a0a0a-0000-4000-8000-000000000001"
 	dataTeamID    = "0a0a0a0a-0000-4000-8000-000000000002"
 	issuerURL     = "https://idp.idp.svc/"
@@ -90,11 +95,18 @@ func (d *demo) stage(ctx context.Context, _ *Result) error {
 	if err != nil {
 		return err
 	}
-	if err := d.deployStage(ctx, emulator, idp); err != nil {
+	github, err := d.certificate("api.github.svc")
+	if err != nil {
+		return err
+	}
+	if github["token"], err = d.secret("github"); err != nil {
+		return err
+	}
+	if err := d.deployStage(ctx, emulator, idp, github); err != nil {
 		return err
 	}
 	d.net = newNetwork(d.rest, d.authority.pem)
-	for _, w := range []struct{ namespace, name string }{{"databricks", "emulator"}, {"idp", "idp"}} {
+	for _, w := range []struct{ namespace, name string }{{"databricks", "emulator"}, {"idp", "idp"}, {"github", "github"}} {
 		if err := d.waitDeployment(ctx, w.namespace, w.name); err != nil {
 			return err
 		}
@@ -148,7 +160,11 @@ func (d *demo) emulatorFiles(ctx context.Context) (map[string]string, error) {
 	files["cluster-jwks.json"] = string(keys)
 	bootstrap, err := yaml.Marshal(map[string]any{
 		"accountID": accountID, "workspace": map[string]string{"id": workspaceID},
-		"warehouses": []any{map[string]string{"id": warehouseID, "name": "Sales"}},
+		"warehouses":   []any{map[string]string{"id": warehouseID, "name": "Sales"}},
+		"genie":        genieBootstrap,
+		"vectorSearch": vectorSearchBootstrap,
+		"serving":      servingBootstrap,
+		"connections":  map[string]string{"caFile": "/config/ca.crt"},
 		"principals": []any{
 			map[string]any{
 				"displayName": "Gatehouse operator", "applicationID": operatorID, "accountAdmin": true, "workspace": "ADMIN",
@@ -190,8 +206,8 @@ func (d *demo) idpFiles() (map[string]string, error) {
 //go:embed manifests/stage.yaml
 var stageManifest string
 
-func (d *demo) deployStage(ctx context.Context, emulator, idp map[string]string) error {
-	all, err := json.Marshal([]any{emulator, idp})
+func (d *demo) deployStage(ctx context.Context, emulator, idp, github map[string]string) error {
+	all, err := json.Marshal([]any{emulator, idp, github})
 	if err != nil {
 		return err
 	}
@@ -202,14 +218,14 @@ func (d *demo) deployStage(ctx context.Context, emulator, idp map[string]string)
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]string{
-		"EmulatorImage": d.images["databricks-emulator"], "IDPImage": d.images["dev-idp"], "Checksum": hex.EncodeToString(sum[:8]),
+		"EmulatorImage": d.images["databricks-emulator"], "IDPImage": d.images["dev-idp"], "GitHubImage": d.images["dev-github"], "Checksum": hex.EncodeToString(sum[:8]),
 	}); err != nil {
 		return err
 	}
 	for _, s := range []struct {
 		namespace, name string
 		files           map[string]string
-	}{{"databricks", "emulator", emulator}, {"idp", "idp", idp}} {
+	}{{"databricks", "emulator", emulator}, {"idp", "idp", idp}, {"github", "github", github}} {
 		raw, err := yaml.Marshal(corev1.Secret{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: s.name}, StringData: s.files,
 		})

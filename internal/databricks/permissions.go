@@ -1,0 +1,226 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package databricks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// ObjectKind is a kind of workspace object with an access control list, as it
+// stands in the URL.
+type ObjectKind string
+
+// The kinds of objects that roles are let use.
+const (
+	Warehouses       ObjectKind = "warehouses"
+	GenieSpaces      ObjectKind = "genie"
+	ServingEndpoints ObjectKind = "serving-endpoints"
+)
+
+// uses are, by kind, the level that lets a principal use an object and no more, and
+// after it the levels that include it. A warehouse's CAN_MONITOR and CAN_VIEW are
+// not among them: it is not established that they let anybody run a statement.
+var uses = map[ObjectKind][]string{
+	Warehouses:       {"CAN_USE", "CAN_MANAGE", "IS_OWNER"},
+	GenieSpaces:      {"CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
+	ServingEndpoints: {"CAN_QUERY", "CAN_MANAGE"},
+}
+
+// Allows says whether a permission level lets a principal use an object of the kind.
+func (k ObjectKind) Allows(level string) bool { return slices.Contains(uses[k], level) }
+
+// Object names a workspace object: a warehouse and a Genie space by its id, a
+// serving endpoint by its name.
+type Object struct {
+	Kind ObjectKind
+	Name string
+}
+
+// Permission is an entry of an object's access control list. Exactly one of the
+// names is set.
+type Permission struct {
+	UserName             string `json:"user_name,omitempty"`
+	GroupName            string `json:"group_name,omitempty"`
+	ServicePrincipalName string `json:"service_principal_name,omitempty"`
+	Level                string `json:"permission_level"`
+}
+
+// ObjectPermissions returns the direct entries of an object. An object that does
+// not exist is a fault Waiting with ReasonSecurableNotFound.
+func (c *Client) ObjectPermissions(ctx context.Context, o Object) ([]Permission, error) {
+	path, err := c.permissionsPath(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.permissions(ctx, path)
+}
+
+// GrantObject lets a service principal use an object; the entries of others stay.
+// The API keeps one level for each principal, and writing one replaces another, so
+// that nothing is written when the service principal may do more already.
+func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string) error {
+	path, err := c.permissionsPath(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer c.serial.lock(path)()
+	all, err := c.permissions(ctx, path)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(p Permission) bool { return p.ServicePrincipalName == applicationID && o.Kind.Allows(p.Level) }) {
+		return nil
+	}
+	entry := Permission{ServicePrincipalName: applicationID, Level: uses[o.Kind][0]}
+	err = c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entry), nil)
+	if isMissing(err) { // the object was there a moment ago
+		return fault.Waiting(ReasonPrincipalNotVisible, err)
+	}
+	return err
+}
+
+// mostRevocations bounds how often RevokeObject begins anew.
+const mostRevocations = 5
+
+// RevokeObject takes away the entry by which a service principal may use an object.
+// An entry of another level is somebody else's and stays. An object that does not
+// exist has no entries.
+//
+// The API can only replace all direct entries, and knows no versions. So the others
+// are written back when two reads in a row agree on them, and the list is read once
+// more: where somebody who read it earlier wrote our entry back, it is taken away
+// again. An entry that vanishes after our write was taken away by somebody else and
+// is not put back: that could give access to whom it was just taken from. What
+// remains is an entry that somebody else adds between the last read and the write:
+// it is lost, and no answer tells of it.
+func (c *Client) RevokeObject(ctx context.Context, o Object, applicationID string) error {
+	path, err := c.permissionsPath(ctx, o)
+	if err == nil {
+		defer c.serial.lock(path)()
+		err = c.revoke(ctx, path, Permission{ServicePrincipalName: applicationID, Level: uses[o.Kind][0]})
+	}
+	if f := fault.Of(err); f != nil && f.Reason == ReasonSecurableNotFound {
+		return nil
+	}
+	return err
+}
+
+func (c *Client) revoke(ctx context.Context, path string, ours Permission) error {
+	have, err := c.permissions(ctx, path)
+	for range mostRevocations {
+		if err != nil || !slices.Contains(have, ours) {
+			return err
+		}
+		before := have
+		if have, err = c.permissions(ctx, path); err != nil {
+			return err
+		}
+		if !slices.Equal(have, before) {
+			continue
+		}
+		rest := slices.DeleteFunc(slices.Clone(have), func(p Permission) bool { return p == ours })
+		written := c.workspace.do(ctx, http.MethodPut, path, nil, accessControl(rest...), nil)
+		if written != nil && !isMissing(written) {
+			return written
+		}
+		if have, err = c.permissions(ctx, path); err == nil && written != nil {
+			return written // the object is there: something else is missing, such as a principal of the others
+		}
+	}
+	if err != nil || !slices.Contains(have, ours) {
+		return err
+	}
+	return fault.Transient(ReasonUnavailable, errors.New("the access control list keeps changing while an entry is taken away from it"))
+}
+
+// accessControl is the body that writes entries.
+func accessControl(entries ...Permission) any {
+	if entries == nil {
+		entries = []Permission{} // an empty list, which clears, and not null
+	}
+	return map[string]any{"access_control_list": entries}
+}
+
+// permissionsPath is where the access control list of an object is.
+func (c *Client) permissionsPath(ctx context.Context, o Object) (string, error) {
+	var id part
+	var err error
+	switch o.Kind {
+	case Warehouses, GenieSpaces:
+		id, err = objectID(o.Name)
+	case ServingEndpoints:
+		id, err = c.endpointID(ctx, o.Name)
+	default:
+		err = fault.Invalid(ReasonRejected, fmt.Errorf("the kind %q of objects is not one that is granted", tidy(string(o.Kind), 64)))
+	}
+	return "/api/2.0/permissions/" + string(o.Kind) + "/" + string(id), err
+}
+
+// endpointID looks up the id of a serving endpoint. It is never kept: an endpoint
+// that is made anew under its name has another one.
+func (c *Client) endpointID(ctx context.Context, name string) (part, error) {
+	n, err := endpointName(name)
+	if err != nil {
+		return "", err
+	}
+	var out struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	}
+	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.0/serving-endpoints/"+string(n), nil, nil, &out); err != nil {
+		return "", securableFault(err)
+	}
+	id, err := objectID(out.ID)
+	if err != nil || out.Name != name {
+		return "", fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	}
+	return id, nil
+}
+
+// permissions reads the direct entries at a path.
+func (c *Client) permissions(ctx context.Context, path string) ([]Permission, error) {
+	var out struct {
+		ObjectID string `json:"object_id"`
+		List     []struct {
+			Permission
+			All []struct {
+				Level     string `json:"permission_level"`
+				Inherited bool   `json:"inherited"`
+			} `json:"all_permissions"`
+		} `json:"access_control_list"`
+	}
+	if err := c.workspace.do(ctx, http.MethodGet, path, nil, nil, &out); err != nil {
+		return nil, securableFault(err)
+	}
+	switch {
+	case out.ObjectID == "":
+		return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	case len(out.List) == 0:
+		// Older types of objects answer like this for what does not exist. What exists lists at least the administrators.
+		return nil, fault.Waiting(ReasonSecurableNotFound, errors.New("the object does not exist: nobody is on its access control list"))
+	}
+	var direct []Permission
+	for _, entry := range out.List {
+		for _, p := range entry.All {
+			if !p.Inherited {
+				entry.Level = p.Level
+				direct = append(direct, entry.Permission)
+			}
+		}
+	}
+	slices.SortFunc(direct, comparePermissions) // to compare one answer with the next
+	return direct, nil
+}
+
+func comparePermissions(a, b Permission) int {
+	return cmp.Or(cmp.Compare(a.ServicePrincipalName, b.ServicePrincipalName), cmp.Compare(a.UserName, b.UserName),
+		cmp.Compare(a.GroupName, b.GroupName), cmp.Compare(a.Level, b.Level))
+}

@@ -1,0 +1,167 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package tools_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+)
+
+func supervisor(t *testing.T, api string) *tools.Definition {
+	t.Helper()
+	return define(t, access.Tool{Serving: &access.ServingTool{Endpoint: "sales-supervisor", API: api}}, v1alpha1.ToolSpec{Serving: &v1alpha1.ServingTool{}})
+}
+
+func TestAQuestionIsAskedOnceAsTheAPIWantsIt(t *testing.T) {
+	for api, chat := range map[string]bool{"Chat": true, "Responses": false} {
+		w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"The a\u200Bnswer"}}}
+		out, err := w.call(t, supervisor(t, api), `{"question":"who leads?"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []databricks.ServingRequest{{Endpoint: "sales-supervisor", Chat: chat, Question: "who leads?", RequestID: "r1"}}
+		if diff := cmp.Diff(want, w.questions); diff != "" {
+			t.Error(diff)
+		}
+		if got := asJSON(t, out); got != `{"status":"ok","request_id":"r1","message":"The answer"}` {
+			t.Errorf("answered %s", got)
+		}
+	}
+}
+
+func TestWhoAnsweredAndWhatTheySaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		said    databricks.ServingAnswer
+		message string
+		agents  []string
+	}{
+		"agents of the items":            {databricks.ServingAnswer{Texts: []string{"a"}, Agents: []string{"sales", "docs"}}, "a", []string{"sales", "docs"}},
+		"markers":                        {databricks.ServingAnswer{Texts: []string{"<name>sales</name>\nWEST leads.\n\n<name>docs</name>\nSee page 1."}}, "WEST leads.\n\nSee page 1.", []string{"sales", "docs"}},
+		"an agent once":                  {databricks.ServingAnswer{Texts: []string{"<name>sales</name>", "a"}, Agents: []string{"sales"}}, "a", []string{"sales"}},
+		"a marker as the last message":   {databricks.ServingAnswer{Texts: []string{"a", "<name>sales</name>"}}, "a", []string{"sales"}},
+		"the last message counts":        {databricks.ServingAnswer{Texts: []string{"on the way", "a"}}, "a", nil},
+		"a marker that is hidden":        {databricks.ServingAnswer{Texts: []string{"<na\u200Bme>sa\u202Eles</name>a"}}, "a", []string{"sales"}},
+		"a marker of markup is no agent": {databricks.ServingAnswer{Texts: []string{"<name><b>x</b></name>"}}, "<name><b>x</b></name>", nil},
+		"names that say nothing":         {databricks.ServingAnswer{Texts: []string{"a"}, Agents: []string{"\u200B", " "}}, "a", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &workspace{said: &c.said}
+			out, err := w.call(t, supervisor(t, "Responses"), `{"question":"q"}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if asJSON(t, out); out.Message != c.message || !slices.Equal(out.Agents, c.agents) {
+				t.Errorf("%q said %q", out.Agents, out.Message)
+			}
+		})
+	}
+	long := strings.Repeat("x", 20<<10)
+	w := &workspace{said: &databricks.ServingAnswer{Texts: []string{long}, Agents: strings.Split(strings.Repeat("a,b,c,d,", 5), ",")}}
+	out, err := w.call(t, supervisor(t, "Chat"), `{"question":"q"}`)
+	if err != nil || len(out.Message) != 16<<10 || !out.Truncated || len(out.Agents) != 4 {
+		t.Errorf("%d bytes of %q, %v", len(out.Message), out.Agents, err)
+	}
+	w = &workspace{said: &databricks.ServingAnswer{Texts: []string{" <name>a</name> "}}}
+	_, err = w.call(t, supervisor(t, "Chat"), `{"question":"q"}`)
+	refused(t, err, tools.CodeUpstreamError, "without words")
+}
+
+func TestRefusalsOfAQuestion(t *testing.T) {
+	for name, c := range map[string]struct {
+		fail  *databricks.CallError
+		code  tools.Code
+		words string
+	}{
+		"no right":       {&databricks.CallError{Kind: databricks.CallDenied, Status: 403}, tools.CodeUpstreamDenied, "refuses your role"},
+		"not there":      {&databricks.CallError{Kind: databricks.CallFailed, Status: 404}, tools.CodeUpstreamError, "does not exist"},
+		"another form":   {&databricks.CallError{Kind: databricks.CallFailed, Status: 400}, tools.CodeUpstreamError, "the platform team"},
+		"too many":       {&databricks.CallError{Kind: databricks.CallRateLimited, Status: 429, RetryAfter: 4 * time.Second}, tools.CodeRateLimited, "rate"},
+		"scaled to zero": {&databricks.CallError{Kind: databricks.CallUnavailable, Status: 503, RetryAfter: 9 * time.Second}, tools.CodeUpstreamUnavailable, "may be starting"},
+		"it took long":   {&databricks.CallError{Kind: databricks.CallUnavailable, Status: 504}, tools.CodeUpstreamUnavailable, "in time"},
+		"it broke":       {&databricks.CallError{Kind: databricks.CallUnavailable, Status: 500}, tools.CodeUpstreamUnavailable, "not available"},
+		"lost":           {&databricks.CallError{Kind: databricks.CallUnavailable, Code: "UNREACHABLE"}, tools.CodeUpstreamUnavailable, "may have been worked on"},
+		"left alone":     {&databricks.CallError{Kind: databricks.CallUnavailable, Code: "LEFT_ALONE", RetryAfter: time.Second}, tools.CodeUpstreamUnavailable, "not available"},
+		"no words":       {&databricks.CallError{Kind: databricks.CallFailed, Code: "NO_ANSWER", Status: 200}, tools.CodeUpstreamError, "without words"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &workspace{fail: c.fail}
+			_, err := w.call(t, supervisor(t, "Responses"), `{"question":"q"}`)
+			if refused(t, err, c.code, c.words); err.RetryAfter != c.fail.RetryAfter || len(w.questions) != 1 {
+				t.Errorf("come back after %v, asked %d times", err.RetryAfter, len(w.questions))
+			}
+		})
+	}
+	w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"a"}}, failOnce: &databricks.CallError{Kind: databricks.CallUnauthenticated}}
+	if _, err := w.call(t, supervisor(t, "Chat"), `{"question":"q"}`); err != nil || len(w.questions) != 2 {
+		t.Errorf("a token that was refused once: %v after %d questions", err, len(w.questions))
+	}
+}
+
+// takes is a wait that ends early when nobody waits for it.
+func takes(d time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func TestALongQuestionTellsHowLongAndEnds(t *testing.T) {
+	d := supervisor(t, "Responses")
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		run := func(ctx context.Context, long time.Duration) (time.Duration, error) {
+			told = nil
+			w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"a"}}, wait: takes(long)}
+			c := w.context(ctx)
+			c.Progress = func(step int, message string) {
+				if step != len(told)+1 {
+					t.Errorf("step %d after %d", step, len(told))
+				}
+				told = append(told, message)
+			}
+			began := time.Now()
+			_, err := d.Run(c, json.RawMessage(`{"question":"q"}`))
+			return time.Since(began), err
+		}
+		if _, err := run(t.Context(), 12*time.Second); err != nil || !slices.Equal(told, []string{"waiting for the answer (5 s)", "waiting for the answer (10 s)"}) {
+			t.Errorf("told %q, %v", told, err)
+		}
+		before := len(told)
+		time.Sleep(time.Minute)
+		if len(told) != before {
+			t.Error("told something after the call")
+		}
+		took, err := run(t.Context(), time.Hour)
+		refused(t, tools.AsError(err), tools.CodeDeadlineExceeded, "longer than 120 s")
+		if took != 2*time.Minute || len(told) < 23 {
+			t.Errorf("ended after %v, told %d times", took, len(told))
+		}
+		short, end := context.WithTimeout(t.Context(), 20*time.Second)
+		defer end()
+		_, err = run(short, time.Hour)
+		refused(t, tools.AsError(err), tools.CodeDeadlineExceeded, "the call took longer")
+		gone, leave := context.WithCancel(t.Context())
+		time.AfterFunc(7*time.Second, leave)
+		if took, err := run(gone, time.Hour); took != 7*time.Second || !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller who went away: %v after %v", err, took)
+		}
+	})
+}
