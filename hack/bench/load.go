@@ -149,7 +149,7 @@ func (c *caller) call(at time.Time) error {
 // right says whether an answer holds the row that was asked for and no error.
 func right(status int, body []byte) error {
 	if status != http.StatusOK || !bytes.Contains(body, []byte(marker)) || bytes.Contains(body, []byte(`"isError":true`)) {
-		return fmt.Errorf("a call was answered %d %.300s", status, body)
+		return fmt.Errorf("a call was answered %d %.600s", status, body)
 	}
 	return nil
 }

@@ -176,8 +176,8 @@ func tokenwiseValue(dec *json.Decoder, depth int) error {
 
 // shapes are objects and what is none, with what singleObject says.
 func shapes() map[string]bool {
-	nested := func(open, close string, n int) string {
-		return strings.Repeat(open, n) + "1" + strings.Repeat(close, n)
+	nested := func(before, after string, n int) string {
+		return strings.Repeat(before, n) + "1" + strings.Repeat(after, n)
 	}
 	many := func(last string) string {
 		var b strings.Builder
