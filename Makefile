@@ -19,7 +19,7 @@ demo-down: need-go ## Remove every trace of the demo.
 	@$(BIN)/demo down
 
 ##@ Develop
-.PHONY: test test-unit test-emulator fmt
+.PHONY: test test-unit test-emulator bench fmt
 test: need-go test-emulator test-unit ## Run every test; builds kube-apiserver, etcd and a node's programs first when they are missing.
 test-unit: need-go
 	@echo ">> tests of the operator, the MCP server and the demo's scenario"
@@ -28,6 +28,9 @@ test-unit: need-go
 test-emulator: need-go need-cc
 	@echo ">> tests of the emulator (the first build links DuckDB and takes some minutes)"
 	cd emulator && go vet ./... && go test -timeout 20m ./...
+bench: need-go ## Measure what the fences cost beside the bare MCP SDK, as ratios in one run; writes out/bench.json (2-3 minutes).
+	@mkdir -p $(BIN) && go build -o $(BIN)/bench ./hack/bench
+	@$(BIN)/bench
 fmt: need-go ## Format the Go code.
 	gofmt -s -w $$(git ls-files '*.go')
 

@@ -40,18 +40,19 @@ type TokenKey struct {
 // id is a hash over the parts, each with its length before it: no separator
 // that a part could contain.
 func (k TokenKey) id() [sha256.Size]byte {
-	buf := make([]byte, 0, 256)
-	part := func(s string) {
-		buf = binary.BigEndian.AppendUint32(buf, uint32(len(s)))
-		buf = append(buf, s...)
-	}
-	for _, s := range []string{k.Issuer, k.Subject, k.ServicePrincipal, k.Workspace} {
-		part(s)
+	var space [512]byte // enough for most, so that a hit takes no memory
+	buf := space[:0]
+	for _, s := range [...]string{k.Issuer, k.Subject, k.ServicePrincipal, k.Workspace} {
+		buf = appendPart(buf, s)
 	}
 	for _, s := range k.Scopes {
-		part(s)
+		buf = appendPart(buf, s)
 	}
 	return sha256.Sum256(append(buf, k.Source[:]...))
+}
+
+func appendPart(buf []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(buf, uint32(len(s))), s...)
 }
 
 // TokenCacheOptions are what a TokenCache is made of.

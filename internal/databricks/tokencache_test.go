@@ -179,3 +179,23 @@ func TestADropReachesATokenBeingFetched(t *testing.T) {
 		t.Error("the token of before the drop was kept")
 	}
 }
+
+func TestATokenThatIsKeptIsFoundWithoutMemory(t *testing.T) {
+	k := newCached(t)
+	key := databricks.TokenKey{
+		Issuer: "https://idp.example.com/", Subject: "auth0|0123456789abcdef01234567", ServicePrincipal: "aaaaaaaa-0000-4000-8000-000000000001",
+		Workspace: "https://dbc-01234567-89ab.cloud.databricks.com", Scopes: []string{"genie", "sql"},
+	}
+	if err := k.get(t, key, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	load := func(context.Context) (databricks.Token, error) { return databricks.Token{}, errors.New("not kept") }
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := k.Token(ctx, key, time.Hour, load); err != nil {
+			t.Error(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

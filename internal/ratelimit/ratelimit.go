@@ -40,9 +40,14 @@ type Memory struct {
 
 // calls are the times of the calls that are in the window, oldest first.
 type calls struct {
-	times  []time.Time
+	times []time.Time
+	// gone is how many of the times have left the window. They are moved out of the
+	// slice when they are half of it, so that a call costs the same however many there are.
+	gone   int
 	window time.Duration
 }
+
+func (c *calls) len() int { return len(c.times) - c.gone }
 
 // Take is that of Limiter; its error is always nil.
 func (m *Memory) Take(_ context.Context, key string, l Limit) (time.Duration, error) {
@@ -55,7 +60,7 @@ func (m *Memory) Take(_ context.Context, key string, l Limit) (time.Duration, er
 	c := m.of(key, now)
 	c.window = l.Window
 	c.forget(now)
-	if len(c.times) >= l.Max {
+	if c.len() >= l.Max {
 		// When a limit shrank there may be more than it allows: wait for as many to leave.
 		return c.times[len(c.times)-l.Max].Add(l.Window).Sub(now), nil
 	}
@@ -87,7 +92,7 @@ func (m *Memory) of(key string, now time.Time) *calls {
 	}
 	if len(m.logs) >= maxKeys {
 		for k, c := range m.logs {
-			if c.forget(now); len(c.times) == 0 {
+			if c.forget(now); c.len() == 0 {
 				delete(m.logs, k)
 			}
 		}
@@ -99,9 +104,10 @@ func (m *Memory) of(key string, now time.Time) *calls {
 
 // forget drops the calls that have left the window.
 func (c *calls) forget(now time.Time) {
-	gone := 0
-	for gone < len(c.times) && !c.times[gone].Add(c.window).After(now) {
-		gone++
+	for c.gone < len(c.times) && !c.times[c.gone].Add(c.window).After(now) {
+		c.gone++
 	}
-	c.times = c.times[:copy(c.times, c.times[gone:])]
+	if c.gone > 0 && c.gone >= len(c.times)/2 {
+		c.times, c.gone = c.times[:copy(c.times, c.times[c.gone:])], 0
+	}
 }

@@ -6,6 +6,8 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -140,5 +142,30 @@ func TestAServerThatDoesNotAnswerIsAnErrorThatSaysNothingMore(t *testing.T) {
 	cancel()
 	if _, err := ratelimit.NewRedis(client, "p:").Take(ended, "k", ratelimit.Limit{Max: 1, Window: time.Second}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestManyCallsAreCountedAsOneByOne holds the counting against the plain reading of
+// what a window is: the calls of the last so many seconds, looked at one by one.
+func TestManyCallsAreCountedAsOneByOne(t *testing.T) {
+	now, random := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), rand.New(rand.NewPCG(1, 2))
+	memory := &ratelimit.Memory{Now: func() time.Time { return now }}
+	limit := ratelimit.Limit{Max: 40, Window: time.Second}
+	var counted []time.Time
+	for i := range 20_000 {
+		now = now.Add(time.Duration(random.IntN(50)) * time.Millisecond)
+		if i%1000 == 0 {
+			now = now.Add(3 * time.Second) // the window empties
+		}
+		counted = slices.DeleteFunc(counted, func(at time.Time) bool { return !at.Add(limit.Window).After(now) })
+		want := time.Duration(0)
+		if len(counted) >= limit.Max {
+			want = counted[len(counted)-limit.Max].Add(limit.Window).Sub(now)
+		} else {
+			counted = append(counted, now)
+		}
+		if got, _ := memory.Take(t.Context(), "main", limit); got != want {
+			t.Fatalf("call %d: wait %v, want %v", i, got, want)
+		}
 	}
 }

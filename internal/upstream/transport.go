@@ -36,14 +36,23 @@ const (
 	ClassOther        Class = "other"
 )
 
+// classes are found by what a path begins with.
+var classes = []struct {
+	prefix string
+	class  Class
+}{
+	{"/oidc/", ClassToken},
+	{"/api/2.0/sql/statements", ClassStatements},
+	{"/api/2.0/genie/", ClassGenie},
+	{"/api/2.0/vector-search/", ClassVectorSearch},
+	{"/serving-endpoints/", ClassServing},
+}
+
 // classOf says which kind of endpoint a path is of.
 func classOf(path string) Class {
-	for prefix, class := range map[string]Class{
-		"/oidc/": ClassToken, "/api/2.0/sql/statements": ClassStatements, "/api/2.0/genie/": ClassGenie,
-		"/api/2.0/vector-search/": ClassVectorSearch, "/serving-endpoints/": ClassServing,
-	} {
-		if strings.HasPrefix(path, prefix) {
-			return class
+	for _, c := range classes {
+		if strings.HasPrefix(path, c.prefix) {
+			return c.class
 		}
 	}
 	return ClassOther

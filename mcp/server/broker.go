@@ -69,7 +69,7 @@ func (c *session) Token(ctx context.Context, refused bool) (databricks.Secret, e
 	role := c.snap.doc.Roles[c.caller.Role]
 	key := databricks.TokenKey{
 		Issuer: c.caller.Issuer, Subject: c.caller.Subject, ServicePrincipal: role.ApplicationID,
-		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: sha256.Sum256([]byte(c.caller.token)),
+		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.sum,
 	}
 	if refused {
 		c.server.tokens.Drop(key)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 )
@@ -114,77 +113,6 @@ func (c claims) current(now time.Time) error {
 }
 
 var errExpired = errors.New("the token has expired")
-
-// errShape says that a document is not one JSON object without duplicate members.
-var errShape = errors.New("must be exactly one JSON object without duplicate members")
-
-// singleObject checks that raw is exactly one JSON object, at every depth
-// without duplicate members, with nothing after it. Of two members with one name
-// parsers take either, so an inspecting proxy and this server could disagree.
-func singleObject(raw []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	first, err := dec.Token()
-	if err != nil || first != json.Delim('{') {
-		return errShape
-	}
-	if err := members(dec, 1); err != nil {
-		return errShape
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errShape
-	}
-	return nil
-}
-
-// maxDepth bounds the nesting of JSON.
-const maxDepth = 100
-
-func members(dec *json.Decoder, depth int) error {
-	if depth > maxDepth {
-		return errShape
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		name, ok := key.(string)
-		if !ok || seen[name] {
-			return errShape
-		}
-		seen[name] = true
-		if err := skipValue(dec, depth); err != nil {
-			return err
-		}
-	}
-	_, err := dec.Token() // the closing brace
-	return err
-}
-
-func skipValue(dec *json.Decoder, depth int) error {
-	t, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	switch t {
-	case json.Delim('{'):
-		return members(dec, depth+1)
-	case json.Delim('['):
-		if depth+1 > maxDepth {
-			return errShape
-		}
-		for dec.More() {
-			if err := skipValue(dec, depth+1); err != nil {
-				return err
-			}
-		}
-		_, err := dec.Token() // the closing bracket
-		return err
-	}
-	return nil
-}
 
 // isAccessTokenType says whether the `typ` header is that of RFC 9068.
 func isAccessTokenType(typ string) bool {

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -116,7 +117,7 @@ func (s *Server) gated(next http.Handler) http.Handler {
 			return
 		}
 		limit := int64(snapshotOf(r.Context()).doc.Limits.MaxBodyBytes)
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		body, err := readBody(http.MaxBytesReader(w, r.Body, limit), min(r.ContentLength, limit))
 		var tooLarge *http.MaxBytesError
 		switch {
 		case errors.As(err, &tooLarge):
@@ -134,10 +135,18 @@ func (s *Server) gated(next http.Handler) http.Handler {
 			s.refuse(w, r, http.StatusBadRequest, "version", "the Mcp-Protocol-Version header is required")
 			return
 		}
-		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// readBody reads a body that announces its length, or -1 for one that does not.
+func readBody(r io.Reader, length int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(max(length, 0)) + bytes.MinRead) // so that it need not grow to find the end
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // refuse answers a request that does not reach MCP. Texts are constant.

@@ -30,6 +30,20 @@ type keySource interface {
 	// candidates returns the keys that may have signed a token with this key id; an
 	// empty id asks for all. An error says that the keys cannot be had at the moment.
 	candidates(ctx context.Context, kid string) ([]publicKey, error)
+	// edition numbers the keys at hand; others have a higher number. Fresh says that
+	// they may be used without being fetched again first. It takes no lock.
+	edition(now time.Time) (number uint64, fresh bool)
+}
+
+// edition numbers the keys of all policies together: as no number falls, the sum
+// stays only while each does.
+func (i *issuer) edition(now time.Time) (number uint64, fresh bool) {
+	fresh = true
+	for _, p := range i.policies {
+		n, f := p.keys.edition(now)
+		number, fresh = number+n, fresh && f
+	}
+	return number, fresh
 }
 
 // admits says whether a token with these facts counts under the policy.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -46,6 +47,9 @@ func (k inlineKeys) candidates(_ context.Context, kid string) ([]publicKey, erro
 	return byID(k.Keys, kid), nil
 }
 
+// edition is always the same: other keys come with another document.
+func (inlineKeys) edition(time.Time) (number uint64, fresh bool) { return 1, true }
+
 // remoteKeys fetches keys from a pinned URL, or from where the discovery
 // document of the issuer points. A last good set is kept when a fetch fails.
 type remoteKeys struct {
@@ -59,6 +63,22 @@ type remoteKeys struct {
 	keys    []publicKey
 	fetched time.Time
 	tried   time.Time
+
+	latest atomic.Pointer[keysEdition] // set beside keys and fetched
+}
+
+// keysEdition says which keys are at hand, without their lock.
+type keysEdition struct {
+	number  uint64
+	fetched time.Time
+}
+
+func (r *remoteKeys) edition(now time.Time) (number uint64, fresh bool) {
+	e := r.latest.Load()
+	if e == nil {
+		return 0, false
+	}
+	return e.number, now.Sub(e.fetched) < keysTTL
 }
 
 func (r *remoteKeys) candidates(ctx context.Context, kid string) ([]publicKey, error) {
@@ -111,6 +131,11 @@ func (r *remoteKeys) refresh() error {
 		return err
 	}
 	r.keys, r.fetched = keys, r.tried
+	next := &keysEdition{number: 1, fetched: r.fetched}
+	if before := r.latest.Load(); before != nil {
+		next.number += before.number
+	}
+	r.latest.Store(next)
 	return nil
 }
 

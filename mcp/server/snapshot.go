@@ -15,7 +15,7 @@ import (
 )
 
 // snapshot is an access document made ready: everything that a request needs,
-// looked up and not computed. It is immutable.
+// looked up and not computed. It is immutable, but for what it remembers.
 type snapshot struct {
 	doc     access.Document
 	tools   map[string]*tools.Definition
@@ -28,6 +28,9 @@ type snapshot struct {
 	// resourceHost is the host that callers address.
 	resourceHost string
 	metadataURL  string
+
+	// verified are the tokens that were verified under this document.
+	verified verified
 }
 
 // allows says whether a role may call a tool.

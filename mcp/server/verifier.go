@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,7 @@ var errInvalidToken = errors.New("the token is not valid here")
 type principal struct {
 	tools.Caller
 	token   string
+	sum     [sha256.Size]byte // of the token
 	expires time.Time
 }
 
@@ -43,10 +45,10 @@ type header struct {
 	Critical  json.RawMessage `json:"crit"`
 }
 
-// verify checks a bearer token against the issuers of the document and maps it
-// to a role. A token that is valid but maps to none has an empty role. Nothing in
+// check holds a bearer token against the issuers of the document and maps it to a
+// role. A token that is valid but maps to none has an empty role. Nothing in
 // the token says where keys come from: jku, x5u and jwk are not read.
-func (s *snapshot) verify(ctx context.Context, token string, now time.Time) (*principal, error) {
+func (s *snapshot) check(ctx context.Context, token string, now time.Time) (*verdict, error) {
 	h, unverified, err := peek(token)
 	if err != nil {
 		return nil, err
@@ -59,8 +61,9 @@ func (s *snapshot) verify(ctx context.Context, token string, now time.Time) (*pr
 	if err != nil || len(parsed.Signatures) != 1 {
 		return nil, errInvalidToken
 	}
+	edition, _ := iss.edition(now)
 	unavailable := false
-	var withoutRole *principal
+	var withoutRole *verdict
 	for _, p := range iss.policies {
 		c, err := p.judge(ctx, parsed, h, now)
 		switch {
@@ -75,8 +78,11 @@ func (s *snapshot) verify(ctx context.Context, token string, now time.Time) (*pr
 		if c.issuer != iss.url || s.denied[access.Subject{Issuer: c.issuer, Subject: c.subject}] {
 			return nil, errInvalidToken
 		}
-		found := s.asPrincipal(p, c, token)
-		if found.Role != "" {
+		found := &verdict{
+			principal: s.asPrincipal(p, c, token), issuer: iss, edition: edition,
+			times: claims{expires: c.expires, notBefore: c.notBefore, issuedAt: c.issuedAt},
+		}
+		if found.principal.Role != "" {
 			return found, nil
 		}
 		withoutRole = found
