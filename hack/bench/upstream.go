@@ -102,15 +102,16 @@ func serve(ctx context.Context, srv *http.Server, r ready, in io.Reader, out io.
 }
 
 func serveOn(l net.Listener, srv *http.Server, r ready, in io.Reader, out io.Writer) error {
+	secure := srv.TLSConfig != nil // Serve sets one
 	go func() {
-		if srv.TLSConfig != nil {
+		if secure {
 			_ = srv.ServeTLS(l, "", "") // ends when the process does
 			return
 		}
 		_ = srv.Serve(l)
 	}()
 	r.URL = "http://" + l.Addr().String()
-	if srv.TLSConfig != nil {
+	if secure {
 		r.URL = "https://" + l.Addr().String()
 	}
 	if err := json.NewEncoder(out).Encode(r); err != nil {
