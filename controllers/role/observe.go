@@ -170,7 +170,7 @@ func (in input) held(ctx context.Context, g boundary.Grant, applicationID string
 			continue
 		}
 		out = append(out, e.Level)
-		if in.wants(g) && o.Kind.Allows(e.Level) {
+		if in.wants(g) && o.Allows(e.Level) {
 			// Somebody gave it more, which is enough. It is not ours: once the grant is not wanted, the other level stays.
 			out = append(out, g.Privilege)
 		}
@@ -193,5 +193,5 @@ var objectKinds = map[string]databricks.ObjectKind{
 
 func object(g boundary.Grant) (o databricks.Object, isObject bool) {
 	kind, isObject := objectKinds[g.Type]
-	return databricks.Object{Kind: kind, Name: g.Name}, isObject
+	return databricks.Object{Kind: kind, Name: g.Name, Level: g.Privilege}, isObject
 }

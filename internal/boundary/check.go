@@ -24,18 +24,19 @@ const (
 	ServingEndpoint = "ServingEndpoint"
 )
 
-// object returns the one privilege that is granted on a type of object outside of
-// Unity Catalog, and the names that the Boundary allows.
-func (l *Limits) object(kind string) (privilege string, names []v1alpha1.NamePattern, known bool) {
+// object returns the privileges that are granted on a type of object outside of
+// Unity Catalog, and the names that the Boundary allows. Who may use an object may
+// also be let see it and no more.
+func (l *Limits) object(kind string) (privileges []string, names []v1alpha1.NamePattern, known bool) {
 	switch kind {
 	case Warehouse:
-		return "CAN_USE", l.spec.Warehouses, true
+		return []string{"CAN_USE"}, l.spec.Warehouses, true
 	case GenieSpace:
-		return "CAN_RUN", l.spec.GenieSpaces, true
+		return []string{"CAN_RUN", "CAN_READ"}, l.spec.GenieSpaces, true
 	case ServingEndpoint:
-		return "CAN_QUERY", l.spec.ServingEndpoints, true
+		return []string{"CAN_QUERY", "CAN_VIEW"}, l.spec.ServingEndpoints, true
 	}
-	return "", nil, false
+	return nil, nil, false
 }
 
 // grantable are the privileges that the operator grants, whatever a Boundary says.
@@ -91,8 +92,8 @@ func (l *Limits) Create(group string) bool {
 
 // Grant says whether a privilege may be granted.
 func (l *Limits) Grant(g Grant) bool {
-	if privilege, names, ok := l.object(g.Type); ok {
-		return g.Privilege == privilege && anyMatch(names, g.Name, "")
+	if privileges, names, ok := l.object(g.Type); ok {
+		return slices.Contains(privileges, g.Privilege) && anyMatch(names, g.Name, "")
 	}
 	if !slices.Contains(grantable, g.Privilege) {
 		return false

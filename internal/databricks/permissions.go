@@ -25,23 +25,41 @@ const (
 	ServingEndpoints ObjectKind = "serving-endpoints"
 )
 
-// uses are, by kind, the level that lets a principal use an object and no more, and
-// after it the levels that include it. A warehouse's CAN_MONITOR and CAN_VIEW are
-// not among them: it is not established that they let anybody run a statement.
-var uses = map[ObjectKind][]string{
-	Warehouses:       {"CAN_USE", "CAN_MANAGE", "IS_OWNER"},
-	GenieSpaces:      {"CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
-	ServingEndpoints: {"CAN_QUERY", "CAN_MANAGE"},
+// levels are, by kind, the permission levels that are given, each with those that
+// include it. The first of a kind lets a principal use an object and no more; the
+// second, where there is one, lets it see that the object is there. A warehouse's
+// CAN_MONITOR and CAN_VIEW include nothing: it is not established that they let
+// anybody run a statement.
+var levels = map[ObjectKind][][]string{
+	Warehouses:       {{"CAN_USE", "CAN_MANAGE", "IS_OWNER"}},
+	GenieSpaces:      {{"CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}, {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}},
+	ServingEndpoints: {{"CAN_QUERY", "CAN_MANAGE"}, {"CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"}},
 }
-
-// Allows says whether a permission level lets a principal use an object of the kind.
-func (k ObjectKind) Allows(level string) bool { return slices.Contains(uses[k], level) }
 
 // Object names a workspace object: a warehouse and a Genie space by its id, a
 // serving endpoint by its name.
 type Object struct {
 	Kind ObjectKind
 	Name string
+	// Level is what a grant or a revocation is about. Empty stands for the level that
+	// lets a principal use an object of the kind.
+	Level string
+}
+
+// level is the level that is meant, and the levels that include it, itself first.
+func (o Object) level() (string, []string) {
+	for i, one := range levels[o.Kind] {
+		if one[0] == o.Level || o.Level == "" && i == 0 {
+			return one[0], one
+		}
+	}
+	return o.Level, nil
+}
+
+// Allows says whether a permission level includes the one that is meant.
+func (o Object) Allows(level string) bool {
+	_, including := o.level()
+	return slices.Contains(including, level)
 }
 
 // Permission is an entry of an object's access control list. Exactly one of the
@@ -63,10 +81,14 @@ func (c *Client) ObjectPermissions(ctx context.Context, o Object) ([]Permission,
 	return c.permissions(ctx, path)
 }
 
-// GrantObject lets a service principal use an object; the entries of others stay.
+// GrantObject gives a service principal a level on an object; the entries of others stay.
 // The API keeps one level for each principal, and writing one replaces another, so
 // that nothing is written when the service principal may do more already.
 func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string) error {
+	level, including := o.level()
+	if len(including) == 0 {
+		return fault.Invalid(ReasonRejected, fmt.Errorf("the level %q on the kind %q of objects is not one that is granted", tidy(level, 64), tidy(string(o.Kind), 64)))
+	}
 	path, err := c.permissionsPath(ctx, o)
 	if err != nil {
 		return err
@@ -76,10 +98,12 @@ func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, func(p Permission) bool { return p.ServicePrincipalName == applicationID && o.Kind.Allows(p.Level) }) {
+	if slices.ContainsFunc(all, func(p Permission) bool {
+		return p.ServicePrincipalName == applicationID && slices.Contains(including, p.Level)
+	}) {
 		return nil
 	}
-	entry := Permission{ServicePrincipalName: applicationID, Level: uses[o.Kind][0]}
+	entry := Permission{ServicePrincipalName: applicationID, Level: level}
 	err = c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entry), nil)
 	if isMissing(err) { // the object was there a moment ago
 		return fault.Waiting(ReasonPrincipalNotVisible, err)
@@ -90,7 +114,7 @@ func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string
 // mostRevocations bounds how often RevokeObject begins anew.
 const mostRevocations = 5
 
-// RevokeObject takes away the entry by which a service principal may use an object.
+// RevokeObject takes away the entry that gives a service principal a level on an object.
 // An entry of another level is somebody else's and stays. An object that does not
 // exist has no entries.
 //
@@ -105,7 +129,8 @@ func (c *Client) RevokeObject(ctx context.Context, o Object, applicationID strin
 	path, err := c.permissionsPath(ctx, o)
 	if err == nil {
 		defer c.serial.lock(path)()
-		err = c.revoke(ctx, path, Permission{ServicePrincipalName: applicationID, Level: uses[o.Kind][0]})
+		level, _ := o.level()
+		err = c.revoke(ctx, path, Permission{ServicePrincipalName: applicationID, Level: level})
 	}
 	if f := fault.Of(err); f != nil && f.Reason == ReasonSecurableNotFound {
 		return nil

@@ -116,6 +116,20 @@ var objects = map[string]struct {
 	"warehouse":        {databricks.Object{Kind: databricks.Warehouses, Name: "w1"}, "/api/2.0/permissions/warehouses/w1", "CAN_USE", []string{"CAN_MANAGE", "IS_OWNER"}, []string{"CAN_VIEW", "CAN_MONITOR"}},
 	"Genie space":      {databricks.Object{Kind: databricks.GenieSpaces, Name: "s1"}, "/api/2.0/permissions/genie/s1", "CAN_RUN", []string{"CAN_EDIT", "CAN_MANAGE"}, []string{"CAN_READ"}},
 	"serving endpoint": {databricks.Object{Kind: databricks.ServingEndpoints, Name: "chat"}, "/api/2.0/permissions/serving-endpoints/e1", "CAN_QUERY", []string{"CAN_MANAGE"}, []string{"CAN_VIEW"}},
+	"Genie space that is only seen": {
+		databricks.Object{Kind: databricks.GenieSpaces, Name: "s1", Level: "CAN_READ"}, "/api/2.0/permissions/genie/s1", "CAN_READ", []string{"CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}, nil,
+	},
+	"serving endpoint that is only seen": {
+		databricks.Object{Kind: databricks.ServingEndpoints, Name: "chat", Level: "CAN_VIEW"}, "/api/2.0/permissions/serving-endpoints/e1", "CAN_VIEW", []string{"CAN_QUERY", "CAN_MANAGE"}, nil,
+	},
+}
+
+func TestALevelThatIsNotGivenIsRefused(t *testing.T) {
+	l := newAccessList(t, objects["warehouse"].path, ann)
+	err := l.client(t).GrantObject(t.Context(), databricks.Object{Kind: databricks.Warehouses, Name: "w1", Level: "CAN_MANAGE"}, "ours")
+	if !fault.Is(err, fault.ClassInvalid) || len(l.calls) > 0 {
+		t.Errorf("%v after %v", err, l.calls)
+	}
 }
 
 func TestAnObjectIsGrantedAndRevoked(t *testing.T) {
