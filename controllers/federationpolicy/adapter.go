@@ -15,19 +15,14 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
 // Databricks is what a FederationPolicy needs of it.
-type Databricks interface {
-	Policy(ctx context.Context, principalID, id string) (*databricks.FederationPolicy, error)
-	CreatePolicy(ctx context.Context, principalID string, p databricks.FederationPolicy) error
-	UpdatePolicy(ctx context.Context, principalID string, p databricks.FederationPolicy) error
-	DeletePolicy(ctx context.Context, principalID, id string) error
-}
+type Databricks = trust.Client
 
 // connector signs in to a workspace.
 type connector interface {
@@ -173,21 +168,17 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 	for _, b := range in.applied {
 		k := key{b.ServicePrincipalID, b.PolicyID}
 		if _, ok := wanted[k]; !ok && b.PolicyID != "" {
-			wanted[k] = policy{Role: b.Role, Subject: b.Subject, PrincipalID: b.ServicePrincipalID, ID: b.PolicyID}
+			wanted[k] = policy{Role: b.Role, Subject: b.Subject}
 		}
 	}
 	for k, w := range wanted {
-		found, err := in.client.Policy(ctx, k.principal, k.id)
+		found, err := trust.Observe(ctx, in.client, k.principal, k.id, description(in.installation, in.policy))
 		if err != nil {
 			return state{}, err
 		}
-		if found == nil {
-			continue
+		if found != nil {
+			out.Policies = append(out.Policies, policy{Policy: *found, Role: w.Role, Subject: w.Subject})
 		}
-		out.Policies = append(out.Policies, policy{
-			Role: w.Role, Subject: w.Subject, PrincipalID: k.principal, ID: k.id, Description: found.Description, OIDC: rules(found.OIDC),
-			Foreign: found.Description != description(in.installation, in.policy),
-		})
 	}
 	out.sort()
 	return out, nil
@@ -199,21 +190,7 @@ func (adapter) Plan(want, have state) (external.Plan[state], error) { return pla
 // Apply writes one step.
 func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[state]) (state, error) {
 	p := s.Want.Policies[0]
-	wire := databricks.FederationPolicy{ID: p.ID, Description: p.Description, OIDC: p.OIDC.wire()}
-	var err error
-	switch s.Verb {
-	case external.Create:
-		err = in.client.CreatePolicy(ctx, p.PrincipalID, wire)
-		if databricks.IsAlreadyExists(err) {
-			// The answer to an earlier create was lost, or reads lag: the next look decides whose it is.
-			err = fault.Waiting(v1alpha1.ReasonConflict, fmt.Errorf("a policy with the id %s appeared in the meantime", p.ID))
-		}
-	case external.Update:
-		err = in.client.UpdatePolicy(ctx, p.PrincipalID, wire)
-	default:
-		err = in.client.DeletePolicy(ctx, p.PrincipalID, p.ID)
-	}
-	if err != nil {
+	if err := trust.Apply(ctx, in.client, s.Verb, p.Policy); err != nil {
 		return have, err
 	}
 	have.Policies = slices.DeleteFunc(slices.Clone(have.Policies), func(o policy) bool { return o.key() == p.key() })

@@ -5,17 +5,15 @@ package federationpolicy
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
 // state is the policies of one FederationPolicy in Databricks, sorted.
@@ -27,29 +25,10 @@ type state struct {
 	Unfinished error
 }
 
-// policy is a federation policy of one service principal.
+// policy is a federation policy with the Role that it speaks for.
 type policy struct {
-	Role, Subject   string
-	PrincipalID, ID string
-	Description     string
-	OIDC            oidc
-	Foreign         bool // without our mark
-}
-
-// oidc is databricks.OIDCPolicy in a form that can be compared.
-type oidc struct{ Issuer, Audiences, Subject, SubjectClaim, JWKSURI, JWKSJSON string }
-
-const separator = "\n"
-
-func rules(o databricks.OIDCPolicy) oidc {
-	audiences := slices.Sorted(slices.Values(o.Audiences))
-	return oidc{o.Issuer, strings.Join(audiences, separator), o.Subject, o.SubjectClaim, o.JWKSURI, o.JWKSJSON}
-}
-
-func (o oidc) wire() databricks.OIDCPolicy {
-	return databricks.OIDCPolicy{
-		Issuer: o.Issuer, Audiences: strings.Split(o.Audiences, separator), Subject: o.Subject, SubjectClaim: o.SubjectClaim, JWKSURI: o.JWKSURI, JWKSJSON: o.JWKSJSON,
-	}
+	trust.Policy
+	Role, Subject string
 }
 
 // key names a policy in Databricks.
@@ -76,13 +55,7 @@ func (s state) find(k key) *policy {
 
 // description is the mark that our policies carry.
 func description(installation string, p *v1alpha1.FederationPolicy) string {
-	return "Managed by Gatehouse: " + installation + "/federationpolicy/" + access.Key(p)
-}
-
-// policyID is the same for the same installation, policy, role and subject, and different for all others.
-func policyID(installation, name, role, subject string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{installation, name, role, subject}, "\x00")))
-	return "gatehouse-" + hex.EncodeToString(sum[:16])
+	return trust.Description(installation, "federationpolicy", access.Key(p))
 }
 
 // policyOf is the policy that a binding is to have.
@@ -93,10 +66,10 @@ func policyOf(installation string, p *v1alpha1.FederationPolicy, b access.Bindin
 	if k := p.Spec.Keys; k != nil {
 		wire.JWKSURI, wire.JWKSJSON = string(k.URI), k.Inline
 	}
-	return policy{
-		Role: access.Key(b.Role), Subject: b.Subject, PrincipalID: b.Role.Status.ServicePrincipal.ID,
-		ID: policyID(installation, access.Key(p), access.Key(b.Role), b.Subject), Description: description(installation, p), OIDC: rules(wire),
-	}
+	return policy{Role: access.Key(b.Role), Subject: b.Subject, Policy: trust.Policy{
+		PrincipalID: b.Role.Status.ServicePrincipal.ID, ID: trust.ID(installation, access.Key(p), access.Key(b.Role), b.Subject),
+		Description: description(installation, p), Rules: trust.RulesOf(wire),
+	}}
 }
 
 type step = external.Step[state]
@@ -116,8 +89,8 @@ func planned(want, have state) (external.Plan[state], error) {
 			out = append(out, step{Verb: external.Create, Target: text(w), Want: state{Policies: []policy{w}}})
 		case h.Foreign:
 			return nil, fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the service principal of %s has a policy %s that does not carry our mark", w.Role, w.ID))
-		case h.OIDC != w.OIDC:
-			out = append(out, step{Verb: external.Update, Target: text(w), Want: state{Policies: []policy{w}}, Diff: differences(h.OIDC, w.OIDC)})
+		case h.Rules != w.Rules:
+			out = append(out, step{Verb: external.Update, Target: text(w), Want: state{Policies: []policy{w}}, Diff: h.Rules.Differences(w.Rules)})
 		}
 	}
 	if len(out) == 0 && want.Unfinished != nil {
@@ -127,22 +100,3 @@ func planned(want, have state) (external.Plan[state], error) {
 }
 
 func text(p policy) string { return fmt.Sprintf("the federation policy %s of %s", p.ID, p.Role) }
-
-func differences(have, want oidc) []external.Difference {
-	var out []external.Difference
-	for _, d := range []external.Difference{
-		{Path: "issuer", Have: have.Issuer, Want: want.Issuer},
-		{Path: "audiences", Have: have.Audiences, Want: want.Audiences},
-		{Path: "subject", Have: have.Subject, Want: want.Subject},
-		{Path: "subject_claim", Have: have.SubjectClaim, Want: want.SubjectClaim},
-		{Path: "jwks_uri", Have: have.JWKSURI, Want: want.JWKSURI},
-	} {
-		if d.Have != d.Want {
-			out = append(out, d)
-		}
-	}
-	if have.JWKSJSON != want.JWKSJSON {
-		out = append(out, external.Difference{Path: "jwks_json", Have: "other keys", Want: "the keys of the spec"})
-	}
-	return out
-}
