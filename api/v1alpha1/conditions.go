@@ -74,6 +74,8 @@ const (
 	ReasonShareBelowOne = "ShareBelowOne"
 	// ReasonPrincipalNotVisible: Databricks does not see a new principal yet.
 	ReasonPrincipalNotVisible = "PrincipalNotVisible"
+	// ReasonIssuerUnknown: the cluster does not say who issues its tokens, or with which keys.
+	ReasonIssuerUnknown = "IssuerUnknown"
 	// ReasonNotOurs: something with this name exists and carries no mark of ours.
 	ReasonNotOurs = "NotOurs"
 	// ReasonConflict: two declarations claim the same thing.

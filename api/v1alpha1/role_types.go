@@ -30,6 +30,15 @@ type RoleSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Grants []Grant `json:"grants,omitempty"`
+	// serviceAccountName is a Kubernetes ServiceAccount of the Role's namespace whose tokens
+	// count as this role: Databricks exchanges them by a federation policy with the
+	// cluster's keys. Whoever may create pods in the namespace can be the role then, so
+	// that the Boundary must have `hosting` Allowed. Absent, no such token counts.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be lower-case letters, digits, dashes and dots, with a letter or digit first and last in each part"
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// deletionPolicy says what happens to the service principal when the Role is deleted. Default Delete.
 	// +optional
 	// +kubebuilder:default=Delete
@@ -46,6 +55,18 @@ type RoleServicePrincipal struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=36
 	ApplicationID string `json:"applicationID,omitempty"`
+}
+
+// RoleTrust is the federation policy by which tokens of a ServiceAccount count as the role.
+type RoleTrust struct {
+	// policyID names the policy in Databricks. It is recorded before the policy is created.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	PolicyID string `json:"policyID,omitempty"`
+	// subject is whose tokens the policy let in when it was last seen as wanted; empty until then.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Subject string `json:"subject,omitempty"`
 }
 
 // RoleGroup is a group that the service principal is a member of.
@@ -106,6 +127,9 @@ type RoleStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Intent string `json:"intent,omitempty"`
+	// trust is the federation policy for the tokens of `serviceAccountName`.
+	// +optional
+	Trust RoleTrust `json:"trust,omitzero"`
 	// groups are the groups it is a member of because of us.
 	// +optional
 	// +listType=map

@@ -38,14 +38,14 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 		status int
 		want   fault.Class
 	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
-		for _, path := range []string{"/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/"} {
+		for _, path := range []string{"/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/", "/federationPolicies/"} {
 			broken := answering(path, f.status)
 			broken.Want = f.want
 			faults[name+" at "+path] = broken
 		}
 	}
 	start := w.emulator.Last(t)
-	externaltest.Run(t, role.NewAdapter(w.kube, role.Options{Connect: connector, Installation: installation}), externaltest.Case[*v1alpha1.Role]{
+	externaltest.Run(t, role.NewAdapter(w.kube, role.Options{Connect: connector, Installation: installation, Issuer: w}), externaltest.Case[*v1alpha1.Role]{
 		Object: r, Faults: faults,
 		Writes: func() int { return len(w.emulator.Writes(t, start)) },
 		Others: func() any {

@@ -25,6 +25,8 @@ func (a adapter) Apply(ctx context.Context, in input, have state, s external.Ste
 	switch {
 	case s.Want.Principal != nil:
 		return in.applyPrincipal(ctx, have, s)
+	case s.Want.Trust != nil:
+		return in.applyTrust(ctx, have, s)
 	case len(s.Want.Groups) > 0:
 		return in.applyGroup(ctx, have, s.Verb, s.Want.Groups[0])
 	case len(s.Want.Grants) > 0:

@@ -4,6 +4,7 @@
 package role
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -40,6 +41,10 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
+	// Issuer says who issues the cluster's tokens. Without it no ServiceAccount can be a Role.
+	Issuer Issuer
+	// Audience is that of tokens of ServiceAccounts. Default databricks.
+	Audience string
 	// Concurrency is how many Roles are worked on at the same time. Default 4.
 	Concurrency int
 }
@@ -64,6 +69,12 @@ type adapter struct {
 	reader       client.Reader
 	connect      connector
 	installation string
+	issuer       Issuer
+	audience     string
+}
+
+func newAdapter(c client.Reader, o Options) adapter {
+	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, issuer: o.Issuer, audience: cmp.Or(o.Audience, defaultAudience)}
 }
 
 func (a adapter) mark(r *v1alpha1.Role) string {
@@ -73,7 +84,7 @@ func (a adapter) mark(r *v1alpha1.Role) string {
 // NewReconciler makes the loop of Roles over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Role, input, state] {
 	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Role"},
-		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation})
+		newAdapter(c, o))
 }
 
 // Setup adds the controller to a manager.

@@ -15,4 +15,8 @@
 // space or a serving endpoint, which keeps one level for each principal. Who may do
 // more there than we grant is left alone, both when the grant is wanted and when it
 // is not any more: the other level was given by somebody else.
+//
+// Tokens of a ServiceAccount count as the Role by one federation policy of the
+// service principal, which has the cluster's keys in it. Its id is a hash of the
+// Role, so that there is never a second one.
 package role

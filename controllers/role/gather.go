@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
 // input is what one pass decides from.
@@ -36,6 +37,7 @@ type input struct {
 	// shared are groups that other Roles ask for.
 	shared []string
 	needs  access.Needs
+	trust  trusting
 	// The ownership record, as the pass found it.
 	intent  string
 	groups  []string
@@ -89,6 +91,7 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 		}
 		return in, err
 	}
+	in.trust = a.trusting(ctx, r, in.deleting)
 	in.client, in.resync = client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
 	return in, nil
 }
@@ -108,6 +111,9 @@ func (in *input) bound(e access.Estate, r *v1alpha1.Role) {
 		ask.Grants = append(ask.Grants, g.Grant)
 	}
 	in.violations = limits.Check(ask)
+	if name := r.Spec.ServiceAccountName; name != "" && !limits.Hosting() {
+		in.violations = append(in.violations, fmt.Sprintf("asks for tokens of the ServiceAccount %s to count as it; the Boundary %s must have `hosting` Allowed for that", name, limits.Name))
+	}
 	for _, g := range in.memberOf {
 		if limits.Create(g) {
 			in.mayCreate = append(in.mayCreate, g)
@@ -145,11 +151,14 @@ func (adapter) Desired(in input) (state, error) {
 	for _, g := range in.needs.Grants {
 		out.Grants = append(out.Grants, g.Grant)
 	}
+	out.Trust, out.KeepTrust = in.trust.wanted()
+	out.Unfinished = in.trust.unknown
 	return out, nil
 }
 
 // Databricks is what a Role needs of it.
 type Databricks interface {
+	trust.Client
 	ServicePrincipals(ctx context.Context, displayName string) ([]databricks.ServicePrincipal, error)
 	ServicePrincipal(ctx context.Context, id string) (*databricks.ServicePrincipal, error)
 	CreateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) (databricks.ServicePrincipal, error)

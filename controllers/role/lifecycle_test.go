@@ -5,6 +5,7 @@ package role_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,9 +25,11 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
+	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/testenv"
 )
 
@@ -40,6 +43,16 @@ type world struct {
 	// end ends the crashed operator's calls.
 	end  atomic.Pointer[context.CancelFunc]
 	hook *httptest.Server
+	// issuer is what the cluster says of its tokens; without a URL it says nothing.
+	issuer clusterissuer.Issuer
+}
+
+// Issuer is the cluster's.
+func (w *world) Issuer(context.Context) (clusterissuer.Issuer, error) {
+	if w.issuer.URL == "" {
+		return clusterissuer.Issuer{}, fault.Transient(v1alpha1.ReasonIssuerUnknown, errors.New("the issuer cannot be read"))
+	}
+	return w.issuer, nil
 }
 
 var errCrashed = errors.New("the operator has crashed")
@@ -47,7 +60,7 @@ var errCrashed = errors.New("the operator has crashed")
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	config, c := testenv.Cluster(t)
-	w := &world{t: t, emulator: testenv.NewEmulator(t)}
+	w := &world{t: t, emulator: testenv.NewEmulator(t), issuer: clusterissuer.Issuer{URL: "https://cluster.example.com", JWKS: `{"keys":[{"kid":"1"}]}`}}
 	plain, err := client.NewWithWatch(config, client.Options{Scheme: testenv.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +152,7 @@ func (w *world) operator() func(context.Context, *v1alpha1.Role) error {
 		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
-	loop := role.NewReconciler(w.kube, events.NewFakeRecorder(1000), role.Options{Connect: connector, Installation: installation})
+	loop := role.NewReconciler(w.kube, events.NewFakeRecorder(1000), role.Options{Connect: connector, Installation: installation, Issuer: w})
 	return func(ctx context.Context, r *v1alpha1.Role) error {
 		_, err := loop.Reconcile(ctx, r)
 		return err
@@ -148,7 +161,7 @@ func (w *world) operator() func(context.Context, *v1alpha1.Role) error {
 
 func (w *world) role(name string) *v1alpha1.Role {
 	return &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: name}, Spec: v1alpha1.RoleSpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, DisplayName: "Tenant", MemberOf: []v1alpha1.AccountGroupName{"gh_west", "shared"},
+		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, DisplayName: "Tenant", ServiceAccountName: "worker", MemberOf: []v1alpha1.AccountGroupName{"gh_west", "shared"},
 		Grants: []v1alpha1.Grant{{Securable: v1alpha1.Securable{Type: "Table", Name: "main.sales.extra"}, Privileges: []v1alpha1.Privilege{"SELECT"}}},
 	}}
 }
@@ -266,11 +279,57 @@ func (w *world) complete(name string, groups, tables []string) {
 	if got := w.emulator.State(w.t).Assignments[sp.ID]; !slices.Equal(got, []string{"USER"}) {
 		w.t.Errorf("%s is assigned as %v", name, got)
 	}
+	w.trusts(name, slices.Equal(groups, bigGroups))
 	r := w.get(name)
 	if r.Status.ServicePrincipal.ID != sp.ID || r.Status.ServicePrincipal.ApplicationID != sp.ApplicationID || !slices.Equal(r.Status.Scopes, []string{"sql"}) {
 		w.t.Errorf("status %+v", r.Status)
 	}
 	w.others()
+}
+
+// trusts checks that a Role has exactly one policy of ours, as wanted, or none.
+func (w *world) trusts(name string, wanted bool) {
+	w.t.Helper()
+	var got []string
+	for _, p := range w.policies(name) {
+		if strings.HasPrefix(p.Description, "Managed by Gatehouse: ") {
+			got = append(got, fmt.Sprint(p.Description, p.OIDC))
+		}
+	}
+	var want []string
+	trust := v1alpha1.RoleTrust{}
+	if wanted {
+		want = []string{fmt.Sprint("Managed by Gatehouse: test/role/tenant/"+name, databricks.OIDCPolicy{
+			Issuer: w.issuer.URL, Audiences: []string{"databricks"}, Subject: "system:serviceaccount:tenant:worker", SubjectClaim: "sub", JWKSJSON: w.issuer.JWKS,
+		})}
+		trust = v1alpha1.RoleTrust{PolicyID: w.policies(name)[0].ID, Subject: "system:serviceaccount:tenant:worker"}
+	}
+	if !slices.Equal(got, want) {
+		w.t.Errorf("%s has the policies %v, want %v", name, got, want)
+	}
+	if got := w.get(name).Status.Trust; got != trust {
+		w.t.Errorf("the status of %s says %+v, want %+v", name, got, trust)
+	}
+}
+
+// held is a federation policy in the emulator's state.
+type held struct {
+	ID          string                `json:"policy_id"`
+	Description string                `json:"description"`
+	OIDC        databricks.OIDCPolicy `json:"oidc_policy"`
+}
+
+func (w *world) policies(name string) []held {
+	w.t.Helper()
+	var out []held
+	for _, raw := range w.ours(name)[0].Policies {
+		var p held
+		if err := json.Unmarshal(raw, &p); err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // absent checks that nothing of a Role is left.
@@ -306,7 +365,7 @@ func (w *world) remove(name string) {
 func (w *world) shrink(name string) {
 	w.t.Helper()
 	r := w.get(name)
-	r.Spec.MemberOf, r.Spec.Grants = []v1alpha1.AccountGroupName{"gh_east"}, nil
+	r.Spec.MemberOf, r.Spec.Grants, r.Spec.ServiceAccountName = []v1alpha1.AccountGroupName{"gh_east"}, nil, ""
 	if err := w.kube.Update(w.t.Context(), r); err != nil {
 		w.t.Fatal(err)
 	}

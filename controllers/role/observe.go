@@ -38,6 +38,9 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	case in.deleting:
 		return out, nil
 	}
+	if err := in.observeTrust(ctx, &out); err != nil {
+		return out, err
+	}
 	return out, in.observeGrants(ctx, &out)
 }
 

@@ -28,6 +28,7 @@ func planned(want, have state) (plan, error) {
 		}
 	}
 	var out plan
+	out = append(out, distrust(want, have)...)
 	revoked, doubtful := revocations(want, have)
 	out = append(out, revoked...)
 	out = append(out, departures(want, have)...)
@@ -36,9 +37,16 @@ func planned(want, have state) (plan, error) {
 	}
 	out = append(out, principals(want, have)...)
 	out = append(out, arrivals(want, have)...)
-	out = append(append(out, grants(want, have)...), doubtful...)
-	if len(out) == 0 && len(have.Unread) > 0 {
+	given, failing := grants(want, have)
+	out = append(out, given...)
+	out = append(out, confidences(want, have)...)
+	out = append(append(out, failing...), doubtful...)
+	switch {
+	case len(out) > 0:
+	case len(have.Unread) > 0:
 		return nil, have.Unread[0].Err
+	default:
+		return nil, unfinished(want, have)
 	}
 	return out, nil
 }
@@ -139,19 +147,18 @@ func arrivals(want, have state) plan {
 }
 
 // grants give what is wanted and not there. What is on objects that do not exist
-// or could not be read comes last: it fails, and must not keep the others back.
-func grants(want, have state) plan {
-	var out, last plan
+// or could not be read is apart: it fails, and must not keep anything else back.
+func grants(want, have state) (given, failing plan) {
 	for _, g := range want.Grants {
 		if slices.Contains(have.Grants, g) {
 			continue
 		}
 		s := step{Verb: external.Grant, Target: grantText(g), Want: state{Grants: []boundary.Grant{g}}}
 		if have.isUnread(g) || slices.ContainsFunc(have.Missing, func(m boundary.Grant) bool { return m.Type == g.Type && m.Name == g.Name }) {
-			last = append(last, s)
+			failing = append(failing, s)
 			continue
 		}
-		out = append(out, s)
+		given = append(given, s)
 	}
-	return append(out, last...)
+	return given, failing
 }

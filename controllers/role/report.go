@@ -22,6 +22,8 @@ func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 	switch {
 	case s.Verb == external.Create && s.Want.Principal != nil:
 		r.Status.Intent = s.Want.Principal.DisplayName
+	case s.Want.Trust != nil && s.Verb == external.Create:
+		r.Status.Trust.PolicyID = s.Want.Trust.ID
 	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant):
 		name := s.Want.Groups[0].Name
 		if !slices.ContainsFunc(r.Status.Groups, func(g v1alpha1.RoleGroup) bool { return g.Name == name }) {
@@ -56,6 +58,7 @@ func (adapter) Report(r *v1alpha1.Role, have state) {
 	r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: have.Principal.ID, ApplicationID: have.Principal.ApplicationID}
 	r.Status.Intent = have.Principal.DisplayName
 	r.Status.Scopes = have.Needs.Scopes
+	r.Status.Trust = reportedTrust(r.Status.Trust, have)
 	r.Status.Groups = reportedGroups(r.Status.Groups, have)
 	r.Status.Grants = nil
 	for _, n := range have.Needs.Grants {

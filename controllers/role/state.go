@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
 // state is what exists, or is to exist, in Databricks for one Role. In a step it
@@ -27,6 +28,14 @@ type state struct {
 	// Unread are the objects whose privileges could not be read, with why. What is recorded
 	// on them counts as held, so that it is not forgotten.
 	Unread []unread
+	// Trust is the federation policy for tokens of a service account; its principal is known once that exists.
+	Trust *trust.Policy
+	// KeepTrust says, of a wanted state, that a policy which is there stays as it is.
+	KeepTrust bool
+	// Subject is whose tokens are to count, for the report.
+	Subject string
+	// Unfinished says, of a wanted state, what is still missing from it when all of it is there.
+	Unfinished error
 	// MemberOf are the groups asked for, for the report.
 	MemberOf []string
 	// Needs are where the grants and scopes come from, for the report.

@@ -37,13 +37,16 @@ func (e Estate) Bindings(p *v1alpha1.FederationPolicy) ([]Binding, []Refusal) {
 		case r == nil:
 			refusals = append(refusals, Refusal{p.Namespace + "/" + named.Name, v1alpha1.ReasonRoleNotFound,
 				fmt.Sprintf("the Role %s/%s does not exist", p.Namespace, named.Name)})
+		case ofServer(r):
+			refusals = append(refusals, Refusal{Key(r), v1alpha1.ReasonInvalid,
+				fmt.Sprintf("the Role %s is an MCPServer's own, for which no identity provider speaks", Key(r))})
 		case r.DeletionTimestamp.IsZero():
 			add(r, named.Subject)
 		}
 	}
 	for i := range e.Roles {
 		r := &e.Roles[i]
-		if r.DeletionTimestamp.IsZero() && e.namespaceMatches(p.Spec.NamespaceSelector, r.Namespace) {
+		if r.DeletionTimestamp.IsZero() && !ofServer(r) && e.namespaceMatches(p.Spec.NamespaceSelector, r.Namespace) {
 			add(r, Key(r))
 		}
 	}

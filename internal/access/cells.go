@@ -94,12 +94,12 @@ func (e Estate) Cells() ([]Cell, []Refusal) {
 // Selected returns the Roles that a rule of a ToolAccess in a namespace means:
 // those of its namespace by name, and those of other namespaces by the labels of
 // the namespace together with their own. A Role's labels alone select nothing,
-// because tenants write them.
+// because tenants write them. A server's own Role is never meant.
 func (e Estate) Selected(namespace string, rule v1alpha1.AccessRule) []*v1alpha1.Role {
 	var out []*v1alpha1.Role
 	for i := range e.Roles {
 		r := &e.Roles[i]
-		if !r.DeletionTimestamp.IsZero() {
+		if !r.DeletionTimestamp.IsZero() || ofServer(r) {
 			continue
 		}
 		if r.Namespace == namespace && slices.Contains(rule.Roles, r.Name) || e.selects(rule.Selector, r) {

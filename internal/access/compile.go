@@ -75,6 +75,7 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 			d.Matrix[key] = []string{}
 		}
 	}
+	d.Dependencies, d.Health = e.Dependencies(server), e.health(server)
 	sealed, err := d.Seal()
 	return sealed, unique(refusals), err
 }

@@ -74,6 +74,7 @@ func TestCompile(t *testing.T) {
 			},
 		},
 		Limits:         Limits{MaxTokenLifetimeSeconds: 1, MaxBodyBytes: 2, MaxConcurrentCalls: 3, CallTimeoutSeconds: 4},
+		Dependencies:   []Dependency{{DependencyWarehouse, "wh1"}},
 		DeniedSubjects: []Subject{{issuer, "mallory smith"}},
 	}
 	want.Hash = got.Hash

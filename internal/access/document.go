@@ -37,6 +37,10 @@ type Document struct {
 	// Tools are sorted by name.
 	Tools  []Tool `json:"tools"`
 	Limits Limits `json:"limits"`
+	// Dependencies are what the tools need of the workspace, sorted. Pods report whether it answers.
+	Dependencies []Dependency `json:"dependencies,omitempty"`
+	// Health is who asks for the dependencies; nil means that nobody can yet.
+	Health *Health `json:"health,omitempty"`
 	// DeniedSubjects are callers refused whatever their role.
 	DeniedSubjects []Subject `json:"deniedSubjects,omitempty"`
 }

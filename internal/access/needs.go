@@ -48,6 +48,17 @@ func (e Estate) Needs(role *v1alpha1.Role, cells []Cell) Needs {
 			need(FromSpec, string(g.Type), string(g.Name), string(p))
 		}
 	}
+	if server := e.watched(role); server != nil {
+		for d, tools := range e.dependencies(server) {
+			for _, scope := range d.scopes() {
+				scopes[scope] = true
+			}
+			kind, name, privilege := d.sight()
+			for _, tool := range tools {
+				need(Key(server)+":"+tool, kind, name, privilege)
+			}
+		}
+	}
 	for _, c := range cells {
 		if c.Role != Key(role) {
 			continue
@@ -81,6 +92,7 @@ const (
 	scopeGenieDashboards = "dashboards.genie" // Azure asks for both
 	scopeVectorSearch    = "vector-search"
 	scopeServing         = "model-serving"
+	scopeCatalog         = "unity-catalog"
 )
 
 // toolScopes are the OAuth scopes that a tool needs.

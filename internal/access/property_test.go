@@ -54,7 +54,7 @@ func TestCellsSayWhatTheReferenceSays(t *testing.T) {
 // reference answers: may the Role r call the tool on the server s?
 func reference(e Estate, r v1alpha1.Role, tool string, s v1alpha1.MCPServer) bool {
 	fits := func(want, have map[string]string) bool { return len(want) == 0 || want["t"] == have["t"] }
-	if r.DeletionTimestamp != nil || s.DeletionTimestamp != nil || r.Spec.WorkspaceRef != s.Spec.WorkspaceRef {
+	if len(r.OwnerReferences) > 0 || r.DeletionTimestamp != nil || s.DeletionTimestamp != nil || r.Spec.WorkspaceRef != s.Spec.WorkspaceRef {
 		return false
 	}
 	claimed := 0
@@ -142,6 +142,9 @@ func drawEstate(t *rapid.T) Estate {
 	for range count("roles", 8) {
 		r := v1alpha1.Role{ObjectMeta: object(), Spec: v1alpha1.RoleSpec{WorkspaceRef: in()}}
 		r.Labels = labels()
+		if !often("a tenant's") {
+			r.OwnerReferences = []metav1.OwnerReference{ownedBy("x")}
+		}
 		e.Roles = append(e.Roles, r)
 	}
 	for range count("tools", 8) {
