@@ -116,7 +116,18 @@ func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S],
 			}
 			f.Break()
 			defer f.Heal()
-			if _, err := a.Observe(t.Context(), in); !fault.Is(err, f.Want) {
+			seen, err := a.Observe(t.Context(), in)
+			if err == nil { // an adapter may go on with what it could see, and say at the end what it could not
+				want, wrong := a.Desired(in)
+				if wrong != nil {
+					t.Fatal(wrong)
+				}
+				var plan external.Plan[S]
+				if plan, err = a.Plan(want, seen); len(plan) > 0 {
+					t.Errorf("what could not be seen is planned to be written: %s", plan)
+				}
+			}
+			if !fault.Is(err, f.Want) {
 				t.Errorf("got %v of class %v, want %s", err, fault.Of(err), f.Want)
 			}
 		})
