@@ -5,6 +5,7 @@ package role
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,10 @@ type input struct {
 	denial     *boundary.Denial
 	violations []string
 	memberOf   []string
+	// refused says which tools are opened to the Role and not allowed by its Boundary.
+	refused []string
+	// confined says that the Role is to have nothing, because it asks for more than it may.
+	confined bool
 	// mayCreate are the groups of memberOf that may be created.
 	mayCreate []string
 	// shared are groups that other Roles ask for.
@@ -74,10 +79,12 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 		}
 	}
 	if !in.deleting {
-		cells, _ := e.Cells()
+		cells, refusals := e.Cells()
 		in.needs = e.Needs(r, cells)
 		in.bound(e, r)
-		if in.denial != nil || len(in.violations) > 0 {
+		if in.refusal() == nil {
+			in.refused = refused(r, refusals)
+		} else if !in.confine() {
 			return in, nil // nothing outside is looked at or touched: Desired says why
 		}
 	}
@@ -91,9 +98,43 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 		}
 		return in, err
 	}
-	in.trust = a.trusting(ctx, r, in.deleting)
+	in.trust = a.trusting(ctx, r, in.deleting || in.confined)
 	in.client, in.resync = client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
 	return in, nil
+}
+
+// refusal says why the Boundary does not allow what the Role asks for; nil means it does.
+func (in input) refusal() error {
+	switch {
+	case in.denial != nil:
+		return fault.Denied(in.denial.Reason, fmt.Errorf("%s", in.denial.Message))
+	case len(in.violations) > 0:
+		return fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("the Role %s", strings.Join(in.violations, "; and ")))
+	}
+	return nil
+}
+
+// confine says whether there is something to take away from a Role that asks for more
+// than it may, and if so makes it want nothing: a Boundary shrank, or is gone. A
+// Boundary that has not taken note of the namespace yet takes nothing away.
+func (in *input) confine() bool {
+	pending := in.denial != nil && in.denial.Reason == v1alpha1.ReasonPending
+	in.confined = !pending && (*in.known != "" || in.intent != "" || len(in.groups)+len(in.applied) > 0)
+	if in.confined {
+		in.needs, in.memberOf = access.Needs{}, nil
+	}
+	return in.confined
+}
+
+// refused are the tools that a ToolAccess opens to the Role and its Boundary does not.
+func refused(r *v1alpha1.Role, all []access.Refusal) []string {
+	var out []string
+	for _, f := range all {
+		if f.Role == access.Key(r) && f.Reason == v1alpha1.ReasonOutsideBoundary {
+			out = append(out, f.Message)
+		}
+	}
+	return out
 }
 
 // bound compares what the Role asks for with the Boundary.
@@ -129,6 +170,11 @@ func (adapter) Conditions(in input) []metav1.Condition {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, in.denial.Reason, in.denial.Message
 	case len(in.violations) > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonOutsideBoundary, strings.Join(in.violations, "; ")
+	case len(in.refused) > 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonOutsideBoundary, strings.Join(in.refused, "; ")
+	}
+	if in.confined {
+		c.Message += "; what it had in Databricks is taken away"
 	}
 	return []metav1.Condition{c}
 }
@@ -138,11 +184,11 @@ func (adapter) Resync(in input) time.Duration { return in.resync }
 
 // Desired is pure.
 func (adapter) Desired(in input) (state, error) {
-	switch {
-	case in.denial != nil:
-		return state{}, fault.Denied(in.denial.Reason, fmt.Errorf("%s", in.denial.Message))
-	case len(in.violations) > 0:
-		return state{}, fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("the Role %s", strings.Join(in.violations, "; and ")))
+	switch refusal := in.refusal(); {
+	case refusal != nil && in.confined:
+		return state{Confined: refusal}, nil
+	case refusal != nil:
+		return state{}, refusal
 	}
 	out := state{Principal: &principal{DisplayName: in.displayName, Active: true}, Assigned: true, Needs: in.needs}
 	for _, g := range in.memberOf {
@@ -153,6 +199,9 @@ func (adapter) Desired(in input) (state, error) {
 	}
 	out.Trust, out.KeepTrust = in.trust.wanted()
 	out.Unfinished = in.trust.unknown
+	if out.Unfinished == nil && len(in.refused) > 0 {
+		out.Unfinished = fault.Denied(v1alpha1.ReasonOutsideBoundary, errors.New(strings.Join(in.refused, "; ")))
+	}
 	return out, nil
 }
 

@@ -32,6 +32,9 @@ func planned(want, have state) (plan, error) {
 	revoked, doubtful := revocations(want, have)
 	out = append(out, revoked...)
 	out = append(out, departures(want, have)...)
+	if want.Confined != nil {
+		return confinement(out, doubtful, want, have)
+	}
 	if want.Principal == nil {
 		return append(out, removals(have)...), nil
 	}
@@ -49,6 +52,22 @@ func planned(want, have state) (plan, error) {
 		return nil, unfinished(want, have)
 	}
 	return out, nil
+}
+
+// confinement takes away what a Role has, and leaves its service principal, so that it
+// is the same when the Boundary allows the Role again.
+func confinement(out, doubtful plan, want, have state) (plan, error) {
+	if have.Assigned {
+		out = append(out, step{Verb: external.Revoke, Target: "the assignment to the workspace", Want: state{Assigned: true}})
+	}
+	out = append(out, doubtful...)
+	switch {
+	case len(out) > 0:
+		return out, nil
+	case len(have.Unread) > 0:
+		return nil, have.Unread[0].Err
+	}
+	return nil, want.Confined
 }
 
 // revocations end grants that are ours and not wanted any more. Those on objects that

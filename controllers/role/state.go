@@ -34,6 +34,9 @@ type state struct {
 	KeepTrust bool
 	// Subject is whose tokens are to count, for the report.
 	Subject string
+	// Confined says, of a wanted state, that nothing is to be held, and why; the service
+	// principal as such stays.
+	Confined error
 	// Unfinished says, of a wanted state, what is still missing from it when all of it is there.
 	Unfinished error
 	// MemberOf are the groups asked for, for the report.

@@ -64,6 +64,16 @@ func boundaryOf(namespace string) v1alpha1.Boundary {
 		Spec: v1alpha1.BoundarySpec{
 			Namespaces: []v1alpha1.BoundaryNamespace{{Name: namespace, UID: "u-" + namespace}},
 			Tools:      []v1alpha1.NamePattern{"*"}, Servers: []v1alpha1.NamePattern{"*/*"}, Issuers: []v1alpha1.HTTPSURL{issuer},
+			Workspaces: []v1alpha1.NamePattern{"main"}, Warehouses: []v1alpha1.NamePattern{"*"},
+			GenieSpaces: []v1alpha1.NamePattern{"*"}, ServingEndpoints: []v1alpha1.NamePattern{"*"},
+			Scopes: []v1alpha1.OAuthScope{"sql", "genie", "dashboards.genie", "vector-search", "model-serving"},
+			Grants: []v1alpha1.BoundaryGrant{
+				{Type: "Catalog", Names: []v1alpha1.NamePattern{"*"}, Privileges: []v1alpha1.Privilege{"USE_CATALOG"}},
+				{Type: "Schema", Names: []v1alpha1.NamePattern{"*.*"}, Privileges: []v1alpha1.Privilege{"USE_SCHEMA"}},
+				{Type: "Table", Names: []v1alpha1.NamePattern{"*.*.*"}, Privileges: []v1alpha1.Privilege{"SELECT"}},
+				{Type: "Function", Names: []v1alpha1.NamePattern{"*.*.*"}, Privileges: []v1alpha1.Privilege{"EXECUTE"}},
+				{Type: "Connection", Names: []v1alpha1.NamePattern{"*"}, Privileges: []v1alpha1.Privilege{"USE_CONNECTION"}},
+			},
 		},
 	}
 }

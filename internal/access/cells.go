@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -72,7 +73,7 @@ func (e Estate) Cells() ([]Cell, []Refusal) {
 					if served[tool] == nil {
 						continue
 					}
-					if r := e.refuse(role, server, tool); r != nil {
+					if r := e.refuse(role, server, served[tool]); r != nil {
 						refusals = append(refusals, *r)
 						continue
 					}
@@ -131,9 +132,12 @@ func (e Estate) namespaceMatches(s *metav1.LabelSelector, name string) bool {
 	return err == nil && ns != nil && selector.Matches(labels.Set(ns.Labels))
 }
 
-// refuse says why a role may not have a cell: its namespace's Boundary must allow
-// both the server and the tool, and both must live in one workspace.
-func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, tool string) *Refusal {
+// refuse says why a role may not have a cell: its namespace's Boundary must allow the
+// server, the tool, all that the role asks for by itself and all that the tool needs,
+// and both must live in one workspace. So a Boundary that shrinks takes cells away, and
+// with them what was granted for them.
+func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, t *v1alpha1.Tool) *Refusal {
+	tool := t.Spec.ToolName
 	if role.Spec.WorkspaceRef.Name != server.Spec.WorkspaceRef.Name {
 		return &Refusal{Key(role), v1alpha1.ReasonInvalid, fmt.Sprintf("the server %s runs in the Workspace %s and the role in %s",
 			Key(server), server.Spec.WorkspaceRef.Name, role.Spec.WorkspaceRef.Name)}
@@ -147,7 +151,38 @@ func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, tool str
 	case !limits.Tool(tool):
 		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the Boundary %s does not allow the tool %s", limits.Name, tool)}
 	}
+	if problems := limits.Check(asked(role)); len(problems) > 0 {
+		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the Role %s %s", role.Name, strings.Join(problems, "; and "))}
+	}
+	if problems := limits.Check(toolRequest(role, server, t)); len(problems) > 0 {
+		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the tool %s %s", tool, strings.Join(problems, "; and "))}
+	}
 	return nil
+}
+
+// asked is what a role asks for by itself.
+func asked(role *v1alpha1.Role) boundary.Request {
+	out := boundary.Request{Workspace: role.Spec.WorkspaceRef.Name}
+	for _, g := range role.Spec.MemberOf {
+		out.MemberOf = append(out.MemberOf, string(g))
+	}
+	for _, g := range role.Spec.Grants {
+		for _, p := range g.Privileges {
+			out.Grants = append(out.Grants, boundary.Grant{Type: string(g.Type), Name: string(g.Name), Privilege: string(p)})
+		}
+	}
+	return out
+}
+
+// toolRequest is what a role must be given to call a tool of a server.
+func toolRequest(role *v1alpha1.Role, server *v1alpha1.MCPServer, t *v1alpha1.Tool) boundary.Request {
+	out := boundary.Request{Workspace: role.Spec.WorkspaceRef.Name, Scopes: toolScopes(t)}
+	toolGrants(t, string(server.Spec.WarehouseID), func(kind, name, privilege string) {
+		if g := (boundary.Grant{Type: kind, Name: name, Privilege: privilege}); !slices.Contains(out.Grants, g) {
+			out.Grants = append(out.Grants, g)
+		}
+	})
+	return out
 }
 
 // Limits returns what a namespace may ask for, or why it may ask for nothing.

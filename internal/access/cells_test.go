@@ -109,6 +109,43 @@ func TestCells(t *testing.T) {
 			},
 			want: []string{managerDeals}, refused: []string{"acme/west OutsideBoundary"},
 		},
+		"a Boundary without a grant that a tool needs takes that tool and no other": {
+			changes: []change{
+				rules(v1alpha1.AccessRule{Tools: []string{"query_deals", "whoami"}, Roles: []string{"manager"}}),
+				func(e *Estate) { e.Boundaries[0].Spec.Grants = nil },
+			},
+			want: []string{"sales/manager whoami"}, refused: []string{"sales/manager OutsideBoundary"},
+		},
+		"a Boundary without the warehouse takes every tool that needs it": {
+			changes: []change{
+				rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}}),
+				func(e *Estate) { e.Boundaries[0].Spec.Warehouses = []v1alpha1.NamePattern{"other"} },
+			},
+			refused: []string{"sales/manager OutsideBoundary"},
+		},
+		"a Boundary without the scope": {
+			changes: []change{
+				rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}}),
+				func(e *Estate) { e.Boundaries[0].Spec.Scopes = []v1alpha1.OAuthScope{"genie"} },
+			},
+			refused: []string{"sales/manager OutsideBoundary"},
+		},
+		"a Role that asks for a group outside its Boundary calls nothing": {
+			changes: []change{
+				rules(v1alpha1.AccessRule{Tools: []string{"query_deals", "whoami"}, Roles: []string{"manager"}}),
+				func(e *Estate) { e.Roles[0].Spec.MemberOf = []v1alpha1.AccountGroupName{"admins"} },
+			},
+			refused: []string{"sales/manager OutsideBoundary"},
+		},
+		"a Role that asks for a grant outside its Boundary calls nothing": {
+			changes: []change{
+				rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}}),
+				func(e *Estate) {
+					e.Roles[0].Spec.Grants = []v1alpha1.Grant{{Securable: v1alpha1.Securable{Type: "Table", Name: "main.hr.pay"}, Privileges: []v1alpha1.Privilege{"MODIFY"}}}
+				},
+			},
+			refused: []string{"sales/manager OutsideBoundary"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cells, refusals := estate(c.changes...).Cells()

@@ -73,7 +73,7 @@ func reference(e Estate, r v1alpha1.Role, tool string, s v1alpha1.MCPServer) boo
 	for _, b := range e.Boundaries {
 		if b.Spec.Namespaces[0].Name == r.Namespace && b.DeletionTimestamp == nil {
 			boundaries++
-			allowed = b.Spec.Namespaces[0].UID == r.Namespace &&
+			allowed = b.Spec.Namespaces[0].UID == r.Namespace && len(b.Spec.Scopes) == 1 && !slices.Contains(r.Spec.MemberOf, "bad") &&
 				(b.Spec.Tools[0] == "*" || string(b.Spec.Tools[0]) == tool) && (b.Spec.Servers[0] == "*/*" || string(b.Spec.Servers[0]) == Key(&s))
 		}
 	}
@@ -126,9 +126,14 @@ func drawEstate(t *rapid.T) Estate {
 		for range 1 + count("boundaries", 9)/9 - count("none", 9)/9 {
 			b := v1alpha1.Boundary{Spec: v1alpha1.BoundarySpec{
 				Namespaces: []v1alpha1.BoundaryNamespace{{Name: n, UID: n}}, Tools: []v1alpha1.NamePattern{"*"}, Servers: []v1alpha1.NamePattern{"*/*"},
+				Workspaces: []v1alpha1.NamePattern{"*"}, Warehouses: []v1alpha1.NamePattern{"*"}, Scopes: []v1alpha1.OAuthScope{"sql"},
+				Groups: v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"good"}},
 			}}
 			if !often("same UID") {
 				b.Spec.Namespaces[0].UID = "old"
+			}
+			if !often("the scope") { // that every tool needs
+				b.Spec.Scopes = nil
 			}
 			if !often("all tools") {
 				b.Spec.Tools[0] = v1alpha1.NamePattern(pick("tool", someTools))
@@ -142,6 +147,9 @@ func drawEstate(t *rapid.T) Estate {
 	for range count("roles", 8) {
 		r := v1alpha1.Role{ObjectMeta: object(), Spec: v1alpha1.RoleSpec{WorkspaceRef: in()}}
 		r.Labels = labels()
+		if !often("within the Boundary") {
+			r.Spec.MemberOf = []v1alpha1.AccountGroupName{"good", "bad"}
+		}
 		if !often("a tenant's") {
 			r.OwnerReferences = []metav1.OwnerReference{ownedBy("x")}
 		}
