@@ -72,8 +72,12 @@ func (readCloser) Close() error { return nil }
 
 var _ = Describe("the sample estate", func() {
 	var server *v1alpha1.MCPServer
-	everybody := []string{"check_identity", "get_region_summary", "query_sales_data"}
-	auditors := []string{"check_identity", "get_region_summary", "query_audit_log", "query_sales_data"}
+	everybody := []string{"check_identity", "genie_query", "get_region_summary", "query_knowledge_base", "query_sales_data"}
+	finance := []string{"check_identity", "genie_query", "get_region_summary", "query_audit_log", "query_knowledge_base", "query_sales_data"}
+	all := []string{
+		"ask_supervisor", "check_identity", "external_api_call", "genie_query", "get_region_summary", "github_search",
+		"query_audit_log", "query_knowledge_base", "query_sales_data",
+	}
 
 	It("becomes ready, but for the pods that nobody starts", func() {
 		objects, declared := sample("sales")
@@ -94,10 +98,10 @@ var _ = Describe("the sample estate", func() {
 		e := &estate{Server: server}
 		e.eventuallyMatrix(
 			v1alpha1.AccessRow{Role: "partner-acme/west-sales", Tools: everybody},
-			v1alpha1.AccessRow{Role: "sales/admin", Tools: auditors},
+			v1alpha1.AccessRow{Role: "sales/admin", Tools: all},
 			v1alpha1.AccessRow{Role: "sales/east-sales", Tools: everybody},
-			v1alpha1.AccessRow{Role: "sales/executive", Tools: auditors},
-			v1alpha1.AccessRow{Role: "sales/finance", Tools: auditors},
+			v1alpha1.AccessRow{Role: "sales/executive", Tools: all},
+			v1alpha1.AccessRow{Role: "sales/finance", Tools: finance},
 			v1alpha1.AccessRow{Role: "sales/managers", Tools: everybody},
 			v1alpha1.AccessRow{Role: "sales/west-sales", Tools: everybody},
 		)
@@ -130,7 +134,7 @@ var _ = Describe("the sample estate", func() {
 		eventuallyReady(server)
 		Expect(server.Status.CurrentReplicas).To(BeEquivalentTo(2))
 		for _, p := range server.Status.Pods {
-			Expect(p).To(Equal(v1alpha1.PodStatus{Name: p.Name, Hash: server.Status.Access.Hash, Tools: 4}))
+			Expect(p).To(Equal(v1alpha1.PodStatus{Name: p.Name, Hash: server.Status.Access.Hash, Tools: 9}))
 		}
 
 		By("bringing a change into the running pods")

@@ -41,6 +41,7 @@ const (
 	VectorIndex    = "main.sales.notes_index" // over main.sales.notes, which need not exist
 	OperatorID     = "0a0a0a0a-0000-4000-8000-000000000001"
 	operatorSecret = "dosetestsecret"
+	sampleSpaceID  = "01f0a1b2c3d4e5f60718293a4b5c6d7e" // that of config/samples
 )
 
 // Emulator is a running Databricks emulator.
@@ -146,14 +147,19 @@ func NewEmulator(t testing.TB) *Emulator {
 accountID: %[1]s
 workspace: {id: %[2]q}
 warehouses: [{id: %[3]q, name: Test}]
-genie: {spaces: [{id: %[4]q, title: Test, warehouseID: %[3]q, tables: [main.sales.deals]}]}
-serving: {endpoints: [{name: %[5]q}]}
+genie:
+  spaces:
+    - {id: %[4]q, title: Test, warehouseID: %[3]q, tables: [main.sales.deals]}
+    - {id: %[9]q, title: Sample, warehouseID: %[3]q, tables: [main.sales.deals]}
+serving: {endpoints: [{name: %[5]q}, {name: sales-supervisor}]}
 vectorSearch:
   endpoints: [test]
-  indexes: [{name: %[6]q, endpoint: test, sourceTable: main.sales.notes, primaryKey: id, textColumn: text}]
+  indexes:
+    - {name: %[6]q, endpoint: test, sourceTable: main.sales.notes, primaryKey: id, textColumn: text}
+    - {name: main.knowledge.handbook_index, endpoint: test, sourceTable: main.knowledge.handbook, primaryKey: id, textColumn: text}
 principals:
   - {displayName: operator, applicationID: %[7]s, accountAdmin: true, workspace: ADMIN, secretFile: %[8]s}
-`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret")))
+`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID))
 	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
 		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
 	out, err := cmd.StdoutPipe()
