@@ -84,7 +84,7 @@ func (d Dependency) sight() (kind, name, privilege string) {
 
 // dependenciesOf tells add of everything that a tool needs of the workspace. Warehouse is that of the server.
 func dependenciesOf(t *v1alpha1.Tool, warehouse string, add func(kind DependencyKind, name string)) {
-	toolGrants(t, warehouse, func(kind, name, privilege string) {
+	toolGrants(t, warehouse, func(kind, name, _ string) {
 		switch {
 		case kind == boundary.Warehouse:
 			add(DependencyWarehouse, name)
