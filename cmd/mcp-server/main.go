@@ -42,6 +42,7 @@ func main() {
 	dir := flag.String("access-dir", "/etc/gatehouse/access", "folder that the access document is mounted in")
 	keys := flag.String("keys-dir", "/etc/gatehouse/keys", "folder that the sealing keys are mounted in")
 	store := flag.String("store-dir", "/etc/gatehouse/store", "folder that the credentials of the rate limit store are mounted in; it need not exist")
+	workload := flag.String("databricks-token-file", "/var/run/secrets/gatehouse/databricks/token", "projected token by which the pod asks for the health of dependencies; it need not exist")
 	operator := flag.String("operator-name", "system:serviceaccount:gatehouse-system:gatehouse-operator", "user name of the operator's service account")
 	audience := flag.String("probe-audience", "gatehouse-probe", "audience of the tokens that the operator asks with")
 	flag.Var(&allowed, "allowed-host", "a host, beside the resource's, that callers may address this server by; may be repeated")
@@ -52,7 +53,7 @@ func main() {
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 		err = run(ctx, log, *listen, *operatorListen, *operator, *audience, server.Options{
-			AccessDir: *dir, KeysDir: *keys, StoreDir: *store, AllowedHosts: allowed, Log: log, Version: version(),
+			AccessDir: *dir, KeysDir: *keys, StoreDir: *store, WorkloadTokenFile: *workload, AllowedHosts: allowed, Log: log, Version: version(),
 		})
 		stop()
 	}

@@ -34,6 +34,8 @@ type Backend struct {
 type Clients struct {
 	// Standard gives up after 35 s, and Long, for models and agents, after 120 s.
 	Standard, Long *http.Client
+	// Once makes each request once, and no breaker is told of it.
+	Once *http.Client
 }
 
 // NewBackend makes the Backend of a workspace.
@@ -57,11 +59,13 @@ type backend struct {
 // minRemaining is how much life a token must have left for a call to begin.
 const minRemaining = 2 * time.Second
 
-// session is what one call acts with.
+// session is what one call acts with. Nothing that it holds leads to the server's own
+// identity.
 type session struct {
-	server *Server
-	snap   *snapshot
-	caller *principal
+	tokens  *databricks.TokenCache
+	metrics *metrics
+	snap    *snapshot
+	caller  *principal
 }
 
 // Token returns a token of the caller's role; see tools.Session.
@@ -72,19 +76,19 @@ func (c *session) Token(ctx context.Context, refused bool) (databricks.Secret, e
 		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.sum,
 	}
 	if refused {
-		c.server.tokens.Drop(key)
+		c.tokens.Drop(key)
 	}
 	if time.Until(c.caller.expires) < minRemaining {
 		return "", tools.Errorf(tools.CodeExchangeDenied, "your token is about to expire; sign in again")
 	}
 	lifetime := time.Duration(c.snap.doc.Limits.MaxTokenLifetimeSeconds) * time.Second
-	token, err := c.server.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (databricks.Token, error) {
-		c.server.metrics.exchanges.Inc()
+	token, err := c.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (databricks.Token, error) {
+		c.metrics.exchanges.Inc()
 		got, err := c.snap.backend.Exchanger.Exchange(ctx, databricks.ExchangeRequest{
 			SubjectToken: databricks.Secret(c.caller.token), ClientID: role.ApplicationID, Scopes: role.Scopes,
 		})
 		if err != nil {
-			c.server.metrics.exchangeErrors.Inc()
+			c.metrics.exchangeErrors.Inc()
 			return databricks.Token{}, err
 		}
 		if got.Expiry.After(c.caller.expires) {

@@ -120,8 +120,10 @@ func backendClients(caBundle string, m *metrics) (Clients, error) {
 			m.breakers.WithLabelValues(string(c)).Set(value)
 		},
 	})
-	client := func(timeout time.Duration) *http.Client {
+	client := func(timeout time.Duration, transport http.RoundTripper) *http.Client {
 		return &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: transport}
 	}
-	return Clients{Standard: client(upstream.StandardTimeout), Long: client(upstream.LongTimeout)}, nil
+	return Clients{
+		Standard: client(upstream.StandardTimeout, transport), Long: client(upstream.LongTimeout, transport), Once: client(upstream.StandardTimeout, pool),
+	}, nil
 }

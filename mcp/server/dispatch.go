@@ -178,7 +178,7 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 	defer cancel()
 	t := tools.Context{
 		Context: ctx, Caller: caller.Caller, RequestID: requestID(ctx), WarehouseID: snap.doc.Workspace.WarehouseID,
-		Session: &session{server: s, snap: snap, caller: caller}, Statements: snap.backend.Statements,
+		Session: &session{tokens: s.tokens, metrics: s.metrics, snap: snap, caller: caller}, Statements: snap.backend.Statements,
 		VectorSearch: snap.backend.VectorSearch, Serving: snap.backend.Serving, Progress: c.progress,
 		Admit: func() error { return s.admit(ctx, snap, caller, tool) },
 	}

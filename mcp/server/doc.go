@@ -4,7 +4,7 @@
 // Package server serves governed tools over MCP.
 //
 //	main port                                                second port
-//	 limits > host > origin > strip > bearer > gate > MCP     probes, metrics,
+//	 limits > host > origin > strip > bearer > gate > MCP     probes, health, metrics,
 //	                                    |                      the operator's questions
 //	                        caller, role, matrix
 //	                                    |
@@ -13,5 +13,6 @@
 // Every decision is taken from one access document, swapped atomically when the
 // mounted file changes. The server is stateless: any replica answers any request.
 // The JWT of a caller goes to the Databricks token endpoint and nowhere else, and
-// the pod has no Databricks credential to fall back to.
+// the pod has no Databricks credential to fall back to: the one by which it asks for
+// the health of dependencies (mcp/health) is out of reach of tools, and reads no data.
 package server

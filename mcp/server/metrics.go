@@ -4,6 +4,8 @@
 package server
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -24,6 +26,24 @@ type metrics struct {
 	panics          prometheus.Counter
 	retries         *prometheus.CounterVec
 	breakers        *prometheus.GaugeVec
+	up              *prometheus.GaugeVec
+	latency         *prometheus.GaugeVec
+}
+
+// dependency shows how a dependency answered last.
+func (m *metrics) dependency(kind, name string, up bool, took time.Duration) {
+	value := 0.0
+	if up {
+		value = 1
+	}
+	m.up.WithLabelValues(kind, name).Set(value)
+	m.latency.WithLabelValues(kind, name).Set(took.Seconds())
+}
+
+// dropDependency shows nothing of a dependency any more.
+func (m *metrics) dropDependency(kind, name string) {
+	m.up.DeleteLabelValues(kind, name)
+	m.latency.DeleteLabelValues(kind, name)
 }
 
 func newMetrics() *metrics {
@@ -69,9 +89,15 @@ func newMetrics() *metrics {
 		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "gatehouse_upstream_breaker_open", Help: "1 while a kind of endpoint is left alone because it is failing.",
 		}, []string{"endpoint"}),
+		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "gatehouse_dependency_up", Help: "1 when a dependency of the tools answered well the last time that somebody asked for /health, 0 when it did not.",
+		}, []string{"kind", "name"}),
+		latency: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "gatehouse_dependency_latency_seconds", Help: "How long a dependency of the tools took to answer the last time that somebody asked for /health.",
+		}, []string{"kind", "name"}),
 	}
 	m.registry.MustRegister(m.calls, m.callSeconds, m.refusals, m.inFlight, m.exchanges, m.exchangeErrors,
-		m.documentLoads, m.documentErrors, m.documentProblem, m.keysProblem, m.panics, m.retries, m.breakers,
+		m.documentLoads, m.documentErrors, m.documentProblem, m.keysProblem, m.panics, m.retries, m.breakers, m.up, m.latency,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -33,6 +33,9 @@ type Status struct {
 	Problem string `json:"problem,omitempty"`
 }
 
+// HealthPath answers a health.Report on the second port.
+const HealthPath = "/health"
+
 // Paths of the second port that the operator asks.
 const (
 	// StatusPath answers a Status.
@@ -41,7 +44,7 @@ const (
 	ProbePath = "/operator/mcp"
 )
 
-// OperatorHandler serves the second port: probes and metrics for the cluster,
+// OperatorHandler serves the second port: probes, health and metrics for the cluster,
 // and the operator's questions for the operator alone. It is never routed from outside.
 func (s *Server) OperatorHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -53,6 +56,9 @@ func (s *Server) OperatorHandler() http.Handler {
 		}
 		answer(w, http.StatusOK, "ready")
 	})
+	// Like the metrics it is open to the cluster: it names dependencies and holds no secret,
+	// no address and no data, and however often it is asked, Databricks is asked every 30 s.
+	mux.Handle("GET "+HealthPath, s.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
 	mux.Handle("GET "+StatusPath, s.operatorOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

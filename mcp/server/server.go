@@ -21,6 +21,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/mcp/health"
 )
 
 // Path is where MCP is served on the main port.
@@ -46,6 +47,11 @@ type Options struct {
 	Reviewer Reviewer
 	// NewBackend makes the clients of a workspace. Default Databricks.
 	NewBackend NewBackend
+	// WorkloadTokenFile is the pod's projected token, by which it is the server's own role
+	// at the token endpoint. Empty: the health of dependencies stays unknown.
+	WorkloadTokenFile string
+	// NewWatched makes the client that asks for the health of a workspace. Default health.Databricks.
+	NewWatched func(host string, client *http.Client) health.Workspace
 	// LoopbackIssuers lets keys be fetched from loopback addresses. For tests.
 	LoopbackIssuers bool
 	// ReloadInterval is how often the document is looked at. Default 100 ms.
@@ -68,6 +74,7 @@ type Server struct {
 	store   *store
 	tokens  *databricks.TokenCache
 	keys    *keyring
+	health  *health.Checker
 	working atomic.Int64
 
 	mu       sync.Mutex // guards what follows, which only building a snapshot uses
@@ -88,6 +95,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.NewBackend == nil {
 		o.NewBackend = Databricks
+	}
+	if o.NewWatched == nil {
+		o.NewWatched = health.Databricks
 	}
 	if o.ReloadInterval <= 0 {
 		o.ReloadInterval = 100 * time.Millisecond
@@ -110,6 +120,7 @@ func New(o Options) (*Server, error) {
 		sources: map[[sha256.Size]byte]*remoteKeys{}, backends: map[[sha256.Size]byte]*backend{},
 	}
 	s.keys = &keyring{dir: o.KeysDir, log: o.Log, metrics: s.metrics}
+	s.health = health.New(health.Options{TokenFile: o.WorkloadTokenFile, Observed: s.metrics.dependency, Dropped: s.metrics.dropDependency, Now: o.Now})
 	s.store = &store{dir: o.AccessDir, log: o.Log, metrics: s.metrics, build: s.snapshot, swapped: s.swapped}
 	return s, nil
 }
@@ -250,6 +261,10 @@ func (s *Server) reach(w access.Workspace) (*backend, error) {
 
 // swapped drops what the new document no longer covers, and tells listeners.
 func (s *Server) swapped(old, current *snapshot) {
+	s.health.Use(health.Target{
+		Name: current.doc.Workspace.Name, Host: current.doc.Workspace.Host, Identity: current.doc.Health, Dependencies: current.doc.Dependencies,
+		Workspace: s.opts.NewWatched(current.doc.Workspace.Host, current.backend.clients.Once),
+	})
 	s.mu.Lock()
 	before := s.limiter
 	s.limiter = current.limiter

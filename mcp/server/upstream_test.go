@@ -70,14 +70,20 @@ func (w *wire) count(path string) int {
 func onWire(t testing.TB, w *wire, change ...func(*access.Document)) *gate {
 	t.Helper()
 	g := start(t, func(o *server.Options) { o.NewBackend = nil })
+	g.serve(wired(t, g, w, change...))
+	return g
+}
+
+// wired is the standard document over a wire.
+func wired(t testing.TB, g *gate, w *wire, change ...func(*access.Document)) access.Document {
+	t.Helper()
 	d := document(t, g.key.public("RS256"))
 	d.Workspace.Host = w.URL
 	d.Workspace.CABundle = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.Certificate().Raw}))
 	for _, c := range change {
 		c(&d)
 	}
-	g.serve(d)
-	return g
+	return d
 }
 
 const statementsPath = "/api/2.0/sql/statements"
