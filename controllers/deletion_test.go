@@ -30,7 +30,8 @@ var _ = DescribeTable("deleting a Role, its FederationPolicy and its ToolAccess 
 			for _, kind := range order {
 				eventuallyGone(objects[kind])
 			}
-			Eventually(func() []string { return of(e) }).Should(ConsistOf(installation+"/role/"+e.tenant()+"/partner", installation+"/group/"+e.Name+"_partner"))
+			Eventually(func() []string { return of(e) }).Should(ConsistOf(
+				installation+"/role/"+e.tenant()+"/partner", installation+"/group/"+e.Name+"_partner", installation+"/role/"+e.Name+"/tools-health"))
 			Expect(emulator.State(GinkgoTB()).Principals).NotTo(HaveKey(sp.ID))
 
 			By("leaving the tenant's Role and the server as they should be")
@@ -42,6 +43,7 @@ var _ = DescribeTable("deleting a Role, its FederationPolicy and its ToolAccess 
 				g.Expect(documentOf(g, e.Server).Issuers).To(BeEmpty())
 			}).Should(Succeed())
 			remove(e.Partner, e.Server)
+			remove(own(e.Server)) // there is no garbage collection here
 			Expect(of(e)).To(BeEmpty())
 			eventuallyGone(reviewer(e.Server))
 		}

@@ -125,7 +125,7 @@ func (e *estate) ready() *estate {
 	for _, b := range e.Boundaries {
 		eventuallyReady(b)
 	}
-	eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server)
+	eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, own(e.Server), e.Server)
 	return e
 }
 

@@ -32,6 +32,7 @@ import (
 // loopback address of its own. The test stands in for kubelet.
 type runningPod struct {
 	name   string
+	ip     string
 	server *server.Server
 	stop   func()
 }
@@ -47,12 +48,15 @@ func startPod(s *v1alpha1.MCPServer, name string) *runningPod {
 	Expect(err).NotTo(HaveOccurred())
 	out := &runningPod{name: s.Name + "-" + name}
 	dir := GinkgoT().TempDir()
+	token := filepath.Join(GinkgoT().TempDir(), "token")
+	Expect(os.WriteFile(token, []byte(workloadToken(s)), 0o600)).To(Succeed())
 	out.server, err = server.New(server.Options{
-		AccessDir: dir, OperatorName: operatorName, Reviewer: tokenreview.New(clients, probeAudience), Version: "1",
+		AccessDir: dir, WorkloadTokenFile: token, OperatorName: operatorName, Reviewer: tokenreview.New(clients, probeAudience), Version: "1",
 		Log: slog.New(slog.NewTextHandler(GinkgoWriter, nil)),
 	})
 	Expect(err).NotTo(HaveOccurred())
 	ip, listener := listen()
+	out.ip = ip
 	web := &http.Server{Handler: out.server.OperatorHandler(), ReadHeaderTimeout: time.Minute}
 	ctx, stop := context.WithCancel(context.Background())
 	go out.server.Watch(ctx)

@@ -25,7 +25,11 @@ type Options struct {
 	// Installation names this installation in the marks that everything made in Databricks carries.
 	Installation    string
 	RoleConcurrency int
-	Servers         mcpserver.Options
+	// Issuer says who issues the cluster's tokens.
+	Issuer role.Issuer
+	// WorkloadAudience is that of tokens of service accounts that count as Roles. Default databricks.
+	WorkloadAudience string
+	Servers          mcpserver.Options
 }
 
 // Setup adds all controllers to a manager.
@@ -37,7 +41,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		{"Workspace", func() error { return workspace.Setup(mgr, workspace.Options{Connect: o.Connect}) }},
 		{"Boundary", func() error { return boundary.Setup(mgr) }},
 		{"Role", func() error {
-			return role.Setup(mgr, role.Options{Connect: o.Connect, Installation: o.Installation, Concurrency: o.RoleConcurrency})
+			return role.Setup(mgr, role.Options{Connect: o.Connect, Installation: o.Installation, Concurrency: o.RoleConcurrency, Issuer: o.Issuer, Audience: o.WorkloadAudience})
 		}},
 		{"FederationPolicy", func() error {
 			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation})
@@ -46,7 +50,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},
 		{"MCPServer", func() error {
 			servers := o.Servers
-			servers.Connect = o.Connect
+			servers.Connect, servers.WorkloadAudience = o.Connect, o.WorkloadAudience
 			return mcpserver.Setup(mgr, servers)
 		}},
 	} {

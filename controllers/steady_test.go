@@ -30,6 +30,7 @@ var _ = Describe("an estate at rest", func() {
 			eventuallyReady(b)
 		}
 		startPod(e.Server, "a")
+		eventuallyReady(own(e.Server))
 		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server)
 		eventuallyQuiet()
 		runs := []client.Object{

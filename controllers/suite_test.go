@@ -23,6 +23,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/controllers"
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
+	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
@@ -86,12 +87,14 @@ func runManager(tokenFile string) {
 	o.Metrics = metricsserver.Options{BindAddress: "0"}
 	mgr, err := ctrl.NewManager(cluster, o)
 	Expect(err).NotTo(HaveOccurred())
+	tokens, err := clusterissuer.New(cluster)
+	Expect(err).NotTo(HaveOccurred())
 	Expect(controllers.Setup(mgr, controllers.Options{
 		Connect: connect.New(connect.Options{
 			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: testenv.OperatorNamespace,
 			Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "suite", RequestsPerSecond: 2000}),
 		}),
-		Installation: installation, RoleConcurrency: 4,
+		Installation: installation, RoleConcurrency: 4, Issuer: tokens,
 		Servers: mcpserver.Options{Namespace: testenv.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: operatorName, ProbeAudience: probeAudience, ProbeTokenFile: tokenFile},
 	})).To(Succeed())
 	ctx, stop := context.WithCancel(context.Background())
@@ -112,12 +115,16 @@ var _ = JustAfterEach(func() {
 
 // And leaves nothing behind, in the cluster or in Databricks.
 var _ = AfterEach(func() {
-	var all []client.Object
+	var servers, all []client.Object
 	for _, o := range everything() {
-		if o.GetName() != "main" {
+		switch {
+		case kindOf(o) == "MCPServer":
+			servers = append(servers, o)
+		case o.GetName() != "main":
 			all = append(all, o)
 		}
 	}
+	remove(servers...) // they would make their own Roles anew
 	remove(all...)
 	Expect(ours()).To(BeEmpty())
 })

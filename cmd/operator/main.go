@@ -22,12 +22,14 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/controllers"
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
+	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 )
 
 type flags struct {
 	installation, namespace, image, tokenFile, probeTokenFile, probeAudience, serviceAccount string
+	workloadAudience                                                                         string
 	metrics, probes                                                                          string
 	elect, secureMetrics                                                                     bool
 	roles, servers                                                                           int
@@ -42,6 +44,7 @@ func main() {
 	flag.StringVar(&f.tokenFile, "databricks-token-file", "", "projected service account token that Workspaces with WorkloadIdentity are signed in to with")
 	flag.StringVar(&f.probeTokenFile, "probe-token-file", "/var/run/secrets/gatehouse-probe/token", "projected service account token that pods are asked with")
 	flag.StringVar(&f.probeAudience, "probe-audience", "gatehouse-probe", "audience of the token that pods are asked with")
+	flag.StringVar(&f.workloadAudience, "workload-audience", "databricks", "audience of the service account tokens that Databricks exchanges for tokens of Roles")
 	flag.StringVar(&f.serviceAccount, "service-account", "gatehouse-operator", "service account of the operator, the only one that pods answer")
 	flag.StringVar(&f.metrics, "metrics-bind-address", ":8443", "address of the metrics, 0 for none")
 	flag.BoolVar(&f.secureMetrics, "metrics-secure", true, "serve metrics over HTTPS and to those only whom the cluster lets read them")
@@ -88,8 +91,12 @@ func run(f flags) error {
 		Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: f.namespace, TokenFile: f.tokenFile,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "gatehouse-operator"}),
 	})
+	issuer, err := clusterissuer.New(mgr.GetConfig())
+	if err != nil {
+		return err
+	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		Connect: connector, Installation: f.installation, RoleConcurrency: f.roles,
+		Connect: connector, Installation: f.installation, RoleConcurrency: f.roles, Issuer: issuer, WorkloadAudience: f.workloadAudience,
 		Servers: mcpserver.Options{
 			Namespace: f.namespace,
 			Image:     f.image, OperatorName: "system:serviceaccount:" + f.namespace + ":" + f.serviceAccount,

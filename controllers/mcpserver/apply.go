@@ -87,6 +87,8 @@ func (a adapter) update(ctx context.Context, o client.Object) error {
 		t.Spec = o.(*appsv1.Deployment).Spec //nolint:forcetypeassert // of the same kind
 	case *policyv1.PodDisruptionBudget:
 		t.Spec = o.(*policyv1.PodDisruptionBudget).Spec //nolint:forcetypeassert // of the same kind
+	case *v1alpha1.Role:
+		t.Spec = o.(*v1alpha1.Role).Spec //nolint:forcetypeassert // of the same kind
 	case *rbacv1.ClusterRoleBinding:
 		t.Subjects = o.(*rbacv1.ClusterRoleBinding).Subjects //nolint:forcetypeassert // of the same kind
 	}

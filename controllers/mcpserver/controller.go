@@ -29,6 +29,7 @@ import (
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers/status,verbs=patch
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers/finalizers,verbs=update
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=gatehouseroles,verbs=get;create;patch
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
@@ -37,7 +38,7 @@ import (
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterrolebindings,verbs=get;create;patch;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,resourceNames=gatehouse-mcp-server,verbs=bind
 
-// Options are what the controller is made of. All are required but Concurrency.
+// Options are what the controller is made of. All are required but WorkloadAudience and Concurrency.
 type Options struct {
 	// Connect signs in to workspaces, to look up what tools name there.
 	Connect *connect.Connector
@@ -47,6 +48,8 @@ type Options struct {
 	OperatorName string
 	// ProbeAudience is that of the tokens the operator asks with, and ProbeTokenFile where one is.
 	ProbeAudience, ProbeTokenFile string
+	// WorkloadAudience is that of the tokens that pods show to Databricks. Default databricks.
+	WorkloadAudience string
 	// Namespace is the operator's own: the root of the sealing keys is there.
 	Namespace string
 	// Concurrency is how many servers are worked on at the same time. Default 2.
@@ -58,6 +61,9 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Concurrency <= 0 {
 		o.Concurrency = 2
 	}
+	if o.WorkloadAudience == "" {
+		o.WorkloadAudience = "databricks"
+	}
 	known := newLookups(func(ctx context.Context, workspace string) (catalog, error) {
 		_, c, err := o.Connect.Named(ctx, workspace)
 		return c, err
@@ -66,7 +72,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver"), Kind: "MCPServer"},
 		adapter{
 			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
-			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience},
+			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience, WorkloadAudience: o.WorkloadAudience},
 		})
 	all := handler.EnqueueRequestsFromMapFunc(everyServer(mgr.GetClient()))
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
@@ -109,7 +115,8 @@ func roleChanged() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*v1alpha1.Role)
 		after, also := e.ObjectNew.(*v1alpha1.Role)
-		return !ok || !also || before.Status.ServicePrincipal.ApplicationID != after.Status.ServicePrincipal.ApplicationID
+		return !ok || !also || before.Status.ServicePrincipal.ApplicationID != after.Status.ServicePrincipal.ApplicationID ||
+			before.Status.Trust != after.Status.Trust
 	}})
 }
 

@@ -29,6 +29,7 @@ const (
 	kindService        = "Service"
 	kindDeployment     = "Deployment"
 	kindBudget         = "PodDisruptionBudget"
+	kindRole           = "Role"
 )
 
 const (
@@ -36,6 +37,10 @@ const (
 	portMCP, portOperator = 8080, 9090
 	accessDir, keysDir    = "/etc/gatehouse/access", "/etc/gatehouse/keys"
 	storeDir              = "/etc/gatehouse/store"
+	workloadDir           = "/var/run/secrets/gatehouse/databricks"
+	workloadVolume        = "databricks-token"
+	// workloadLifetime is that of the pods' tokens in seconds; kubelet renews them in time.
+	workloadLifetime = int64(3600)
 	// ReviewerRole is the ClusterRole that lets a pod ask whose token it was shown.
 	ReviewerRole = "gatehouse-mcp-server"
 	user         = int64(65532)
@@ -46,6 +51,8 @@ type pods struct {
 	Image string
 	// OperatorName and ProbeAudience are what pods know the operator by.
 	OperatorName, ProbeAudience string
+	// WorkloadAudience is that of the tokens that pods show to Databricks for themselves.
+	WorkloadAudience string
 }
 
 // objects are everything that a server wants in the cluster.
@@ -68,6 +75,8 @@ func (p pods) objects(s *v1alpha1.MCPServer, d access.Document, k sealing) ([]ob
 	if replicas(s) > 1 {
 		out = append(out, object{Kind: kindBudget, Value: budget(s)})
 	}
+	// The last: nothing that goes wrong with it may keep the others back.
+	out = append(out, object{Kind: kindRole, Value: healthRole(s)})
 	for i := range out {
 		out[i].Name = out[i].Value.GetName()
 	}
@@ -106,6 +115,17 @@ func reviewer(s *v1alpha1.MCPServer) *rbacv1.ClusterRoleBinding {
 	}
 }
 
+// healthRole is the Role that the pods are when they ask for the dependencies of their
+// tools. What it may see follows from the tools.
+func healthRole(s *v1alpha1.MCPServer) *v1alpha1.Role {
+	m := meta(s)
+	m.Name, m.Labels = access.HealthRole(s.Name), map[string]string{v1alpha1.LabelServer: s.Name}
+	name := "Health of the MCP server " + access.Key(s)
+	return &v1alpha1.Role{ObjectMeta: m, Spec: v1alpha1.RoleSpec{
+		WorkspaceRef: s.Spec.WorkspaceRef, DisplayName: name[:min(len(name), 128)], ServiceAccountName: s.Name, DeletionPolicy: v1alpha1.DeletionDelete,
+	}}
+}
+
 // annotationOwner names the UID of the MCPServer that a cluster-scoped object belongs to.
 const annotationOwner = "gatehouse.dev/owner-uid"
 
@@ -141,7 +161,7 @@ func (p pods) deployment(s *v1alpha1.MCPServer) *appsv1.Deployment {
 					MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
 					LabelSelector: &metav1.LabelSelector{MatchLabels: selector(s)},
 				}},
-				Volumes: volumes(s),
+				Volumes: append(volumes(s), p.workloadToken()),
 			},
 		},
 	}}
@@ -157,6 +177,15 @@ func volumes(s *v1alpha1.MCPServer) []corev1.Volume {
 		out = append(out, corev1.Volume{Name: "store", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: r.CredentialsSecretName}}})
 	}
 	return out
+}
+
+// workloadToken is the token by which the pods are the server's own Role to Databricks.
+func (p pods) workloadToken() corev1.Volume {
+	return corev1.Volume{Name: workloadVolume, VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+		Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+			Audience: p.WorkloadAudience, ExpirationSeconds: new(workloadLifetime), Path: "token",
+		}}},
+	}}}
 }
 
 // mounts are where the volumes are, for all of volumes.
@@ -177,6 +206,7 @@ func (p pods) container(s *v1alpha1.MCPServer) corev1.Container {
 		Name: "mcp-server", Image: p.Image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Args: []string{
 			fmt.Sprintf("--listen=:%d", portMCP), fmt.Sprintf("--operator-listen=:%d", portOperator), "--access-dir=" + accessDir, "--keys-dir=" + keysDir, "--store-dir=" + storeDir,
+			"--databricks-token-file=" + workloadDir + "/token",
 			"--operator-name=" + p.OperatorName, "--probe-audience=" + p.ProbeAudience,
 			fmt.Sprintf("--allowed-host=%s.%s.svc:%d", s.Name, s.Namespace, portMCP),
 		},
@@ -191,6 +221,6 @@ func (p pods) container(s *v1alpha1.MCPServer) corev1.Container {
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		},
-		VolumeMounts: mounts(s),
+		VolumeMounts: append(mounts(s), corev1.VolumeMount{Name: workloadVolume, MountPath: workloadDir, ReadOnly: true}),
 	}
 }

@@ -4,6 +4,7 @@
 package mcpserver
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,13 +39,16 @@ func planned(want, have state) (external.Plan[state], error) {
 		return removal(have), nil
 	}
 	for _, w := range want.Objects {
-		if h := have.object(w.Kind); h != nil && h.Foreign {
+		if h := have.object(w.Kind); h != nil && h.Foreign && w.Kind != kindRole {
 			return nil, fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the %s %s exists and does not belong to this MCPServer", w.Kind, w.Name))
 		}
 	}
 	var out external.Plan[state]
 	for _, w := range want.Objects {
 		h := have.object(w.Kind)
+		if h != nil && h.Foreign {
+			continue // stolen says it, once everything else is in place
+		}
 		if h == nil {
 			out = append(out, step{Verb: external.Create, Target: "the " + w.Kind + " " + w.Name, Want: state{Objects: []object{w}}})
 		} else if !matches(w.Value, h.Value) {
@@ -63,7 +67,16 @@ func planned(want, have state) (external.Plan[state], error) {
 	if err := unready(want, have); err != nil {
 		return nil, err
 	}
-	return nil, want.Unfinished
+	return nil, cmp.Or(want.Unfinished, stolen(have))
+}
+
+// stolen says that the name of the server's own Role is taken. That takes its health
+// from the server and nothing else.
+func stolen(have state) error {
+	if h := have.object(kindRole); h != nil && h.Foreign {
+		return fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the %s %s exists and does not belong to this MCPServer, which cannot ask for the health of its dependencies without one", h.Kind, h.Name))
+	}
+	return nil
 }
 
 // removal is what garbage collection does not do.
