@@ -66,6 +66,8 @@ func confinement(out, doubtful plan, want, have state) (plan, error) {
 		return out, nil
 	case len(have.Unread) > 0:
 		return nil, have.Unread[0].Err
+	case have.TrustUnread != nil:
+		return nil, have.TrustUnread
 	}
 	return nil, want.Confined
 }

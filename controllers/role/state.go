@@ -30,6 +30,8 @@ type state struct {
 	Unread []unread
 	// Trust is the federation policy for tokens of a service account; its principal is known once that exists.
 	Trust *trust.Policy
+	// TrustUnread says why the policy could not be read. What is recorded of it is kept.
+	TrustUnread error
 	// KeepTrust says, of a wanted state, that a policy which is there stays as it is.
 	KeepTrust bool
 	// Subject is whose tokens are to count, for the report.

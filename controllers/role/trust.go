@@ -74,6 +74,11 @@ func (in input) observeTrust(ctx context.Context, out *state) error {
 	}
 	var err error
 	out.Trust, err = trust.Observe(ctx, in.client, out.Principal.ID, in.trust.id, in.trust.description)
+	if ctx.Err() == nil && (fault.Is(err, fault.ClassDenied) || fault.Is(err, fault.ClassTransient)) {
+		// As with an object that cannot be read: nothing else waits for it.
+		out.TrustUnread = err
+		return nil
+	}
 	return err
 }
 
@@ -88,7 +93,7 @@ func distrust(want, have state) plan {
 // confidences make the policy that is wanted.
 func confidences(want, have state) plan {
 	switch w, h := want.Trust, have.Trust; {
-	case w == nil:
+	case w == nil, have.TrustUnread != nil:
 	case h == nil:
 		return plan{{Verb: external.Create, Target: trustText(w), Want: state{Trust: w}}}
 	case !h.Foreign && h.Rules != w.Rules:
@@ -99,6 +104,9 @@ func confidences(want, have state) plan {
 
 // unfinished says what of the trust is missing when there is nothing left to do.
 func unfinished(want, have state) error {
+	if have.TrustUnread != nil {
+		return have.TrustUnread
+	}
 	if have.Trust != nil && have.Trust.Foreign && (want.Trust != nil || want.KeepTrust) {
 		return fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the service principal has a federation policy %s that does not carry our mark", have.Trust.ID))
 	}
@@ -126,6 +134,8 @@ func (in input) applyTrust(ctx context.Context, have state, s external.Step[stat
 // not seen stays: the answer to its create may have been lost.
 func reportedTrust(recorded v1alpha1.RoleTrust, have state) v1alpha1.RoleTrust {
 	switch h := have.Trust; {
+	case have.TrustUnread != nil:
+		return recorded
 	case h != nil && !h.Foreign && h.Rules.Subject == have.Subject:
 		return v1alpha1.RoleTrust{PolicyID: h.ID, Subject: h.Rules.Subject}
 	case h != nil && !h.Foreign:

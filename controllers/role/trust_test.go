@@ -100,6 +100,34 @@ func TestTokensOfAServiceAccountCountAsTheRole(t *testing.T) {
 		w.settle("west")
 		w.complete("west", bigGroups, bigTables)
 	})
+	t.Run("a policy that cannot be read holds up nothing else and is not forgotten", func(t *testing.T) {
+		w.t = t
+		for _, status := range []int{403, 500} {
+			strike := func() {
+				w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{PathRegex: "/federationPolicies/", Times: -1}, Stage: "before_commit", Action: "status", Status: status})
+			}
+			strike()
+			w.edit("west", func(r *v1alpha1.Role) { r.Spec.Grants, r.Spec.ServiceAccountName = nil, "" })
+			r, _ := w.pass("west") // the queue repeats what is transient
+			if got := ready(r); strings.HasPrefix(got, "True") {
+				t.Errorf("Ready is %s", got)
+			}
+			if got := w.emulator.Grants(t, "table", "main.sales.extra", sp.ApplicationID); len(got) > 0 {
+				t.Errorf("the grant is still there: %v", got)
+			}
+			if r.Status.Trust.PolicyID != id {
+				t.Errorf("the record is %+v", r.Status.Trust)
+			}
+			w.emulator.Heal(t)
+			w.settle("west")
+			w.trusts("west", false)
+			w.edit("west", func(r *v1alpha1.Role) {
+				r.Spec.Grants, r.Spec.ServiceAccountName = w.role("west").Spec.Grants, "worker"
+			})
+			w.settle("west")
+			w.complete("west", bigGroups, bigTables)
+		}
+	})
 	t.Run("no more, once the spec names none, even when the status was lost", func(t *testing.T) {
 		w.t = t
 		w.edit("west", func(r *v1alpha1.Role) { r.Spec.ServiceAccountName = "" })
