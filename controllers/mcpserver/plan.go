@@ -38,25 +38,26 @@ func planned(want, have state) (external.Plan[state], error) {
 	if len(want.Objects) == 0 {
 		return removal(have), nil
 	}
-	for _, w := range want.Objects {
-		if h := have.object(w.Kind); h != nil && h.Foreign && w.Kind != kindRole {
-			return nil, fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the %s %s exists and does not belong to this MCPServer", w.Kind, w.Name))
-		}
-	}
+	taken := foreign(want, have)
 	var out external.Plan[state]
 	for _, w := range want.Objects {
 		h := have.object(w.Kind)
-		if h != nil && h.Foreign {
-			continue // stolen says it, once everything else is in place
-		}
-		if h == nil {
+		switch {
+		case h != nil && h.Foreign:
+			continue // what is said of it, is said once everything else is in place
+		case taken != nil && w.Kind != kindConfigMap:
+			continue // pods must not be made over what is somebody else's
+		case h == nil:
 			out = append(out, step{Verb: external.Create, Target: "the " + w.Kind + " " + w.Name, Want: state{Objects: []object{w}}})
-		} else if !matches(w.Value, h.Value) {
+		case !matches(w.Value, h.Value):
 			out = append(out, step{Verb: external.Update, Target: "the " + w.Kind + " " + w.Name, Want: state{Objects: []object{w}}})
 		}
 		if w.Kind == kindConfigMap {
 			out = append(out, touches(want.Document, have)...)
 		}
+	}
+	if len(out) == 0 && taken != nil {
+		return nil, taken
 	}
 	if h := have.object(kindBudget); h != nil && want.object(kindBudget) == nil && !h.Foreign {
 		out = append(out, step{Verb: external.Delete, Target: "the " + h.Kind + " " + h.Name, Want: state{Objects: []object{*h}}})
@@ -68,6 +69,17 @@ func planned(want, have state) (external.Plan[state], error) {
 		return nil, err
 	}
 	return nil, cmp.Or(want.Unfinished, stolen(have))
+}
+
+// foreign says which object of somebody else keeps the server from having its own. Pods
+// that run all the same still get the document, so that nothing holds up a revocation.
+func foreign(want, have state) error {
+	for _, w := range want.Objects {
+		if h := have.object(w.Kind); h != nil && h.Foreign && w.Kind != kindRole {
+			return fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the %s %s exists and does not belong to this MCPServer", w.Kind, w.Name))
+		}
+	}
+	return nil
 }
 
 // stolen says that the name of the server's own Role is taken. That takes its health

@@ -5,6 +5,7 @@ package mcpserver
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -123,6 +124,24 @@ func TestAnObjectOfSomebodyElseIsNotTouched(t *testing.T) {
 	got, err := planned(want, have)
 	if len(got) > 0 || !fault.Is(err, fault.ClassConflict) {
 		t.Errorf("plan %v, %v", targets(got), err)
+	}
+}
+
+func TestAnObjectOfSomebodyElseHoldsUpNoRevocation(t *testing.T) {
+	want := wanted(t, testDocument(t, "check_identity"))
+	have := running(wanted(t, testDocument(t, "check_identity", "query_audit_log")))
+	have.object(kindServiceAccount).Foreign = true
+	have.Objects = slices.DeleteFunc(have.Objects, func(o object) bool { return o.Kind == kindDeployment })
+	got, err := planned(want, have)
+	order := []string{"Update the ConfigMap tools", "Update the annotation of the Pod a", "Update the annotation of the Pod b"}
+	if err != nil || !slices.Equal(targets(got), order) {
+		t.Errorf("plan %q, %v; want %q", targets(got), err, order)
+	}
+	have = running(want)
+	have.object(kindServiceAccount).Foreign = true
+	have.Objects = slices.DeleteFunc(have.Objects, func(o object) bool { return o.Kind == kindDeployment })
+	if got, err := planned(want, have); len(got) > 0 || !fault.Is(err, fault.ClassConflict) {
+		t.Errorf("with the document in place: plan %q, %v", targets(got), err)
 	}
 }
 
