@@ -68,6 +68,9 @@ type BoundarySpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
 	Servers []NamePattern `json:"servers,omitempty"`
+	// dataPolicies say which tables may be governed by DataPolicies.
+	// +optional
+	DataPolicies BoundaryDataPolicies `json:"dataPolicies,omitzero"`
 	// hosting says whether MCPServers may run in these namespaces.
 	// +optional
 	// +kubebuilder:default=Denied
@@ -126,6 +129,21 @@ type BoundaryGroups struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Create []NamePattern `json:"create,omitempty"`
+}
+
+// BoundaryDataPolicies say what DataPolicies may govern, and with what.
+type BoundaryDataPolicies struct {
+	// tables match the full names of tables that may get a row filter and column masks.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Tables []NamePattern `json:"tables,omitempty"`
+	// functions match the full names of functions that may be made, named `gh_` and twelve
+	// hexadecimal digits, and of existing ones that may be used.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Functions []NamePattern `json:"functions,omitempty"`
 }
 
 // BoundaryGrant allows privileges on the objects that match.

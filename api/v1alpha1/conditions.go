@@ -16,6 +16,8 @@ const (
 	ConditionWithinBoundary = "WithinBoundary"
 	// ConditionRateLimitsShared says whether every pod has a useful share of the rate limits.
 	ConditionRateLimitsShared = "RateLimitsShared"
+	// ConditionGroupsVisible says whether each group that a DataPolicy names can be seen where its functions run.
+	ConditionGroupsVisible = "GroupsVisible"
 	// ConditionReconciling is present while the controller is still working towards the spec.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present while only a person can help.
@@ -62,6 +64,12 @@ const (
 	ReasonPolicyNotFound = "PolicyNotFound"
 	// ReasonGroupNotFound: a group does not exist and the Boundary does not allow creating it.
 	ReasonGroupNotFound = "GroupNotFound"
+	// ReasonGroupNotAssigned: a group exists and is not assigned to the workspace, so that nobody there is seen as a member.
+	ReasonGroupNotAssigned = "GroupNotAssigned"
+	// ReasonGroupsVisible: every group named was found.
+	ReasonGroupsVisible = "GroupsVisible"
+	// ReasonGroupsUnknown: the groups could not be looked for.
+	ReasonGroupsUnknown = "GroupsUnknown"
 	// ReasonSecurableNotFound: a table, schema or catalog named does not exist.
 	ReasonSecurableNotFound = "SecurableNotFound"
 	// ReasonFunctionNotFound: a function that a Tool calls does not exist.

@@ -27,6 +27,7 @@ func addKnownTypes(s *runtime.Scheme) error {
 		&Tool{}, &ToolList{},
 		&ToolAccess{}, &ToolAccessList{},
 		&MCPServer{}, &MCPServerList{},
+		&DataPolicy{}, &DataPolicyList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil

@@ -130,3 +130,21 @@ func (o *MCPServer) GetManagementPolicy() string { return string(ManagementEnfor
 
 // GetDeletionPolicy returns what happens in Databricks on deletion.
 func (o *MCPServer) GetDeletionPolicy() string { return string(DeletionDelete) }
+
+// GetConditions returns the conditions in status.
+func (o *DataPolicy) GetConditions() []metav1.Condition { return o.Status.Conditions }
+
+// SetConditions replaces the conditions in status.
+func (o *DataPolicy) SetConditions(c []metav1.Condition) { o.Status.Conditions = c }
+
+// GetObservedGeneration returns the generation that was dealt with last.
+func (o *DataPolicy) GetObservedGeneration() int64 { return o.Status.ObservedGeneration }
+
+// SetObservedGeneration records the generation that was dealt with.
+func (o *DataPolicy) SetObservedGeneration(g int64) { o.Status.ObservedGeneration = g }
+
+// GetManagementPolicy returns how far the operator may go.
+func (o *DataPolicy) GetManagementPolicy() string { return string(o.Spec.ManagementPolicy) }
+
+// GetDeletionPolicy returns what happens in Databricks on deletion.
+func (o *DataPolicy) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }

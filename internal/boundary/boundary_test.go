@@ -175,3 +175,34 @@ func TestGrantsOnObjectsOfEachKind(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatDataPoliciesMayGovern(t *testing.T) {
+	l := &Limits{Name: "a", spec: v1alpha1.BoundarySpec{
+		Workspaces: []v1alpha1.NamePattern{"main"}, Warehouses: []v1alpha1.NamePattern{"wh1"},
+		DataPolicies: v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*", "main.shared.mask"}},
+	}}
+	allowed := DataPolicy{Workspace: "main", Warehouse: "wh1", Table: "main.sales.deals", Functions: []string{"main.sales.gh_*", "main.shared.mask"}}
+	if got := l.CheckDataPolicy(allowed); len(got) != 0 {
+		t.Errorf("refused what is allowed: %v", got)
+	}
+	got := l.CheckDataPolicy(DataPolicy{Workspace: "other", Warehouse: "wh2", Table: "main.hr.salaries", Functions: []string{"main.hr.gh_*", "main.shared.other"}})
+	want := []string{
+		"asks for the Workspace other; allowed: main",
+		"asks for CAN_USE on Warehouse wh2; allowed: wh1",
+		"asks for governing the table main.hr.salaries; allowed: main.sales.*",
+		"asks for the function main.hr.gh_*; allowed: main.sales.gh_*, main.shared.mask",
+		"asks for the function main.shared.other; allowed: main.sales.gh_*, main.shared.mask",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	// A pattern that takes in only some hashes would refuse the next change of a rule.
+	l.spec.DataPolicies.Functions = []v1alpha1.NamePattern{"main.sales.gh_0*", "main.shared.mask"}
+	if got := l.CheckDataPolicy(allowed); len(got) != 1 {
+		t.Errorf("a part of the hashes is enough: %v", got)
+	}
+	var empty Limits
+	if got := empty.CheckDataPolicy(allowed); len(got) != 5 {
+		t.Errorf("an empty Boundary allowed something: %v", got)
+	}
+}

@@ -138,6 +138,36 @@ func (l *Limits) WarehouseAllowed(id string) bool {
 	return l.Grant(Grant{Type: Warehouse, Name: id, Privilege: "CAN_USE"})
 }
 
+// GovernedTable says whether a DataPolicy may govern a table.
+func (l *Limits) GovernedTable(name string) bool {
+	return anyMatch(l.spec.DataPolicies.Tables, name, ".")
+}
+
+// PolicyFunction says whether a DataPolicy may make or use a function.
+func (l *Limits) PolicyFunction(name string) bool {
+	return anyMatch(l.spec.DataPolicies.Functions, name, ".")
+}
+
+// DataPolicy is what a DataPolicy asks for.
+type DataPolicy struct {
+	Workspace, Warehouse, Table string
+	Functions                   []string
+}
+
+// CheckDataPolicy returns a sentence for each thing that is asked for and not allowed.
+func (l *Limits) CheckDataPolicy(p DataPolicy) []string {
+	out := l.Check(Request{Workspace: p.Workspace, Grants: []Grant{{Type: Warehouse, Name: p.Warehouse, Privilege: "CAN_USE"}}})
+	if !l.GovernedTable(p.Table) {
+		out = append(out, asked("governing the table "+p.Table, l.spec.DataPolicies.Tables))
+	}
+	for _, f := range p.Functions {
+		if !l.PolicyFunction(f) {
+			out = append(out, asked("the function "+f, l.spec.DataPolicies.Functions))
+		}
+	}
+	return out
+}
+
 // Issuers are the issuers that are allowed, for messages.
 func (l *Limits) Issuers() string { return listed(l.spec.Issuers) }
 
