@@ -17,6 +17,10 @@ type Function struct {
 	Parameters []FunctionParameter
 	// Table says that it returns a table.
 	Table bool
+	// Returns is the SQL type that it returns, in upper case.
+	Returns string
+	// Definition is its body, and Comment what was said of it.
+	Definition, Comment string
 }
 
 // FunctionParameter is a parameter of a function.
@@ -39,6 +43,9 @@ func (c *Client) Function(ctx context.Context, name string) (*Function, error) {
 	var out struct {
 		FullName string `json:"full_name"`
 		DataType string `json:"data_type"`
+		Returns  string `json:"full_data_type"`
+		Body     string `json:"routine_definition"`
+		Comment  string `json:"comment"`
 		Input    struct {
 			Parameters []struct {
 				Name     string  `json:"name"`
@@ -57,7 +64,10 @@ func (c *Client) Function(ctx context.Context, name string) (*Function, error) {
 	if !strings.EqualFold(out.FullName, name) {
 		return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 	}
-	f := &Function{FullName: out.FullName, Table: out.DataType == "TABLE_TYPE"}
+	f := &Function{
+		FullName: out.FullName, Table: out.DataType == "TABLE_TYPE", Returns: strings.ReplaceAll(strings.ToUpper(out.Returns), " ", ""),
+		Definition: out.Body, Comment: out.Comment,
+	}
 	for _, p := range out.Input.Parameters {
 		f.Parameters = append(f.Parameters, FunctionParameter{
 			Name: p.Name, Type: strings.ReplaceAll(strings.ToUpper(p.TypeText), " ", ""), Default: p.Default != nil, Comment: tidy(p.Comment, 512),

@@ -97,6 +97,15 @@ func (c *Client) FindGroup(ctx context.Context, displayName string) (*Group, err
 	return scimGet[Group](ctx, c, "Groups", found[0].ID) // lists leave members out
 }
 
+// GroupID returns the id of the account group with exactly this name, or "".
+func (c *Client) GroupID(ctx context.Context, displayName string) (string, error) {
+	found, err := scimList[Group](ctx, c, "Groups", displayName, func(g Group) string { return g.DisplayName })
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0].ID, nil
+}
+
 // CreateGroup creates an account group. IsAlreadyExists tells that the name is taken.
 func (c *Client) CreateGroup(ctx context.Context, displayName, externalID string) (Group, error) {
 	var out Group

@@ -75,6 +75,16 @@ func (c *Client) Assigned(ctx context.Context, principalID string) (bool, error)
 	return len(all[principalID]) > 0, nil
 }
 
+// AssignedPrincipals are the numeric ids of all principals that are assigned to the workspace.
+func (c *Client) AssignedPrincipals(ctx context.Context) (map[string]bool, error) {
+	all, err := c.assignments(ctx)
+	out := make(map[string]bool, len(all))
+	for id, permissions := range all {
+		out[id] = len(permissions) > 0
+	}
+	return out, err
+}
+
 // Assign assigns a principal to the workspace as a user. A new principal can take
 // a moment before it is accepted: that is a fault Waiting.
 func (c *Client) Assign(ctx context.Context, principalID string) error {
