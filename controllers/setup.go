@@ -10,6 +10,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/gatehouse-dev/gatehouse/controllers/boundary"
+	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/controllers/federationpolicy"
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
@@ -45,6 +46,9 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}},
 		{"FederationPolicy", func() error {
 			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation})
+		}},
+		{"DataPolicy", func() error {
+			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation})
 		}},
 		{"Tool", func() error { return tool.Setup(mgr) }},
 		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},
