@@ -58,7 +58,7 @@ func (a adapter) Gather(ctx context.Context, p *v1alpha1.DataPolicy) (input, err
 	ws, c, err := a.connect.Named(ctx, p.Spec.WorkspaceRef.Name)
 	if err != nil {
 		if deleting && len(in.applied)+len(in.functions) == 0 {
-			return in, nil //nolint:nilerr // nothing was ever begun, so that nothing is left behind
+			return in, nil // nothing was ever begun, so that nothing is left behind
 		}
 		if deleting && fault.Is(err, fault.ClassWaiting) {
 			err = fmt.Errorf("%w: what this policy has in Databricks cannot be removed; set `deletionPolicy` to Orphan to leave it there", err)
@@ -152,7 +152,7 @@ func (a adapter) fit(ctx context.Context, in *input, p *v1alpha1.DataPolicy) err
 	}
 	if in.want, err = datapolicy.Render(a.installation, p, types); err != nil {
 		in.refused = fault.Invalid(v1alpha1.ReasonInvalid, err)
-		return nil
+		return nil //nolint:nilerr // Desired says it
 	}
 	if len(in.want.Missing) > 0 {
 		in.unfinished = fault.Waiting(v1alpha1.ReasonSecurableNotFound, fmt.Errorf("the table %s has no column %s", p.Spec.Table, strings.Join(in.want.Missing, ", ")))
