@@ -35,6 +35,7 @@ var kinds = map[string]func() (external.Object, client.ObjectList){
 	"FederationPolicy": func() (external.Object, client.ObjectList) {
 		return &v1alpha1.FederationPolicy{}, &v1alpha1.FederationPolicyList{}
 	},
+	"DataPolicy": func() (external.Object, client.ObjectList) { return &v1alpha1.DataPolicy{}, &v1alpha1.DataPolicyList{} },
 	"Tool":       func() (external.Object, client.ObjectList) { return &v1alpha1.Tool{}, &v1alpha1.ToolList{} },
 	"ToolAccess": func() (external.Object, client.ObjectList) { return &v1alpha1.ToolAccess{}, &v1alpha1.ToolAccessList{} },
 	"MCPServer":  func() (external.Object, client.ObjectList) { return &v1alpha1.MCPServer{}, &v1alpha1.MCPServerList{} },

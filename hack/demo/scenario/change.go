@@ -30,6 +30,9 @@ func (d *demo) change(ctx context.Context, result *Result) error {
 	if err := d.revoke(ctx, result); err != nil {
 		return fmt.Errorf("take a tool away: %w", err)
 	}
+	if err := d.unmask(ctx); err != nil {
+		return fmt.Errorf("change a mask: %w", err)
+	}
 	return nil
 }
 
@@ -152,6 +155,55 @@ func (d *demo) revoke(ctx context.Context, result *Result) error {
 	}
 	d.say("   given back")
 	return d.waitReady(ctx)
+}
+
+// unmask shows margins to managers by a change of the DataPolicy, and hides them again.
+func (d *demo) unmask(ctx context.Context) error {
+	pod, err := d.podOf(ctx, samplesSpace, v1alpha1.LabelServer, serverName)
+	if err != nil {
+		return err
+	}
+	token, err := d.login(ctx, "managers")
+	if err != nil {
+		return err
+	}
+	session, err := d.connect(ctx, pod, token)
+	if err != nil {
+		return err
+	}
+	defer session.Close() //nolint:errcheck // stateless
+	privileged := []string{"executives", "finance", "gatehouse_admins"}
+	for _, step := range []struct {
+		groups []string
+		shown  bool
+		words  string
+	}{{append([]string{"sales_managers"}, privileged...), true, "the DataPolicy shows margins to managers; query_sales_data does after %d ms"}, {privileged, false, "and hides them again after %d ms"}} {
+		began := time.Now()
+		if err := d.visibleTo(ctx, step.groups); err != nil {
+			return err
+		}
+		if err := until(ctx, "the change of an answer", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+			a, err := call(ctx, session, "query_sales_data", nil)
+			if err != nil || a.Status != "ok" || len(a.Rows) == 0 {
+				return false, err
+			}
+			return (a.Rows[0]["margin_pct"] != nil) == step.shown, nil
+		}); err != nil {
+			return err
+		}
+		d.say("   "+step.words, time.Since(began).Milliseconds())
+	}
+	return d.waitReady(ctx)
+}
+
+// visibleTo says which groups see the margins.
+func (d *demo) visibleTo(ctx context.Context, groups []string) error {
+	policy := &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: samplesSpace, Name: "deals"}}
+	change, err := json.Marshal([]replacement{{"test", "/spec/columnMasks/0/column", "margin_pct"}, {"replace", "/spec/columnMasks/0/visibleTo/groups", groups}})
+	if err != nil {
+		return err
+	}
+	return d.kube.Patch(ctx, policy, client.RawPatch(types.JSONPatchType, change))
 }
 
 // granted waits until the operator has seen in Databricks that a role may, or may

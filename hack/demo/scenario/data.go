@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// tables are what a data team makes: rows, who sees which of them, and who sees margins.
+// tables are what a data team makes. Who sees which rows and who sees margins is the sample's DataPolicy.
 var tables = []string{
 	"CREATE CATALOG IF NOT EXISTS main",
 	"CREATE SCHEMA IF NOT EXISTS main.sales COMMENT 'Deals'",
@@ -24,13 +24,6 @@ var tables = []string{
 	"CREATE TABLE IF NOT EXISTS main.knowledge.handbook (id STRING NOT NULL, topic STRING, title STRING, text STRING)",
 	"CREATE TABLE IF NOT EXISTS main.sales.deals (deal_id STRING NOT NULL, region STRING, customer STRING, amount DECIMAL(18,2), margin_pct DOUBLE, closed_on DATE)",
 	"CREATE TABLE IF NOT EXISTS main.gatehouse.tool_calls (request_id STRING NOT NULL, called_at TIMESTAMP, email STRING, role STRING, tool STRING, status STRING, error_code STRING, latency_ms BIGINT)",
-	`CREATE OR REPLACE FUNCTION main.sales.region_filter(region STRING) RETURNS BOOLEAN COMMENT 'West and East see their own region' RETURN
-	 is_account_group_member('sales_managers') OR is_account_group_member('executives') OR is_account_group_member('finance') OR is_account_group_member('gatehouse_admins')
-	 OR (is_account_group_member('sales_west') AND region = 'WEST') OR (is_account_group_member('sales_east') AND region = 'EAST')`,
-	`CREATE OR REPLACE FUNCTION main.sales.margin_mask(margin_pct DOUBLE) RETURNS DOUBLE COMMENT 'Margins are for executives, finance and administrators' RETURN
-	 CASE WHEN is_account_group_member('executives') OR is_account_group_member('finance') OR is_account_group_member('gatehouse_admins') THEN margin_pct ELSE NULL END`,
-	"ALTER TABLE main.sales.deals SET ROW FILTER main.sales.region_filter ON (region)",
-	"ALTER TABLE main.sales.deals ALTER COLUMN margin_pct SET MASK main.sales.margin_mask",
 }
 
 // rows are put in once.
@@ -220,7 +213,7 @@ func (d *demo) fill(ctx context.Context) error {
 	}
 	statements := tables
 	if len(before) == 0 {
-		statements = append(append([]string{}, tables[:7]...), append(rows, tables[7:]...)...)
+		statements = append(append([]string{}, tables...), rows...)
 	}
 	token, err := d.secret("github")
 	if err != nil {
@@ -228,12 +221,16 @@ func (d *demo) fill(ctx context.Context) error {
 	}
 	statements = append(statements, fmt.Sprintf( // of our own making, and without quotes
 		"CREATE CONNECTION IF NOT EXISTS github TYPE HTTP OPTIONS (host 'https://api.github.svc', port '443', base_path '/', bearer_token '%s')", token))
+	// What the operator needs to keep the filter and the masks of the sample's DataPolicy.
+	for _, g := range []string{"USE CATALOG ON CATALOG main", "USE SCHEMA, CREATE FUNCTION, EXECUTE ON SCHEMA main.sales", "MANAGE, SELECT ON TABLE main.sales.deals"} {
+		statements = append(statements, "GRANT "+g+" TO `"+operatorID+"`")
+	}
 	for _, s := range statements {
 		if _, err := team.query(ctx, s, nil); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(strings.Fields(s)[:3], " "), err)
 		}
 	}
-	d.say("   the data team made main.sales.deals with a row filter and a margin mask, main.gatehouse.tool_calls, a handbook with an index, and a connection to an external API")
+	d.say("   the data team made main.sales.deals, main.gatehouse.tool_calls, a handbook with an index, and a connection to an external API")
 	return nil
 }
 

@@ -92,7 +92,7 @@ func Up(ctx context.Context, o Options) (*Result, error) {
 		{"The sample: a sales team with six roles and nine tools", d.sample},
 		{"Every tool as every role, through MCP", d.matrix},
 		{"A conversation with Genie", d.converse},
-		{"A new tenant, and a revocation", d.change},
+		{"A new tenant, a revocation and another mask", d.change},
 		{"Every cell again, straight at Databricks", d.direct},
 	} {
 		d.step++
