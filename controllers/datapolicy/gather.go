@@ -84,7 +84,7 @@ func (a adapter) decide(ctx context.Context, in *input, p *v1alpha1.DataPolicy) 
 		return fmt.Errorf("list the DataPolicies: %w", err)
 	}
 	if in.outside = outside(e, p); in.outside != nil {
-		return nil
+		return nil //nolint:nilerr // Desired says it
 	}
 	for i := range all.Items {
 		o := &all.Items[i]
@@ -152,7 +152,7 @@ func (a adapter) fit(ctx context.Context, in *input, p *v1alpha1.DataPolicy) err
 	}
 	if in.want, err = datapolicy.Render(a.installation, p, types); err != nil {
 		in.refused = fault.Invalid(v1alpha1.ReasonInvalid, err)
-		return nil //nolint:nilerr // Desired says it
+		return nil
 	}
 	if len(in.want.Missing) > 0 {
 		in.unfinished = fault.Waiting(v1alpha1.ReasonSecurableNotFound, fmt.Errorf("the table %s has no column %s", p.Spec.Table, strings.Join(in.want.Missing, ", ")))
