@@ -25,13 +25,19 @@ var _ = Describe("an estate at rest", func() {
 	It("is written nowhere by two passes over every object of every kind", func() {
 		e := newEstate()
 		e.Server.Spec.Replicas = new(int32(1))
+		e.Boundaries[0].Spec.DataPolicies = v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}}
 		e.create()
+		data := &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "deals"}, Spec: v1alpha1.DataPolicySpec{
+			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
+			ColumnMasks: []v1alpha1.ColumnMask{{Column: "margin_pct", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"finance"}}}},
+		}}
+		create(data)
 		for _, b := range e.Boundaries {
 			eventuallyReady(b)
 		}
 		startPod(e.Server, "a")
 		eventuallyReady(own(e.Server))
-		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server)
+		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server, data)
 		eventuallyQuiet()
 		runs := []client.Object{
 			&corev1.ConfigMap{}, &corev1.ServiceAccount{}, &corev1.Service{}, &appsv1.Deployment{},
