@@ -59,13 +59,18 @@ func (e Estate) Needs(role *v1alpha1.Role, cells []Cell) Needs {
 			}
 		}
 	}
+	var server *v1alpha1.MCPServer
+	var tools map[string]*v1alpha1.Tool // of server: finding them checks every schema
 	for _, c := range cells {
 		if c.Role != Key(role) {
 			continue
 		}
-		namespace, name, _ := strings.Cut(c.Server, "/")
-		server := e.server(namespace, name)
-		tool := e.toolsOf(server)[c.Tool]
+		if server == nil || Key(server) != c.Server {
+			namespace, name, _ := strings.Cut(c.Server, "/")
+			server = e.server(namespace, name)
+			tools = e.toolsOf(server)
+		}
+		tool := tools[c.Tool]
 		source := c.Server + ":" + c.Tool
 		for _, scope := range toolScopes(tool) {
 			scopes[scope] = true
