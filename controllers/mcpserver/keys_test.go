@@ -148,7 +148,7 @@ func TestAPodThatDoesNotStartHasItsSecretWrittenAgainNowAndThen(t *testing.T) {
 	}
 }
 
-func TestASecretOfSomebodyElseIsNotOverwritten(t *testing.T) {
+func TestTheSecretIsTheServersOwnAndMounted(t *testing.T) {
 	s := testServer()
 	a := keyAdapter(t)
 	k, err := a.sealingKeys(context.Background(), s)

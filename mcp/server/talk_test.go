@@ -116,7 +116,7 @@ func TestAConversationGoesOnAtAnotherPodAndForItsCallerAlone(t *testing.T) {
 	one, _ := talking(t, dir)
 	two, genie := talking(t, dir)
 	two.key = one.key
-	two.serve(withKey(t, two, one))
+	two.serve(documentOf(t, one))
 	first := ask(t, one.client(one.token("west"), "2025-11-25"), "genie_query", map[string]any{"question": "revenue"})
 	if first.Status != "ok" || first.ConversationID == "" || strings.Contains(first.ConversationID, "c1") {
 		t.Fatalf("the first answer is %+v", first)
@@ -139,10 +139,10 @@ func TestAConversationGoesOnAtAnotherPodAndForItsCallerAlone(t *testing.T) {
 	}
 }
 
-// withKey is a pod's document, trusting the keys of another's identity provider.
-func withKey(t *testing.T, g, other *gate) access.Document {
+// documentOf is the document of a pod, with the keys of its identity provider.
+func documentOf(t *testing.T, g *gate) access.Document {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(other.dir, access.DocumentKey))
+	raw, err := os.ReadFile(filepath.Join(g.dir, access.DocumentKey))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,6 @@ func withKey(t *testing.T, g, other *gate) access.Document {
 	if err := json.Unmarshal(raw, &d); err != nil {
 		t.Fatal(err)
 	}
-	_ = g
 	return d
 }
 
