@@ -65,7 +65,7 @@ func TestTheScenarioOnARealNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if result.CellsDeclared != 54 || result.CellsObservedAsDeclared != 54 || result.Pods != 2 || result.ConversationTurns != 3 {
+		if result.CellsDeclared != 54 || result.CellsObservedAsDeclared != 54 || result.Pods != 2 || result.ConversationTurns != 3 || result.HealMilliseconds == 0 {
 			t.Errorf("the result is %+v", result)
 		}
 		// Fifteen cells say no: three of query_audit_log, and four each of the tools that reach further.

@@ -159,15 +159,7 @@ func (d *demo) revoke(ctx context.Context, result *Result) error {
 
 // unmask shows margins to managers by a change of the DataPolicy, and hides them again.
 func (d *demo) unmask(ctx context.Context) error {
-	pod, err := d.podOf(ctx, samplesSpace, v1alpha1.LabelServer, serverName)
-	if err != nil {
-		return err
-	}
-	token, err := d.login(ctx, "managers")
-	if err != nil {
-		return err
-	}
-	session, err := d.connect(ctx, pod, token)
+	session, err := d.sessionOf(ctx, "managers")
 	if err != nil {
 		return err
 	}

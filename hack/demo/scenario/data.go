@@ -195,17 +195,9 @@ func (c *databricks) post(ctx context.Context, path string, body any) error {
 
 // fill puts the tables, the filter and the mask into the emulator.
 func (d *demo) fill(ctx context.Context) error {
-	client, err := d.emulator(ctx)
+	team, err := d.dataTeam(ctx)
 	if err != nil {
 		return err
-	}
-	secret, err := d.secret("data-team")
-	if err != nil {
-		return err
-	}
-	team, err := signIn(ctx, client, url.Values{"grant_type": {"client_credentials"}, "client_id": {dataTeamID}, "client_secret": {secret}, "scope": {"all-apis"}})
-	if err != nil {
-		return fmt.Errorf("sign in as the data team: %w", err)
 	}
 	before, err := team.query(ctx, "SHOW CATALOGS", nil)
 	if err != nil {

@@ -4,5 +4,6 @@
 // Package scenario is the demo as a library, so that a test can run the same thing.
 //
 //	cluster --> images --> emulator + identity provider --> operator --> sample
-//	   --> every cell through MCP --> a new tenant --> a revocation --> every cell without MCP
+//	   --> every cell through MCP --> a new tenant --> a revocation --> another mask
+//	   --> a grant that comes back --> a plan --> a refusal --> every cell without MCP
 package scenario

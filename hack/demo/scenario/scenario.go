@@ -56,6 +56,7 @@ type Result struct {
 	CellsObservedAsDeclared int               `json:"cells_observed_as_declared"`
 	OnboardSeconds          float64           `json:"onboard_seconds"`
 	RevokeMilliseconds      int64             `json:"revoke_milliseconds"`
+	HealMilliseconds        int64             `json:"heal_milliseconds"`
 	Pods                    int               `json:"pods"`
 	ConversationTurns       int               `json:"conversation_turns"`
 	NoEnforced              int               `json:"no_enforced"`
@@ -65,7 +66,7 @@ type Result struct {
 }
 
 // steps is how many there are, for the numbering.
-const steps = 9
+const steps = 10
 
 // Up runs the demo and leaves everything running.
 func Up(ctx context.Context, o Options) (*Result, error) {
@@ -93,6 +94,7 @@ func Up(ctx context.Context, o Options) (*Result, error) {
 		{"Every tool as every role, through MCP", d.matrix},
 		{"A conversation with Genie", d.converse},
 		{"A new tenant, a revocation and another mask", d.change},
+		{"A change behind the operator's back, a plan, and a tenant that asks for too much", d.govern},
 		{"Every cell again, straight at Databricks", d.direct},
 	} {
 		d.step++
