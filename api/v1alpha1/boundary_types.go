@@ -71,6 +71,9 @@ type BoundarySpec struct {
 	// dataPolicies say which tables may be governed by DataPolicies.
 	// +optional
 	DataPolicies BoundaryDataPolicies `json:"dataPolicies,omitzero"`
+	// connections say which connections may be declared by Connections, and where they may lead.
+	// +optional
+	Connections BoundaryConnections `json:"connections,omitzero"`
 	// hosting says whether MCPServers may run in these namespaces.
 	// +optional
 	// +kubebuilder:default=Denied
@@ -144,6 +147,26 @@ type BoundaryDataPolicies struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Functions []NamePattern `json:"functions,omitempty"`
+}
+
+// BoundaryConnections say which connections may be declared, and where they may lead.
+type BoundaryConnections struct {
+	// names match the names of connections.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Names []NamePattern `json:"names,omitempty"`
+	// hosts match the host names that connections and their token endpoints may have,
+	// such as `api.example.com`. '*' stands for any characters but a dot.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Hosts []NamePattern `json:"hosts,omitempty"`
+	// mcpServices match the full names of MCP services.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	MCPServices []NamePattern `json:"mcpServices,omitempty"`
 }
 
 // BoundaryGrant allows privileges on the objects that match.

@@ -61,7 +61,7 @@ type SecretKeyReference struct {
 }
 
 // SecurableType is a kind of Unity Catalog object.
-// +kubebuilder:validation:Enum=Catalog;Schema;Table;Function;Connection
+// +kubebuilder:validation:Enum=Catalog;Schema;Table;Function;Connection;MCPService
 type SecurableType string
 
 const (
@@ -75,6 +75,8 @@ const (
 	SecurableFunction SecurableType = "Function"
 	// SecurableConnection is a connection, named `c`.
 	SecurableConnection SecurableType = "Connection"
+	// SecurableMCPService is an MCP service, named `c.s.m`.
+	SecurableMCPService SecurableType = "MCPService"
 )
 
 // Privilege is a Unity Catalog privilege that the operator may grant. ALL
@@ -90,7 +92,7 @@ type Privilege string
 type SecurableName string
 
 // Securable names one Unity Catalog object.
-// +kubebuilder:validation:XValidation:rule="self.type in ['Catalog','Connection'] ? size(self.name.split('.')) == 1 : (self.type == 'Schema' ? size(self.name.split('.')) == 2 : size(self.name.split('.')) == 3)",message="`name` must have one part for a 'Catalog' and a 'Connection', two for a 'Schema' and three for a 'Table' or 'Function'"
+// +kubebuilder:validation:XValidation:rule="self.type in ['Catalog','Connection'] ? size(self.name.split('.')) == 1 : (self.type == 'Schema' ? size(self.name.split('.')) == 2 : size(self.name.split('.')) == 3)",message="`name` must have one part for a 'Catalog' and a 'Connection', two for a 'Schema' and three for a 'Table', 'Function' or 'MCPService'"
 type Securable struct {
 	// type is the kind of object.
 	// +required
@@ -101,7 +103,7 @@ type Securable struct {
 }
 
 // Grant gives privileges on one Unity Catalog object to a role's service principal.
-// +kubebuilder:validation:XValidation:rule="self.privileges.all(p, self.type == 'Connection' || p == 'USE_CONNECTION' ? self.type == 'Connection' && p == 'USE_CONNECTION' : p == 'USE_CATALOG' ? self.type == 'Catalog' : (p == 'USE_SCHEMA' ? self.type in ['Catalog','Schema'] : (p in ['SELECT','MODIFY'] ? self.type != 'Function' : (p == 'EXECUTE' ? self.type != 'Table' : (p == 'READ_VOLUME' ? self.type in ['Catalog','Schema'] : self.type != 'Function')))))",message="each of `privileges` must be one that the `type` has: a 'Catalog' all but 'USE_CONNECTION'; a 'Schema' the same without 'USE_CATALOG'; a 'Table' 'SELECT', 'MODIFY' and 'BROWSE'; a 'Function' 'EXECUTE'; a 'Connection' 'USE_CONNECTION'"
+// +kubebuilder:validation:XValidation:rule="self.privileges.all(p, self.type == 'MCPService' ? p == 'EXECUTE' : self.type == 'Connection' || p == 'USE_CONNECTION' ? self.type == 'Connection' && p == 'USE_CONNECTION' : p == 'USE_CATALOG' ? self.type == 'Catalog' : (p == 'USE_SCHEMA' ? self.type in ['Catalog','Schema'] : (p in ['SELECT','MODIFY'] ? self.type != 'Function' : (p == 'EXECUTE' ? self.type != 'Table' : (p == 'READ_VOLUME' ? self.type in ['Catalog','Schema'] : self.type != 'Function')))))",message="each of `privileges` must be one that the `type` has: a 'Catalog' all but 'USE_CONNECTION'; a 'Schema' the same without 'USE_CATALOG'; a 'Table' 'SELECT', 'MODIFY' and 'BROWSE'; a 'Function' 'EXECUTE'; a 'Connection' 'USE_CONNECTION'; an 'MCPService' 'EXECUTE'"
 type Grant struct {
 	Securable `json:",inline"`
 	// privileges are what is granted on the object.

@@ -18,6 +18,8 @@ const (
 	ConditionRateLimitsShared = "RateLimitsShared"
 	// ConditionGroupsVisible says whether each group that a DataPolicy names can be seen where its functions run.
 	ConditionGroupsVisible = "GroupsVisible"
+	// ConditionMCPServiceReady says whether the MCP service that a Connection declares is in place.
+	ConditionMCPServiceReady = "MCPServiceReady"
 	// ConditionReconciling is present while the controller is still working towards the spec.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present while only a person can help.
@@ -50,6 +52,8 @@ const (
 	ReasonWorkspaceNotReady = "WorkspaceNotReady"
 	// ReasonCredentialNotFound: the Secret or its key does not exist.
 	ReasonCredentialNotFound = "CredentialNotFound"
+	// ReasonCredentialNotReadable: the operator may not read the Secret.
+	ReasonCredentialNotReadable = "CredentialNotReadable"
 	// ReasonCredentialRefused: Databricks refuses the operator's credential, or it may do too little.
 	ReasonCredentialRefused = "CredentialRefused"
 	// ReasonRoleNotFound: a Role named does not exist.
@@ -84,6 +88,10 @@ const (
 	ReasonPrincipalNotVisible = "PrincipalNotVisible"
 	// ReasonIssuerUnknown: the cluster does not say who issues its tokens, or with which keys.
 	ReasonIssuerUnknown = "IssuerUnknown"
+	// ReasonMCPServicesUnavailable: the workspace has no API for MCP services.
+	ReasonMCPServicesUnavailable = "MCPServicesUnavailable"
+	// ReasonMCPServiceNotReady: the MCP service of a Connection is not in place yet.
+	ReasonMCPServiceNotReady = "MCPServiceNotReady"
 	// ReasonNotOurs: something with this name exists and carries no mark of ours.
 	ReasonNotOurs = "NotOurs"
 	// ReasonConflict: two declarations claim the same thing.

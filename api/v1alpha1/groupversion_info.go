@@ -28,6 +28,7 @@ func addKnownTypes(s *runtime.Scheme) error {
 		&ToolAccess{}, &ToolAccessList{},
 		&MCPServer{}, &MCPServerList{},
 		&DataPolicy{}, &DataPolicyList{},
+		&Connection{}, &ConnectionList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
