@@ -9,9 +9,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // that it calls the service with.
 // +kubebuilder:validation:ExactlyOneOf=bearerToken;oauthM2M
 // +kubebuilder:validation:XValidation:rule="self.workspaceRef.name == oldSelf.workspaceRef.name && self.connectionName == oldSelf.connectionName",message="`workspaceRef` and `connectionName` may not change: create another Connection"
-// +kubebuilder:validation:XValidation:rule="self.mcp == oldSelf.mcp",message="`mcp` may not change, because Unity Catalog cannot change it: create another Connection"
+// +kubebuilder:validation:XValidation:rule="self.protocol == oldSelf.protocol",message="`protocol` may not change, because Unity Catalog cannot change it: create another Connection"
 // +kubebuilder:validation:XValidation:rule="has(self.comment) == has(oldSelf.comment) && (!has(self.comment) || self.comment == oldSelf.comment)",message="`comment` may not change, because Unity Catalog cannot change it: create another Connection"
-// +kubebuilder:validation:XValidation:rule="!has(self.mcpService) || self.mcp",message="`mcpService` needs `mcp` to be true"
+// +kubebuilder:validation:XValidation:rule="!has(self.mcpService) || self.protocol == 'MCP'",message="`mcpService` needs `protocol` to be 'MCP'"
 type ConnectionSpec struct {
 	// workspaceRef names the Workspace that the connection is managed through. Immutable.
 	// +required
@@ -40,10 +40,10 @@ type ConnectionSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\x00-\x1f\x7f]+$')`,message="must be without control characters"
 	Comment string `json:"comment,omitempty"`
-	// mcp says that the service is an MCP server. Default false. Immutable.
+	// protocol is what the service speaks. Default HTTP. Immutable.
 	// +optional
-	// +kubebuilder:default=false
-	MCP bool `json:"mcp"`
+	// +kubebuilder:default=HTTP
+	Protocol ConnectionProtocol `json:"protocol,omitempty"`
 	// bearerToken is a token that every call carries.
 	// +optional
 	BearerToken *BearerToken `json:"bearerToken,omitempty"`
@@ -51,7 +51,7 @@ type ConnectionSpec struct {
 	// +optional
 	OAuthM2M *OAuthM2M `json:"oauthM2M,omitempty"`
 	// mcpService is an MCP service over the connection: the tools of the server that may
-	// be called through Unity Catalog, by whom EXECUTE is granted on it. Needs `mcp`.
+	// be called through Unity Catalog, by whom EXECUTE is granted on it. Needs `protocol` MCP.
 	// +optional
 	MCPService *MCPService `json:"mcpService,omitempty"`
 	// adoption says whether a connection or an MCP service that somebody else has made is
@@ -69,6 +69,17 @@ type ConnectionSpec struct {
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
+
+// ConnectionProtocol is what a service speaks.
+// +kubebuilder:validation:Enum=HTTP;MCP
+type ConnectionProtocol string
+
+const (
+	// ProtocolHTTP is an HTTP API. The default.
+	ProtocolHTTP ConnectionProtocol = "HTTP"
+	// ProtocolMCP is a server of the Model Context Protocol; Unity Catalog says `is_mcp_connection`.
+	ProtocolMCP ConnectionProtocol = "MCP"
+)
 
 // BasePath is an absolute path without a query.
 // +kubebuilder:validation:MinLength=1
