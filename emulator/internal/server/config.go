@@ -84,6 +84,9 @@ type Switches struct {
 	GenieForeignNotFound bool `json:"genieForeignNotFound,omitempty"`
 	// VectorSearchBySQLScope takes tokens with the scope sql for vector search, beside vector-search.
 	VectorSearchBySQLScope bool `json:"vectorSearchBySQLScope,omitempty"`
+	// MCPServicesMissing is the status, 404 or 501, that a workspace without the API of MCP
+	// services answers it with. 0 means that there is one.
+	MCPServicesMissing int `json:"mcpServicesMissing,omitempty"`
 	// SupervisorMarkers puts <name>agent</name> before what each sub-agent said.
 	SupervisorMarkers bool `json:"supervisorMarkers,omitempty"`
 	// SupervisorForbids answers 403 when the caller may use none of the sub-agents that a
@@ -127,6 +130,9 @@ func (c Config) check() error {
 		if p.Workspace != "" && p.Workspace != "USER" && p.Workspace != "ADMIN" {
 			problems = append(problems, fmt.Errorf("principals[%d].workspace must be USER or ADMIN", i))
 		}
+	}
+	if m := c.Switches.MCPServicesMissing; m != 0 && m != 404 && m != 501 {
+		problems = append(problems, errors.New("switches.mcpServicesMissing must be 404 or 501"))
 	}
 	problems = append(problems, c.Genie.check())
 	problems = append(problems, c.Connections.check())

@@ -80,9 +80,9 @@ func (o Options) connections(store *identity.Store, engine *sqlengine.Engine) ([
 	}
 	engine.HTTP = upstream.New(upstream.Options{Roots: roots, Plain: c.PlainLoopback})
 	engine.Secrets = scopes
-	return unitycatalog.ConnectionRoutes(engine.Store, unitycatalog.ConnectionOptions{
+	return append(unitycatalog.ConnectionRoutes(engine.Store, unitycatalog.ConnectionOptions{
 		Plain: c.PlainLoopback, Merge: o.Config.Switches.ConnectionOptionsMerge,
-	}), nil
+	}), unitycatalog.MCPServiceRoutes(engine.Store, o.Config.Switches.MCPServicesMissing)...), nil
 }
 
 // secretScopes are the secrets that the bootstrap file names.

@@ -78,6 +78,9 @@ func TestConnectionsOverREST(t *testing.T) {
 		made["url"] != "https://127.0.0.1:"+port+"/v1" || len(options) != 3 || made["connection_id"] == "" {
 		t.Errorf("created %v", made)
 	}
+	if made["created_by"] != adminApp || made["updated_by"] != adminApp || made["updated_at"] != made["created_at"] {
+		t.Errorf("who made it, and when: %v", made)
+	}
 	west := role("unity-catalog sql")
 	for _, c := range []struct {
 		who          seat
@@ -129,7 +132,7 @@ func TestConnectionsOverREST(t *testing.T) {
 		t.Errorf("west changed the owner: %d", status)
 	}
 	out := owner.must("PATCH", connectionsPath+"/gh", `{"options":null,"new_name":"gh2"}`)
-	if out["name"] != "gh2" || out["credential_type"] != "BEARER_TOKEN" {
+	if out["name"] != "gh2" || out["credential_type"] != "BEARER_TOKEN" || out["updated_by"] != adminApp || out["connection_id"] != made["connection_id"] {
 		t.Errorf("renamed %v", out)
 	}
 	if rows, refusal := west.sql(strings.ReplaceAll(call, "'gh'", "'gh2'")); len(rows) != 1 {

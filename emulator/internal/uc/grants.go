@@ -19,17 +19,18 @@ const AllPrivileges = "ALL_PRIVILEGES"
 var applicable = map[string][]string{
 	TypeCatalog: {
 		"USE_CATALOG", "USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "CREATE_SCHEMA", "CREATE_TABLE", "CREATE_FUNCTION",
-		"CREATE_VOLUME", "BROWSE", "MANAGE", "APPLY_TAG", AllPrivileges,
+		"CREATE_VOLUME", "CREATE_SERVICE", "BROWSE", "MANAGE", "APPLY_TAG", AllPrivileges,
 	},
 	TypeSchema: {
-		"USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "CREATE_TABLE", "CREATE_FUNCTION", "CREATE_VOLUME", "BROWSE", "MANAGE",
-		"APPLY_TAG", AllPrivileges,
+		"USE_SCHEMA", "SELECT", "EXECUTE", "MODIFY", "READ_VOLUME", "CREATE_TABLE", "CREATE_FUNCTION", "CREATE_VOLUME", "CREATE_SERVICE", "BROWSE",
+		"MANAGE", "APPLY_TAG", AllPrivileges,
 	},
 	TypeTable:    {"SELECT", "MODIFY", "APPLY_TAG", "BROWSE", "MANAGE", AllPrivileges},
 	TypeFunction: {"EXECUTE", "MANAGE", AllPrivileges},
 	// A connection is in no catalog: what is granted there does not reach it.
 	TypeConnection: {"USE_CONNECTION", "CREATE_FOREIGN_CATALOG", "CREATE_FOREIGN_SECURABLE", "MANAGE", AllPrivileges},
 	TypeMetastore:  {"CREATE_CONNECTION"},
+	TypeMCPService: {"EXECUTE", "MANAGE", AllPrivileges},
 }
 
 // Change is what one principal gains and loses on an object.
@@ -173,6 +174,9 @@ func (st *Store) checkChange(s Securable, c Change) error {
 // Missing is the error for an object that does not exist.
 func Missing(s Securable) error {
 	word := strings.ToUpper(s.Type[:1]) + s.Type[1:]
+	if s.Type == TypeMCPService {
+		word = "MCP service"
+	}
 	return &wire.Error{Status: 404, Code: strings.ToUpper(s.Type) + "_DOES_NOT_EXIST", Message: fmt.Sprintf("%s '%s' does not exist.", word, s.Name)}
 }
 

@@ -24,6 +24,8 @@ const (
 	TypeFunction = "function"
 	// TypeConnection is a connection to an HTTP service; it is in no catalog.
 	TypeConnection = "connection"
+	// TypeMCPService is an MCP service over a connection.
+	TypeMCPService = "mcp_service"
 	// TypeMetastore is the one metastore itself, on which CREATE CONNECTION is granted.
 	TypeMetastore = "metastore"
 )
@@ -61,7 +63,7 @@ type Column struct {
 	Tags map[string]string `json:"tags,omitempty"`
 }
 
-// Object is a catalog, schema, table, view, function or connection.
+// Object is a catalog, schema, table, view, function, connection or MCP service.
 type Object struct {
 	Type    string    `json:"type"`
 	Name    string    `json:"name"`
@@ -87,8 +89,16 @@ type Object struct {
 	// Options are those of a connection that anybody who sees it may read, Secrets the others.
 	Options map[string]string `json:"options,omitempty"`
 	Secrets map[string]Secret `json:"secrets,omitempty"`
-	// Updated is when a connection was last changed; the zero value if never.
-	Updated time.Time `json:"updated,omitzero"`
+	// Updated is when a connection or an MCP service was last changed, and UpdatedBy who
+	// did; the zero values if nobody since it was made.
+	Updated   time.Time `json:"updated,omitzero"`
+	UpdatedBy string    `json:"updatedBy,omitempty"`
+	// CreatedBy is who made it; empty stands for its owner.
+	CreatedBy string `json:"createdBy,omitempty"`
+	// Source and SourceID are the connection that an MCP service is over, Tools its selectors.
+	Source   string   `json:"source,omitempty"`
+	SourceID string   `json:"sourceID,omitempty"`
+	Tools    []string `json:"tools,omitempty"`
 }
 
 // Secret is a value that is kept and never shown: it prints as [redacted].

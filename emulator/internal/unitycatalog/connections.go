@@ -70,7 +70,7 @@ func (s connections) create(_ context.Context, r *wire.Request) (any, error) {
 	case in.Type != "HTTP" || in.ReadOnly:
 		return nil, &wire.Error{Status: http.StatusNotImplemented, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement connections of the type " + strconv.Quote(in.Type) + ", and none that are read-only"}
 	}
-	o := uc.Object{Type: uc.TypeConnection, Name: strings.ToLower(in.Name), Owner: me, Comment: in.Comment, Created: time.Now().UTC()}
+	o := uc.Object{Type: uc.TypeConnection, Name: strings.ToLower(in.Name), Owner: me, Comment: in.Comment, Created: time.Now().UTC(), CreatedBy: me}
 	if _, taken := s.store.Get(o.Securable()); taken {
 		return nil, uc.ConnectionExists(o.Name)
 	}
@@ -121,7 +121,7 @@ func (s connections) patch(_ context.Context, r *wire.Request) (any, error) {
 			return nil, err
 		}
 	}
-	o.Updated = time.Now().UTC()
+	o.Updated, o.UpdatedBy = time.Now().UTC(), r.Caller.Principal()
 	if err := s.store.Put(o); err != nil {
 		return nil, err
 	}
@@ -167,13 +167,23 @@ func identifier(o uc.Object) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(o.Type+":"+o.Created.Format(time.RFC3339Nano))).String()
 }
 
+// creator is who made an object.
+func creator(o uc.Object) string {
+	if o.CreatedBy != "" {
+		return o.CreatedBy
+	}
+	return o.Owner
+}
+
 // connectionInfo adds what only a connection has. Its secrets are not among it.
 func connectionInfo(o uc.Object, out map[string]any) {
 	out["connection_type"], out["securable_type"], out["credential_type"] = "HTTP", "CONNECTION", o.CredentialType()
 	out["options"], out["url"], out["connection_id"] = o.Options, o.Address(), identifier(o)
 	out["metastore_id"], out["read_only"] = uc.Metastore.Name, false
 	out["provisioning_info"] = map[string]string{"state": "ACTIVE"}
+	out["created_by"] = creator(o)
+	out["updated_at"], out["updated_by"] = out["created_at"], out["created_by"]
 	if !o.Updated.IsZero() {
-		out["updated_at"] = o.Updated.UnixMilli()
+		out["updated_at"], out["updated_by"] = o.Updated.UnixMilli(), o.UpdatedBy
 	}
 }

@@ -54,7 +54,7 @@ func known(r *wire.Request, names ...string) error {
 
 // securable is the object of a request, if it exists.
 func (s service) securable(r *wire.Request) (uc.Securable, error) {
-	kinds := []string{uc.TypeCatalog, uc.TypeSchema, uc.TypeTable, uc.TypeFunction, uc.TypeConnection, uc.TypeMetastore}
+	kinds := []string{uc.TypeCatalog, uc.TypeSchema, uc.TypeTable, uc.TypeFunction, uc.TypeConnection, uc.TypeMCPService, uc.TypeMetastore}
 	o := uc.Securable{Type: r.PathValue("type"), Name: strings.ToLower(r.PathValue("name"))}
 	if !slices.Contains(kinds, o.Type) {
 		return o, &wire.Error{Status: 501, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement securables of the type " + strconv.Quote(o.Type)}
