@@ -32,6 +32,10 @@ const (
 	ReasonUnexpectedAnswer    = "UnexpectedAnswer"
 	ReasonAlreadyExists       = "AlreadyExists"
 	ReasonNotFound            = "NotFound"
+	// ReasonChanged: what was to be written has changed since it was read.
+	ReasonChanged = "ChangedMeanwhile"
+	// ReasonMCPServicesUnavailable: the workspace has no API for MCP services.
+	ReasonMCPServicesUnavailable = "MCPServicesUnavailable"
 )
 
 // errUnexpectedAnswer is an answer that is not the JSON that was asked for.

@@ -86,6 +86,8 @@ func TestAnAnswerThatIsNoAnswerIsNeverReadAsAbsence(t *testing.T) {
 			"DeleteServicePrincipal": func() error { return c.DeleteServicePrincipal(t.Context(), "1") },
 			"DeletePolicy":           func() error { return c.DeletePolicy(t.Context(), "1", "p") },
 			"Unassign":               func() error { return c.Unassign(t.Context(), "1") },
+			"DeleteConnection":       func() error { return c.DeleteConnection(t.Context(), "crm") },
+			"DeleteMCPService":       func() error { return c.DeleteMCPService(t.Context(), "a.b.c", "") },
 		} {
 			if strings.Contains(name, "404") {
 				t.Run(name+"/"+call, func(t *testing.T) {

@@ -102,6 +102,8 @@ func reads(ctx context.Context, c *databricks.Client) map[string]func() error {
 		"FindGroup":         func() error { _, err := c.FindGroup(ctx, "x"); return err },
 		"Assigned":          func() error { _, err := c.Assigned(ctx, "1"); return err },
 		"Policy":            func() error { _, err := c.Policy(ctx, "1", "p"); return err },
+		"Connection":        func() error { _, err := c.Connection(ctx, "crm"); return err },
+		"MCPService":        func() error { _, err := c.MCPService(ctx, "a.b.c"); return err },
 		"Grants": func() error {
 			_, err := c.Grants(ctx, databricks.Securable{Type: "table", Name: "a.b.c"}, "p")
 			return err
