@@ -87,7 +87,7 @@ type RoleGroup struct {
 
 // RoleGrant is a privilege that the service principal has because of us.
 type RoleGrant struct {
-	// type is the kind of object: 'Catalog', 'Schema', 'Table', 'Function', 'Connection',
+	// type is the kind of object: 'Catalog', 'Schema', 'Table', 'Function', 'Connection', 'MCPService',
 	// 'Warehouse', 'GenieSpace' or 'ServingEndpoint'.
 	// +required
 	// +kubebuilder:validation:MaxLength=32

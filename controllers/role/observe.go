@@ -186,6 +186,9 @@ func (in input) wants(g boundary.Grant) bool {
 }
 
 func securable(g boundary.Grant) databricks.Securable {
+	if g.Type == string(v1alpha1.SecurableMCPService) {
+		return databricks.Securable{Type: "mcp_service", Name: g.Name}
+	}
 	return databricks.Securable{Type: strings.ToLower(g.Type), Name: g.Name}
 }
 

@@ -206,3 +206,55 @@ func TestWhatDataPoliciesMayGovern(t *testing.T) {
 		t.Errorf("an empty Boundary allowed something: %v", got)
 	}
 }
+
+func TestWhatConnectionsMayLeadTo(t *testing.T) {
+	l := &Limits{Name: "a", spec: v1alpha1.BoundarySpec{
+		Workspaces: []v1alpha1.NamePattern{"main"},
+		Connections: v1alpha1.BoundaryConnections{
+			Names: []v1alpha1.NamePattern{"sales_*"}, Hosts: []v1alpha1.NamePattern{"API.example.com", "*.internal.example.com"}, MCPServices: []v1alpha1.NamePattern{"main.sales.*"},
+		},
+	}}
+	allowed := Connection{Workspace: "main", Name: "sales_crm", Hosts: []string{"api.EXAMPLE.com", "login.internal.example.com"}, MCPService: "main.sales.crm"}
+	if got := l.CheckConnection(allowed); len(got) != 0 {
+		t.Errorf("refused what is allowed: %v", got)
+	}
+	const hosts = "; allowed: API.example.com, *.internal.example.com"
+	if diff := cmp.Diff([]string{
+		"asks for the Workspace other; allowed: main",
+		"asks for the connection hr; allowed: sales_*",
+		"asks for the host evil.example.com" + hosts,
+		"asks for the host a.b.internal.example.com" + hosts,
+		"asks for the host internal.example.com" + hosts,
+		"asks for the host api.example.com.evil.org" + hosts,
+		"asks for the host " + hosts,
+		"asks for the MCP service main.hr.crm; allowed: main.sales.*",
+	}, l.CheckConnection(Connection{
+		Workspace: "other", Name: "hr", MCPService: "main.hr.crm",
+		Hosts: []string{"evil.example.com", "a.b.internal.example.com", "internal.example.com", "api.example.com.evil.org", ""},
+	})); diff != "" {
+		t.Error(diff)
+	}
+	var empty Limits
+	if got := empty.CheckConnection(allowed); len(got) != 5 {
+		t.Errorf("an empty Boundary allowed something: %v", got)
+	}
+	l.spec.Connections.MCPServices = nil
+	allowed.MCPService = ""
+	if got := l.CheckConnection(allowed); len(got) != 0 {
+		t.Errorf("a connection without an MCP service needs no pattern for one: %v", got)
+	}
+}
+
+func TestGrantsOnMCPServices(t *testing.T) {
+	l := &Limits{spec: v1alpha1.BoundarySpec{Grants: []v1alpha1.BoundaryGrant{{Type: v1alpha1.SecurableMCPService, Names: []v1alpha1.NamePattern{"main.sales.*"}, Privileges: []v1alpha1.Privilege{"EXECUTE"}}}}}
+	for g, want := range map[Grant]bool{
+		{"MCPService", "main.sales.crm", "EXECUTE"}: true,
+		{"MCPService", "main.hr.crm", "EXECUTE"}:    false,
+		{"MCPService", "main.sales.crm", "MANAGE"}:  false,
+		{"Function", "main.sales.crm", "EXECUTE"}:   false,
+	} {
+		if got := l.Grant(g); got != want {
+			t.Errorf("%+v: %v", g, got)
+		}
+	}
+}

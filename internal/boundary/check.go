@@ -168,6 +168,40 @@ func (l *Limits) CheckDataPolicy(p DataPolicy) []string {
 	return out
 }
 
+// Connection is what a Connection asks for.
+type Connection struct {
+	Workspace, Name string
+	// Hosts are the host names that it leads to, that of the token endpoint among them.
+	Hosts []string
+	// MCPService is the full name of its MCP service; empty for none.
+	MCPService string
+}
+
+// CheckConnection returns a sentence for each thing that is asked for and not allowed.
+func (l *Limits) CheckConnection(c Connection) []string {
+	out := l.Check(Request{Workspace: c.Workspace})
+	allowed := l.spec.Connections
+	if !anyMatch(allowed.Names, c.Name, "") {
+		out = append(out, asked("the connection "+c.Name, allowed.Names))
+	}
+	for _, h := range c.Hosts {
+		if !host(allowed.Hosts, h) {
+			out = append(out, asked("the host "+h, allowed.Hosts))
+		}
+	}
+	if c.MCPService != "" && !anyMatch(allowed.MCPServices, c.MCPService, ".") {
+		out = append(out, asked("the MCP service "+c.MCPService, allowed.MCPServices))
+	}
+	return out
+}
+
+// host compares the name of a host with patterns: upper and lower case are the same there.
+func host(patterns []v1alpha1.NamePattern, name string) bool {
+	return name != "" && slices.ContainsFunc(patterns, func(p v1alpha1.NamePattern) bool {
+		return match(strings.ToLower(string(p)), strings.ToLower(name), ".")
+	})
+}
+
 // Issuers are the issuers that are allowed, for messages.
 func (l *Limits) Issuers() string { return listed(l.spec.Issuers) }
 

@@ -173,12 +173,16 @@ func setSelectors(o *uc.Object, tools []string) error {
 	return nil
 }
 
+// sees says whether a principal who may use the schema knows of a service in it.
+func (s mcpServices) sees(principal string, at uc.Securable) bool {
+	return s.store.Directory.IsAdmin(principal) || s.store.Holds(principal, at, "EXECUTE") || s.store.Holds(principal, at, "MANAGE")
+}
+
 // named is the service of a request that the caller may see, and with manage may change.
 func (s mcpServices) named(r *wire.Request, manage bool) (uc.Object, error) {
 	name, me := uc.Securable{Type: uc.TypeMCPService, Name: strings.ToLower(r.PathValue("name"))}, r.Caller.Principal()
 	o, ok := s.store.Get(name)
-	admin := s.store.Directory.IsAdmin(me)
-	if !ok || !admin && !(s.mayUse(me, name.Parent()) && (s.store.Holds(me, name, "EXECUTE") || s.store.Holds(me, name, "MANAGE"))) {
+	if !ok || !s.mayUse(me, name.Parent()) || !s.sees(me, name) {
 		return o, uc.Missing(name)
 	}
 	if manage && !s.store.MayManage(me, name) {
@@ -278,7 +282,7 @@ func (s mcpServices) list(_ context.Context, r *wire.Request) (any, error) {
 	}
 	me, all := r.Caller.Principal(), []any{}
 	for _, o := range s.store.List(uc.TypeMCPService, schema) {
-		if at := o.Securable(); s.store.Directory.IsAdmin(me) || s.store.Holds(me, at, "EXECUTE") || s.store.Holds(me, at, "MANAGE") {
+		if s.sees(me, o.Securable()) {
 			all = append(all, s.info(o))
 		}
 	}
