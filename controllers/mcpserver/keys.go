@@ -5,7 +5,6 @@ package mcpserver
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,18 +13,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
+	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
 )
 
 const (
-	// rootName is the Secret, in the operator's namespace, that all sealing keys come from.
-	rootName, rootKey = "gatehouse-sealing-root", "root"
 	// keysType is the type of the Secrets with sealing keys. A type cannot change, so that
 	// no Secret of somebody else can be overwritten by one of ours.
 	keysType = corev1.SecretType("gatehouse.dev/sealing-keys")
@@ -48,7 +43,7 @@ type sealing struct {
 // sealingKeys derives the keys of a server. The root is made when it is not there:
 // without it, conversations begin anew and nothing else is lost.
 func (a adapter) sealingKeys(ctx context.Context, s *v1alpha1.MCPServer) (sealing, error) {
-	root, err := a.root(ctx)
+	root, err := sealroot.Store{Live: a.live, Writer: a.writer, Namespace: a.namespace}.Root(ctx)
 	if err != nil {
 		return sealing{}, err
 	}
@@ -71,27 +66,6 @@ func fingerprint(keys map[string][]byte) string {
 		sum.Write(keys[id])
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
-}
-
-func (a adapter) root(ctx context.Context) ([]byte, error) {
-	name := types.NamespacedName{Namespace: a.namespace, Name: rootName}
-	var s corev1.Secret
-	err := a.live.Get(ctx, name, &s)
-	if apierrors.IsNotFound(err) {
-		fresh := make([]byte, seal.RootSize)
-		_, _ = rand.Read(fresh) // never fails: crypto/rand ends the program instead
-		s = corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name.Name, Namespace: name.Namespace}, Data: map[string][]byte{rootKey: fresh}}
-		if err = a.writer.Create(ctx, &s); apierrors.IsAlreadyExists(err) {
-			err = a.live.Get(ctx, name, &s)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the Secret %s of the operator's namespace, which sealing keys come from: %w", rootName, err)
-	}
-	if len(s.Data[rootKey]) < seal.RootSize {
-		return nil, fmt.Errorf("the Secret %s of the operator's namespace must have %d bytes or more in %s; delete it to have a new one made", rootName, seal.RootSize, rootKey)
-	}
-	return s.Data[rootKey], nil
 }
 
 // keysName is the name of a server's Secret.

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
@@ -63,14 +64,14 @@ func TestTheRootIsMadeOnceAndServersHaveKeysOfTheirOwn(t *testing.T) {
 }
 
 func TestARootThatIsTooShortIsSaidAndLeftAlone(t *testing.T) {
-	short := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "gatehouse-system", Name: rootName}, Data: map[string][]byte{rootKey: []byte("short")}}
+	short := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "gatehouse-system", Name: sealroot.Name}, Data: map[string][]byte{sealroot.Key: []byte("short")}}
 	a := keyAdapter(t, short)
 	if _, err := a.sealingKeys(t.Context(), testServer()); err == nil || !strings.Contains(err.Error(), "delete it") {
 		t.Errorf("got %v", err)
 	}
 	var s corev1.Secret
-	if err := a.live.Get(t.Context(), types.NamespacedName{Namespace: "gatehouse-system", Name: rootName}, &s); err != nil || string(s.Data[rootKey]) != "short" {
-		t.Errorf("the root is %q, %v", s.Data[rootKey], err)
+	if err := a.live.Get(t.Context(), types.NamespacedName{Namespace: "gatehouse-system", Name: sealroot.Name}, &s); err != nil || string(s.Data[sealroot.Key]) != "short" {
+		t.Errorf("the root is %q, %v", s.Data[sealroot.Key], err)
 	}
 }
 

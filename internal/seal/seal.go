@@ -7,10 +7,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -159,4 +161,20 @@ func Derive(root []byte, name string, now time.Time, every, lifetime time.Durati
 		}
 		out[id] = key
 	}
+}
+
+// Fingerprint tells one list of secrets from another without telling what they are: it
+// is keyed by the root, so that guesses cannot be tried without it. The same root, name
+// and secrets give the same fingerprint.
+func Fingerprint(root []byte, name string, secrets ...string) (string, error) {
+	if len(root) < RootSize {
+		return "", fmt.Errorf("a fingerprint needs a root of %d bytes or more", RootSize)
+	}
+	key, err := hkdf.Key(sha256.New, root, nil, "gatehouse fingerprint key\x00"+name, KeySize)
+	if err != nil {
+		return "", fmt.Errorf("derive a key: %w", err)
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write(bound("", secrets))
+	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
 }

@@ -178,3 +178,29 @@ func TestKeysAreThoseOfOneServerAndOneRoot(t *testing.T) {
 		t.Error("a short root is taken")
 	}
 }
+
+func TestFingerprint(t *testing.T) {
+	root, other := bytes.Repeat([]byte{1}, seal.RootSize), bytes.Repeat([]byte{2}, seal.RootSize)
+	of := func(root []byte, name string, secrets ...string) string {
+		t.Helper()
+		f, err := seal.Fingerprint(root, name, secrets...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	first := of(root, "a", "x", "y")
+	if first != of(root, "a", "x", "y") || len(first) != 32 {
+		t.Errorf("not the same: %s", first)
+	}
+	for name, f := range map[string]string{
+		"another root": of(other, "a", "x", "y"), "another name": of(root, "b", "x", "y"), "another secret": of(root, "a", "x", "z"), "joined otherwise": of(root, "a", "xy"),
+	} {
+		if f == first {
+			t.Errorf("%s gives the same", name)
+		}
+	}
+	if _, err := seal.Fingerprint(root[1:], "a", "x"); err == nil {
+		t.Error("a short root is taken")
+	}
+}
