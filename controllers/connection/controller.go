@@ -1,0 +1,120 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
+)
+
+// Secrets of Connections are read by Roles that their teams bind to the operator: it has no right of its own.
+
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=connections,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=gatehouse.dev,resources=connections/status,verbs=patch
+
+// DefaultSecretPoll is how often Secrets are asked for their versions.
+const DefaultSecretPoll = 15 * time.Second
+
+// Options are what the controller is made of.
+type Options struct {
+	// Connect signs in to workspaces. Required.
+	Connect *connect.Connector
+	// Installation names this installation in marks. Required.
+	Installation string
+	// Namespace is the operator's own. Required.
+	Namespace string
+	// OperatorName is the user name of the operator's service account, which teams let read their Secrets. Required.
+	OperatorName string
+	// SecretPoll is how often Secrets are asked for their versions. Default DefaultSecretPoll.
+	SecretPoll time.Duration
+}
+
+// connected adapts a connect.Connector.
+type connected struct{ *connect.Connector }
+
+func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
+	ws, client, err := c.Connector.Named(ctx, name)
+	return ws, client, err
+}
+
+func newAdapter(c client.Client, live client.Reader, o Options) adapter {
+	return adapter{
+		Options: o, reader: c, live: live, connect: connected{o.Connect}, versions: &versions{},
+		root: sealroot.Store{Live: live, Writer: c, Namespace: o.Namespace},
+	}
+}
+
+// NewReconciler makes the loop of Connections over a client that reads and writes the
+// cluster, and a reader past its cache.
+func NewReconciler(c client.Client, live client.Reader, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Connection, input, state] {
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Connection"}, newAdapter(c, live, o))
+}
+
+// Setup adds the controller to a manager.
+func Setup(mgr ctrl.Manager, o Options) error {
+	if o.SecretPoll <= 0 {
+		o.SecretPoll = DefaultSecretPoll
+	}
+	a := newAdapter(mgr.GetClient(), mgr.GetAPIReader(), o)
+	poll := rotation{cached: mgr.GetClient(), live: mgr.GetAPIReader(), versions: a.versions, every: o.SecretPoll, changed: make(chan event.GenericEvent)}
+	if err := mgr.Add(poll); err != nil {
+		return fmt.Errorf("add the look at Secrets: %w", err)
+	}
+	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Kind: "Connection"}, a)
+	where := func(concerns func(*v1alpha1.Connection, client.Object) bool) handler.EventHandler {
+		return handler.EnqueueRequestsFromMapFunc(connectionsWhere(mgr.GetClient(), concerns))
+	}
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Connection{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
+		Watches(&v1alpha1.Connection{}, where(rivals), changed).
+		Watches(&v1alpha1.Workspace{}, where(func(c *v1alpha1.Connection, o client.Object) bool { return c.Spec.WorkspaceRef.Name == o.GetName() }), changed).
+		Watches(&v1alpha1.Boundary{}, where(func(*v1alpha1.Connection, client.Object) bool { return true })).
+		Watches(&corev1.Namespace{}, where(func(c *v1alpha1.Connection, o client.Object) bool { return c.Namespace == o.GetName() }), changed).
+		WatchesRawSource(source.Channel(poll.changed, &handler.EnqueueRequestForObject{})).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
+}
+
+// rivals says whether another Connection, which changed or went, declares the same connection or MCP service.
+func rivals(c *v1alpha1.Connection, o client.Object) bool {
+	other, ok := o.(*v1alpha1.Connection)
+	if !ok || other.UID == c.UID {
+		return false
+	}
+	sameService := c.Spec.MCPService != nil && other.Spec.MCPService != nil && c.Spec.MCPService.Name == other.Spec.MCPService.Name
+	return other.Spec.ConnectionName == c.Spec.ConnectionName || sameService
+}
+
+func connectionsWhere(c client.Reader, concerns func(*v1alpha1.Connection, client.Object) bool) handler.MapFunc {
+	return func(ctx context.Context, o client.Object) []reconcile.Request {
+		var list v1alpha1.ConnectionList
+		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil // the cache answers lists, always, once it is there
+		}
+		var out []reconcile.Request
+		for i := range list.Items {
+			if concerns(&list.Items[i], o) {
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+			}
+		}
+		return out
+	}
+}

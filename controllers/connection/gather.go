@@ -1,0 +1,229 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/boundary"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// input is what one pass decides from.
+type input struct {
+	client             Databricks
+	mark, installation string
+	spec               v1alpha1.ConnectionSpec
+	// outside says why the Boundary does not allow what is asked for; keep says that it is
+	// the MCP service only.
+	outside *fault.Fault
+	keep    bool
+	// refused says why nothing is looked at or written.
+	refused error
+	// secret is the credential, or unread says why there is none.
+	secret      databricks.Secret
+	fingerprint string
+	unread      error
+	// rivals are other Connections, by `<namespace>/<name>`, and what they claim.
+	rivals map[string]rival
+	// The ownership record, as the pass found it.
+	id         string
+	credential v1alpha1.ConnectionCredential
+	services   []string
+	// pass is what the pass itself learns.
+	pass   *learned
+	resync time.Duration
+}
+
+// learned is what a pass learns while it goes on.
+type learned struct {
+	// written is the id of the connection that the credential was written to, and credential what status keeps of that.
+	written    string
+	credential v1alpha1.ConnectionCredential
+	// looked says that the MCP service was looked at, seen what was there, and failed why it could not be written.
+	looked bool
+	seen   state
+	failed error
+}
+
+// rival is another Connection of this installation.
+type rival struct {
+	// same says that it declares the same connection, and older that it is the older of both.
+	same, older bool
+	// claims says that it is not on its way out and that its Boundary allows it.
+	claims bool
+	// id is that of the connection that it has recorded as its own.
+	id string
+}
+
+func (a adapter) Gather(ctx context.Context, c *v1alpha1.Connection) (input, error) {
+	deleting := !c.DeletionTimestamp.IsZero()
+	in := input{
+		mark: mark(a.Installation, c.Namespace, c.Name), installation: a.Installation, spec: *c.Spec.DeepCopy(),
+		id: c.Status.ConnectionID, credential: c.Status.Credential, services: slices.Clone(c.Status.MCPServices), pass: &learned{},
+	}
+	if c.Namespace == a.Namespace && !deleting {
+		in.refused = fault.Denied(v1alpha1.ReasonInvalid, fmt.Errorf(
+			"the Secrets of the namespace %s are the operator's own: declare the Connection in another namespace", c.Namespace))
+		return in, nil
+	}
+	if err := a.decide(ctx, &in, c); err != nil {
+		return in, err
+	}
+	begun := c.Status.Intent != "" || in.id != "" || len(in.services) > 0
+	if in.outside != nil && !deleting && !(begun && in.takesAway(c)) {
+		return in, nil // nothing outside is looked at or touched: Desired says why
+	}
+	ws, cl, err := a.connect.Named(ctx, c.Spec.WorkspaceRef.Name)
+	if err != nil {
+		switch {
+		case deleting && !begun:
+			return in, nil // nothing was ever begun, so that nothing is left behind
+		case deleting && fault.Is(err, fault.ClassWaiting):
+			err = fmt.Errorf("%w: what this Connection has in Databricks cannot be removed; set `deletionPolicy` to Orphan to leave it there", err)
+		case in.outside != nil && fault.Is(err, fault.ClassWaiting):
+			return in, nil //nolint:nilerr // that it is not allowed is what matters
+		}
+		return in, err
+	}
+	in.client, in.resync = cl, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
+	if deleting || in.outside != nil {
+		return in, nil
+	}
+	in.secret, in.unread = a.secret(ctx, c)
+	if in.unread == nil {
+		in.fingerprint, err = a.fingerprint(ctx, c, in.secret)
+	}
+	return in, err
+}
+
+// takesAway says whether what is there is taken away because the Boundary does not allow
+// it. A Boundary that has not taken note of the namespace yet takes nothing away.
+func (in input) takesAway(c *v1alpha1.Connection) bool {
+	return in.outside.Reason != v1alpha1.ReasonPending && c.Spec.DeletionPolicy != v1alpha1.DeletionOrphan
+}
+
+// decide holds the spec against the Boundary, and finds who else claims the connection.
+func (a adapter) decide(ctx context.Context, in *input, c *v1alpha1.Connection) error {
+	e, err := estate.Load(ctx, a.reader)
+	if err != nil {
+		return err
+	}
+	in.outside, in.keep = outside(e, c)
+	var all v1alpha1.ConnectionList
+	if err := a.reader.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list the Connections: %w", err)
+	}
+	in.rivals = map[string]rival{}
+	for i := range all.Items {
+		o := &all.Items[i]
+		if o.UID == c.UID {
+			continue
+		}
+		r := rival{same: o.Spec.WorkspaceRef == c.Spec.WorkspaceRef && o.Spec.ConnectionName == c.Spec.ConnectionName, id: o.Status.ConnectionID}
+		if r.same {
+			refusal, _ := outside(e, o)
+			r.older, r.claims = older(o, c), o.DeletionTimestamp.IsZero() && refusal == nil
+		}
+		in.rivals[access.Key(o)] = r
+	}
+	return nil
+}
+
+// outside says why a Boundary does not allow a Connection, and whether only its MCP service is too much.
+func outside(e access.Estate, c *v1alpha1.Connection) (refusal *fault.Fault, keep bool) {
+	limits, denial := e.Limits(c.Namespace)
+	if denial != nil {
+		return fault.Of(fault.Denied(denial.Reason, fmt.Errorf("%s", denial.Message))), false
+	}
+	ask := boundary.Connection{Workspace: c.Spec.WorkspaceRef.Name, Name: string(c.Spec.ConnectionName), Hosts: hosts(c.Spec)}
+	keep = len(limits.CheckConnection(ask)) == 0
+	if c.Spec.MCPService != nil {
+		ask.MCPService = string(c.Spec.MCPService.Name)
+	}
+	violations := limits.CheckConnection(ask)
+	if len(violations) == 0 {
+		return nil, false
+	}
+	return fault.Of(fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("against the Boundary %s the Connection %s", limits.Name, strings.Join(violations, "; it ")))), keep
+}
+
+// hosts are the names of the hosts that a connection leads to.
+func hosts(s v1alpha1.ConnectionSpec) []string {
+	all := []string{string(s.Host)}
+	if s.OAuthM2M != nil {
+		all = append(all, string(s.OAuthM2M.TokenEndpoint))
+	}
+	for i, raw := range all {
+		all[i] = ""
+		if u, err := url.Parse(raw); err == nil { // no pattern matches an empty name
+			all[i] = u.Hostname()
+		}
+	}
+	return all
+}
+
+func older(o, c *v1alpha1.Connection) bool {
+	if !o.CreationTimestamp.Equal(&c.CreationTimestamp) {
+		return o.CreationTimestamp.Before(&c.CreationTimestamp)
+	}
+	return access.Key(o) < access.Key(c)
+}
+
+// holder says who else has a connection: whose mark is there, or else who recorded it as
+// its own, or else who is the oldest to declare it. It is "" when nobody else has.
+func (in input) holder(found *databricks.Connection) string {
+	if found != nil {
+		switch said := markIn(found.Comment); {
+		case said == in.mark:
+			return ""
+		case said != "":
+			if who := in.marking(said); who != "" {
+				return who
+			}
+		}
+	}
+	mine := found != nil && found.ID == in.id
+	first := "" // by name, so that every pass says the same
+	for key, r := range in.rivals {
+		recorded := found != nil && r.id == found.ID
+		if !r.same || !(recorded && (!mine || r.older) || r.claims && r.older && !mine) {
+			continue
+		}
+		if first == "" || key < first {
+			first = key
+		}
+	}
+	if first == "" {
+		return ""
+	}
+	return "is that of the Connection " + first + ", which declared it before: each has one owner"
+}
+
+// marking is what a mark says of an owner. That of a Connection of this installation
+// which is gone says nothing.
+func (in input) marking(said string) string {
+	if said == "" || said == in.mark {
+		return ""
+	}
+	key, own := markedBy(said, in.installation)
+	if !own {
+		return fmt.Sprintf("carries the mark %q of another installation: remove it there", said)
+	}
+	if _, exists := in.rivals[key]; !exists {
+		return ""
+	}
+	return "is that of the Connection " + key + ", whose mark it carries: each has one owner"
+}
