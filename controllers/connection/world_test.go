@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -127,11 +128,37 @@ func (w *world) letRead(namespace, name string) {
 	if name != "" {
 		rule.Verbs, rule.ResourceNames = []string{"get"}, []string{name}
 	}
-	at := metav1.ObjectMeta{Namespace: namespace, Name: "gatehouse-connection"}
-	testenv.Create(w.t, w.kube, &rbacv1.Role{ObjectMeta: at, Rules: []rbacv1.PolicyRule{rule}}, &rbacv1.RoleBinding{
+	role, binding := grants(namespace, name, rule)
+	testenv.Create(w.t, w.kube, role, binding)
+	w.eventually(func() bool {
+		err := w.live.Get(w.t.Context(), client.ObjectKey{Namespace: namespace, Name: name + "x"[:1-min(len(name), 1)]}, &corev1.Secret{})
+		return !apierrors.IsForbidden(err)
+	})
+}
+
+// rights let the operator read one Secret of the sales team.
+func (w *world) rights(name string) (role *rbacv1.Role, binding *rbacv1.RoleBinding) {
+	return grants("sales", name, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}, ResourceNames: []string{name}})
+}
+
+func grants(namespace, name string, rule rbacv1.PolicyRule) (role *rbacv1.Role, binding *rbacv1.RoleBinding) {
+	at := metav1.ObjectMeta{Namespace: namespace, Name: "gatehouse-connection" + name}
+	return &rbacv1.Role{ObjectMeta: at, Rules: []rbacv1.PolicyRule{rule}}, &rbacv1.RoleBinding{
 		ObjectMeta: at, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: at.Name},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: testenv.OperatorNamespace, Name: "gatehouse-operator"}},
-	})
+	}
+}
+
+// eventually waits for what the API server takes a moment for.
+func (w *world) eventually(ok func() bool) {
+	w.t.Helper()
+	for range 200 {
+		if ok() {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	w.t.Fatal("it did not happen")
 }
 
 // declared is an MCP server with an MCP service over it.

@@ -50,6 +50,8 @@ type Emulator struct {
 	// CA signs its certificate, in PEM.
 	CA   string
 	http *http.Client
+	// dir holds that certificate and its key.
+	dir string
 }
 
 // Call is one call that the emulator recorded.
@@ -151,6 +153,7 @@ genie:
   spaces:
     - {id: %[4]q, title: Test, warehouseID: %[3]q, tables: [main.sales.deals]}
     - {id: %[9]q, title: Sample, warehouseID: %[3]q, tables: [main.sales.deals]}
+connections: {caFile: %[10]q}
 serving: {endpoints: [{name: %[5]q}, {name: sales-supervisor}]}
 vectorSearch:
   endpoints: [test]
@@ -159,7 +162,7 @@ vectorSearch:
     - {name: main.knowledge.handbook_index, endpoint: test, sourceTable: main.knowledge.handbook, primaryKey: id, textColumn: text}
 principals:
   - {displayName: operator, applicationID: %[7]s, accountAdmin: true, workspace: ADMIN, secretFile: %[8]s}
-`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID))
+`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID, filepath.Join(dir, "tls.crt")))
 	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
 		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
 	out, err := cmd.StdoutPipe()
@@ -193,7 +196,7 @@ principals:
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(ca))
 	return &Emulator{
-		AccountURL: ready.Account, WorkspaceURL: ready.Workspace, AdminURL: ready.Admin, CA: ca,
+		AccountURL: ready.Account, WorkspaceURL: ready.Workspace, AdminURL: ready.Admin, CA: ca, dir: dir,
 		http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}},
 	}
 }
