@@ -6,10 +6,12 @@ package controllers
 
 import (
 	"fmt"
+	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/gatehouse-dev/gatehouse/controllers/boundary"
+	"github.com/gatehouse-dev/gatehouse/controllers/connection"
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/controllers/federationpolicy"
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
@@ -31,6 +33,8 @@ type Options struct {
 	// WorkloadAudience is that of tokens of service accounts that count as Roles. Default databricks.
 	WorkloadAudience string
 	Servers          mcpserver.Options
+	// SecretPoll is how often the Secrets of Connections are asked for their versions. Default connection.DefaultSecretPoll.
+	SecretPoll time.Duration
 }
 
 // Setup adds all controllers to a manager.
@@ -49,6 +53,11 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}},
 		{"DataPolicy", func() error {
 			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation})
+		}},
+		{"Connection", func() error {
+			return connection.Setup(mgr, connection.Options{
+				Connect: o.Connect, Installation: o.Installation, Namespace: o.Servers.Namespace, OperatorName: o.Servers.OperatorName, SecretPoll: o.SecretPoll,
+			})
 		}},
 		{"Tool", func() error { return tool.Setup(mgr) }},
 		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},

@@ -26,18 +26,25 @@ var _ = Describe("an estate at rest", func() {
 		e := newEstate()
 		e.Server.Spec.Replicas = new(int32(1))
 		e.Boundaries[0].Spec.DataPolicies = v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}}
+		e.Boundaries[0].Spec.Connections = v1alpha1.BoundaryConnections{Names: []v1alpha1.NamePattern{"steady"}, Hosts: []v1alpha1.NamePattern{"api.example.com"}, MCPServices: []v1alpha1.NamePattern{"main.sales.steady"}}
 		e.create()
 		data := &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "deals"}, Spec: v1alpha1.DataPolicySpec{
 			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
 			ColumnMasks: []v1alpha1.ColumnMask{{Column: "margin_pct", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"finance"}}}},
 		}}
 		create(data)
+		connection := &v1alpha1.Connection{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "steady"}, Spec: v1alpha1.ConnectionSpec{
+			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, ConnectionName: "steady", Host: "https://api.example.com", Protocol: v1alpha1.ProtocolMCP,
+			BearerToken: &v1alpha1.BearerToken{SecretRef: v1alpha1.SecretKeyReference{Name: "steady", Key: "token"}},
+			MCPService:  &v1alpha1.MCPService{Name: "main.sales.steady", Tools: []v1alpha1.ToolSelector{"get_*"}},
+		}}
+		create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "steady"}, StringData: map[string]string{"token": "t"}}, connection)
 		for _, b := range e.Boundaries {
 			eventuallyReady(b)
 		}
 		startPod(e.Server, "a")
 		eventuallyReady(own(e.Server))
-		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server, data)
+		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server, data, connection)
 		eventuallyQuiet()
 		runs := []client.Object{
 			&corev1.ConfigMap{}, &corev1.ServiceAccount{}, &corev1.Service{}, &appsv1.Deployment{},
