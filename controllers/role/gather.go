@@ -25,6 +25,8 @@ import (
 // input is what one pass decides from.
 type input struct {
 	client Databricks
+	// reads are what is looked with: the client, or for a glance what it read lately.
+	reads Reads
 	// mark is what our service principal carries.
 	mark, installation string
 	displayName        string
@@ -99,7 +101,7 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 		return in, err
 	}
 	in.trust = a.trusting(ctx, r, in.deleting || in.confined)
-	in.client, in.resync = client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
+	in.client, in.reads, in.resync = client, client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
 	return in, nil
 }
 
@@ -205,26 +207,34 @@ func (adapter) Desired(in input) (state, error) {
 	return out, nil
 }
 
-// Databricks is what a Role needs of it.
-type Databricks interface {
-	trust.Client
+// Reads are what a look at a Role needs of Databricks.
+type Reads interface {
+	trust.Reads
 	ServicePrincipals(ctx context.Context, displayName string) ([]databricks.ServicePrincipal, error)
 	ServicePrincipal(ctx context.Context, id string) (*databricks.ServicePrincipal, error)
+	FindGroup(ctx context.Context, displayName string) (*databricks.Group, error)
+	Assigned(ctx context.Context, principalID string) (bool, error)
+	Levels(ctx context.Context, o databricks.Object, applicationID string) ([]string, error)
+	Grants(ctx context.Context, s databricks.Securable, principal string) ([]string, error)
+}
+
+// Databricks is what a Role needs of it.
+type Databricks interface {
+	Reads
+	trust.Client
+	// Recent reads from answers that are shared with other Roles and at most so old.
+	Recent(age time.Duration) *databricks.Recent
 	CreateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) (databricks.ServicePrincipal, error)
 	UpdateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) error
 	DeleteServicePrincipal(ctx context.Context, id string) error
-	FindGroup(ctx context.Context, displayName string) (*databricks.Group, error)
 	CreateGroup(ctx context.Context, displayName, externalID string) (databricks.Group, error)
 	DeleteGroup(ctx context.Context, id string) error
 	AddMember(ctx context.Context, groupID, principalID string) error
 	RemoveMember(ctx context.Context, groupID, principalID string) error
-	Assigned(ctx context.Context, principalID string) (bool, error)
 	Assign(ctx context.Context, principalID string) error
 	Unassign(ctx context.Context, principalID string) error
-	ObjectPermissions(ctx context.Context, o databricks.Object) ([]databricks.Permission, error)
 	GrantObject(ctx context.Context, o databricks.Object, applicationID string) error
 	RevokeObject(ctx context.Context, o databricks.Object, applicationID string) error
-	Grants(ctx context.Context, s databricks.Securable, principal string) ([]string, error)
 	ChangeGrants(ctx context.Context, s databricks.Securable, principal string, add, remove []string) error
 	RevokeGrants(ctx context.Context, s databricks.Securable, principal string, remove []string) error
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
@@ -32,7 +33,7 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	switch {
 	case out.Principal != nil:
 		var err error
-		if out.Assigned, err = in.client.Assigned(ctx, out.Principal.ID); err != nil {
+		if out.Assigned, err = in.reads.Assigned(ctx, out.Principal.ID); err != nil {
 			return out, err
 		}
 	case in.deleting:
@@ -52,7 +53,7 @@ func (in input) observePrincipals(ctx context.Context, out *state) error {
 		}
 	}
 	if *in.known != "" {
-		p, err := in.client.ServicePrincipal(ctx, *in.known)
+		p, err := in.reads.ServicePrincipal(ctx, *in.known)
 		if err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ func (in input) observePrincipals(ctx context.Context, out *state) error {
 		names = append(names, in.intent)
 	}
 	for _, name := range names {
-		list, err := in.client.ServicePrincipals(ctx, name)
+		list, err := in.reads.ServicePrincipals(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 	names := slices.Concat(in.memberOf, in.groups)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		g, err := in.client.FindGroup(ctx, name)
+		g, err := in.reads.FindGroup(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -119,14 +120,18 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 
 func (in input) groupMark(name string) string { return in.installation + "/group/" + name }
 
+// existsWithin is how old the news may be that an object exists.
+const existsWithin = time.Minute
+
 // observeGrants reads the privileges of our service principal on the objects that
 // are wanted or recorded. What others gave it there, and nobody recorded, stays theirs.
 // Without a service principal it says which objects are missing, so that the first
 // pass does not stop at one of them with half of the grants made.
 func (in input) observeGrants(ctx context.Context, out *state) error {
-	applicationID := ""
+	// Whether an object is there decides the order of the steps and no more: an answer of a moment ago will do.
+	applicationID, reads := "", Reads(in.client.Recent(existsWithin))
 	if out.Principal != nil {
-		applicationID = out.Principal.ApplicationID
+		applicationID, reads = out.Principal.ApplicationID, in.reads
 	}
 	ours := slices.Clone(in.applied)
 	for _, g := range in.needs.Grants {
@@ -138,7 +143,7 @@ func (in input) observeGrants(ctx context.Context, out *state) error {
 		for end < len(ours) && ours[end].Type == ours[i].Type && ours[end].Name == ours[i].Name {
 			end++
 		}
-		held, err := in.held(ctx, ours[i], applicationID)
+		held, err := in.held(ctx, reads, ours[i], applicationID)
 		f := fault.Of(err)
 		switch {
 		case err == nil:
@@ -161,19 +166,16 @@ func (in input) observeGrants(ctx context.Context, out *state) error {
 }
 
 // held returns the privileges of a service principal on the object of a grant.
-func (in input) held(ctx context.Context, g boundary.Grant, applicationID string) ([]string, error) {
+func (in input) held(ctx context.Context, reads Reads, g boundary.Grant, applicationID string) ([]string, error) {
 	o, isObject := object(g)
 	if !isObject {
-		return in.client.Grants(ctx, securable(g), applicationID)
+		return reads.Grants(ctx, securable(g), applicationID)
 	}
-	entries, err := in.client.ObjectPermissions(ctx, o)
+	levels, err := reads.Levels(ctx, o, applicationID)
 	var out []string
-	for _, e := range entries {
-		if applicationID == "" || e.ServicePrincipalName != applicationID {
-			continue
-		}
-		out = append(out, e.Level)
-		if in.wants(g) && o.Allows(e.Level) {
+	for _, level := range levels {
+		out = append(out, level)
+		if in.wants(g) && o.Allows(level) {
 			// Somebody gave it more, which is enough. It is not ours: once the grant is not wanted, the other level stays.
 			out = append(out, g.Privilege)
 		}

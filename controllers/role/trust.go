@@ -73,7 +73,7 @@ func (in input) observeTrust(ctx context.Context, out *state) error {
 		return nil
 	}
 	var err error
-	out.Trust, err = trust.Observe(ctx, in.client, out.Principal.ID, in.trust.id, in.trust.description)
+	out.Trust, err = trust.Observe(ctx, in.reads, out.Principal.ID, in.trust.id, in.trust.description)
 	if ctx.Err() == nil && (fault.Is(err, fault.ClassDenied) || fault.Is(err, fault.ClassTransient)) {
 		// As with an object that cannot be read: nothing else waits for it.
 		out.TrustUnread = err

@@ -51,12 +51,30 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.One, "one", 2*time.Second, "how long a server is measured at one caller in a round")
 	flags.StringVar(&o.Profile, "profile", "", "folder to write profiles of the governed server to")
 	out := flags.String("out", "out", "folder that bench.json is written to")
+	s := scaleOptions{Progress: os.Stdout}
+	flags.IntVar(&s.Roles, "roles", 1000, "Roles of the estate that the operator is measured with; 0 leaves that part out")
+	flags.StringVar(&s.Operator, "operator", "", "program of the operator; empty builds it")
+	flags.StringVar(&s.Emulator, "emulator", "", "program of the emulator; empty builds it")
+	flags.Func("operator-flag", "further flag of the operator; may be given several times", func(v string) error {
+		s.Flags = append(s.Flags, v)
+		return nil
+	})
+	fences := flags.Bool("fences", true, "measure the MCP server too")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	r, err := measure(ctx, o)
-	if err != nil {
-		return err
+	s.Profile = o.Profile
+	r := &report{}
+	var err error
+	if *fences {
+		if r, err = measure(ctx, o); err != nil {
+			return err
+		}
+	}
+	if s.Roles > 0 {
+		if r.scaled, err = measureScale(ctx, s); err != nil {
+			return err
+		}
 	}
 	path := filepath.Join(*out, "bench.json")
 	if err := r.write(path); err != nil {

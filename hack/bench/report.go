@@ -31,6 +31,9 @@ type report struct {
 
 	Systems map[string]figures `json:"systems"`
 
+	// What the operator showed; left out when it was not measured.
+	*scaled
+
 	Rounds   int    `json:"rounds"`
 	Protocol string `json:"mcp_protocol"`
 	Go       string `json:"go"`

@@ -87,6 +87,7 @@ type Client struct {
 	account   *api
 	workspace *api
 	serial    keyedMutex
+	recently  *recently
 }
 
 func newClient(e Endpoint, o PoolOptions) (*Client, error) {
@@ -116,6 +117,7 @@ func newClient(e Endpoint, o PoolOptions) (*Client, error) {
 		endpoint:  e,
 		account:   serve(e.AccountHost, accountTokenURL(e)),
 		workspace: serve(e.WorkspaceHost, exchanger.tokenEndpoint),
+		recently:  newRecently(),
 	}, nil
 }
 

@@ -85,6 +85,7 @@ func (c *Client) ChangeGrants(ctx context.Context, s Securable, principal string
 	if len(remove) > 0 {
 		change["remove"] = remove
 	}
+	defer c.recently.wrote(grantThing(s, principal))
 	return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, map[string]any{"changes": []any{change}}, nil))
 }
 

@@ -81,6 +81,23 @@ func (c *Client) ObjectPermissions(ctx context.Context, o Object) ([]Permission,
 	return c.permissions(ctx, path)
 }
 
+// Levels returns the levels that a service principal holds directly on an object. An
+// empty one holds nothing: the call then says only whether the object exists.
+func (c *Client) Levels(ctx context.Context, o Object, applicationID string) ([]string, error) {
+	all, err := c.ObjectPermissions(ctx, o)
+	return levelsOf(all, applicationID), err
+}
+
+func levelsOf(all []Permission, applicationID string) []string {
+	var out []string
+	for _, p := range all {
+		if applicationID != "" && p.ServicePrincipalName == applicationID {
+			out = append(out, p.Level)
+		}
+	}
+	return out
+}
+
 // GrantObject gives a service principal a level on an object; the entries of others stay.
 // The API keeps one level for each principal, and writing one replaces another, so
 // that nothing is written when the service principal may do more already.
@@ -104,6 +121,7 @@ func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string
 		return nil
 	}
 	entry := Permission{ServicePrincipalName: applicationID, Level: level}
+	defer c.recently.wrote(levelThing(o, applicationID))
 	err = c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entry), nil)
 	if isMissing(err) { // the object was there a moment ago
 		return fault.Waiting(ReasonPrincipalNotVisible, err)
@@ -129,6 +147,7 @@ func (c *Client) RevokeObject(ctx context.Context, o Object, applicationID strin
 	path, err := c.permissionsPath(ctx, o)
 	if err == nil {
 		defer c.serial.lock(path)()
+		defer c.recently.wrote(objectThing(o)) // all entries are written back
 		level, _ := o.level()
 		err = c.revoke(ctx, path, Permission{ServicePrincipalName: applicationID, Level: level})
 	}

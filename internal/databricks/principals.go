@@ -69,6 +69,7 @@ func (c *Client) ServicePrincipal(ctx context.Context, id string) (*ServicePrinc
 func (c *Client) CreateServicePrincipal(ctx context.Context, p ServicePrincipal) (ServicePrincipal, error) {
 	p.ID, p.ApplicationID, p.Active = "", "", true
 	var out ServicePrincipal
+	defer func() { c.recently.wrote(principalNameThing(p.DisplayName), principalThing(out.ID)) }()
 	err := c.account.do(ctx, http.MethodPost, c.scim("ServicePrincipals"), nil, p, &out)
 	if err == nil && (out.ID == "" || out.ApplicationID == "") {
 		err = fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
@@ -78,6 +79,7 @@ func (c *Client) CreateServicePrincipal(ctx context.Context, p ServicePrincipal)
 
 // UpdateServicePrincipal sets the display name and that it is active.
 func (c *Client) UpdateServicePrincipal(ctx context.Context, p ServicePrincipal) error {
+	defer c.recently.wrote(principalThing(p.ID), principalNameThing(p.DisplayName))
 	return c.scimPatch(ctx, "ServicePrincipals", p.ID,
 		scimOperation{Op: "replace", Path: "displayName", Value: p.DisplayName},
 		scimOperation{Op: "replace", Path: "active", Value: fmt.Sprint(p.Active)})
@@ -85,6 +87,7 @@ func (c *Client) UpdateServicePrincipal(ctx context.Context, p ServicePrincipal)
 
 // DeleteServicePrincipal deletes one, everywhere. What does not exist is deleted.
 func (c *Client) DeleteServicePrincipal(ctx context.Context, id string) error {
+	defer c.recently.wrote(principalThing(id), assignedThing(id))
 	return c.scimDelete(ctx, "ServicePrincipals", id)
 }
 
@@ -109,6 +112,7 @@ func (c *Client) GroupID(ctx context.Context, displayName string) (string, error
 // CreateGroup creates an account group. IsAlreadyExists tells that the name is taken.
 func (c *Client) CreateGroup(ctx context.Context, displayName, externalID string) (Group, error) {
 	var out Group
+	defer c.recently.wrote(groupThing(displayName))
 	err := c.account.do(ctx, http.MethodPost, c.scim("Groups"), nil, Group{DisplayName: displayName, ExternalID: externalID}, &out)
 	if err == nil && out.ID == "" {
 		err = fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
@@ -118,11 +122,13 @@ func (c *Client) CreateGroup(ctx context.Context, displayName, externalID string
 
 // DeleteGroup deletes an account group. What does not exist is deleted.
 func (c *Client) DeleteGroup(ctx context.Context, id string) error {
+	defer c.recently.wrote(groupIDThing(id))
 	return c.scimDelete(ctx, "Groups", id)
 }
 
 // AddMember makes a principal a member of a group; members that others added stay.
 func (c *Client) AddMember(ctx context.Context, groupID, principalID string) error {
+	defer c.recently.wrote(groupIDThing(groupID))
 	return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: []Member{{principalID}}})
 }
 
@@ -131,6 +137,7 @@ func (c *Client) RemoveMember(ctx context.Context, groupID, principalID string) 
 	if _, err := numericID(principalID); err != nil {
 		return err
 	}
+	defer c.recently.wrote(groupIDThing(groupID))
 	err := c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "remove", Path: `members[value eq "` + principalID + `"]`})
 	if isMissing(err) {
 		return nil
@@ -183,36 +190,50 @@ func scimGet[T any](ctx context.Context, c *Client, kind, id string) (*T, error)
 // mostPages ends a listing that a broken answer would keep going for ever.
 const mostPages = 1000
 
-// scimList reads all pages and keeps what has the name exactly: SCIM compares
-// without regard to case.
+// scimList keeps of all pages what has the name exactly: SCIM compares without
+// regard to case.
 func scimList[T any](ctx context.Context, c *Client, kind, displayName string, name func(T) string) ([]T, error) {
 	text, err := scimText(displayName)
 	if err != nil {
 		return nil, err
 	}
 	var out []T
+	err = scimPages(ctx, c, kind, "displayName eq "+text, 100, func(one T) {
+		if name(one) == displayName {
+			out = append(out, one)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// scimPages reads all pages of a list. An empty filter lists everything.
+func scimPages[T any](ctx context.Context, c *Client, kind, filter string, size int, each func(T)) error {
 	for start, page := 1, 0; page < mostPages; page++ {
 		var list struct {
 			Resources  []T  `json:"Resources"`
 			Total      *int `json:"totalResults"`
 			StartIndex int  `json:"startIndex"`
 		}
-		query := map[string]any{"filter": "displayName eq " + text, "startIndex": start, "count": 100}
+		query := map[string]any{"startIndex": start, "count": size}
+		if filter != "" {
+			query["filter"] = filter
+		}
 		if err := c.account.do(ctx, http.MethodGet, c.scim(kind), query, nil, &list); err != nil {
-			return nil, err
+			return err
 		}
 		if list.Total == nil {
-			return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+			return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 		}
 		for _, r := range list.Resources {
-			if name(r) == displayName {
-				out = append(out, r)
-			}
+			each(r)
 		}
 		start += len(list.Resources)
 		if len(list.Resources) == 0 || start > *list.Total {
-			return out, nil
+			return nil
 		}
 	}
-	return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 }

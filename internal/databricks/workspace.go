@@ -92,6 +92,7 @@ func (c *Client) Assign(ctx context.Context, principalID string) error {
 	if err != nil {
 		return err
 	}
+	defer c.recently.wrote(assignedThing(principalID))
 	err = c.account.do(ctx, http.MethodPut, c.assignmentPath("/principals/"+string(p)), nil, map[string]any{"permissions": []string{"USER"}}, nil)
 	if fault.Is(err, fault.ClassInvalid) || isMissing(err) {
 		return fault.Waiting(ReasonPrincipalNotVisible, err)
@@ -105,6 +106,7 @@ func (c *Client) Unassign(ctx context.Context, principalID string) error {
 	if err != nil {
 		return err
 	}
+	defer c.recently.wrote(assignedThing(principalID))
 	if err := c.account.do(ctx, http.MethodDelete, c.assignmentPath("/principals/"+string(p)), nil, nil, nil); !isMissing(err) {
 		return err
 	}

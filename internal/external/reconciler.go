@@ -51,6 +51,7 @@ type Reconciler[O Object, I, S any] struct {
 	opts    Options
 	adapter Adapter[O, I, S]
 	writes  writes
+	memory  memory
 }
 
 // NewReconciler makes the loop of a kind. It panics without the required options,
@@ -144,11 +145,12 @@ func (p *pass[O, I, S]) converge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.drive(ctx, in, want)
+	return p.glanced(ctx, in, want, func() error { return p.drive(ctx, in, want) })
 }
 
 // remove plans towards nothing and then lets the object go.
 func (p *pass[O, I, S]) remove(ctx context.Context) error {
+	p.memory.forget(p.obj)
 	if p.obj.GetDeletionPolicy() != "Orphan" && p.obj.GetManagementPolicy() != "ObserveOnly" {
 		in, err := p.adapter.Gather(ctx, p.obj)
 		if err != nil {

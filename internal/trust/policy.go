@@ -74,9 +74,14 @@ func Description(installation, kind, key string) string {
 	return "Managed by Gatehouse: " + installation + "/" + kind + "/" + key
 }
 
+// Reads are what looking at a policy needs of Databricks.
+type Reads interface {
+	Policy(ctx context.Context, principalID, id string) (*databricks.FederationPolicy, error)
+}
+
 // Client is what policies need of Databricks.
 type Client interface {
-	Policy(ctx context.Context, principalID, id string) (*databricks.FederationPolicy, error)
+	Reads
 	CreatePolicy(ctx context.Context, principalID string, p databricks.FederationPolicy) error
 	UpdatePolicy(ctx context.Context, principalID string, p databricks.FederationPolicy) error
 	DeletePolicy(ctx context.Context, principalID, id string) error
@@ -84,7 +89,7 @@ type Client interface {
 
 // Observe returns a policy as it is, or nil when there is none. One that does not
 // carry the description is foreign.
-func Observe(ctx context.Context, c Client, principalID, id, description string) (*Policy, error) {
+func Observe(ctx context.Context, c Reads, principalID, id, description string) (*Policy, error) {
 	found, err := c.Policy(ctx, principalID, id)
 	if err != nil || found == nil {
 		return nil, err
