@@ -32,7 +32,7 @@ type flags struct {
 	workloadAudience                                                                         string
 	metrics, probes                                                                          string
 	elect, secureMetrics                                                                     bool
-	roles, servers                                                                           int
+	roles, servers, callRate                                                                 int
 	timeout                                                                                  time.Duration
 }
 
@@ -50,8 +50,9 @@ func main() {
 	flag.BoolVar(&f.secureMetrics, "metrics-secure", true, "serve metrics over HTTPS and to those only whom the cluster lets read them")
 	flag.StringVar(&f.probes, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.BoolVar(&f.elect, "leader-elect", true, "let one of several operators work at a time")
-	flag.IntVar(&f.roles, "role-concurrency", 4, "how many Roles are worked on at the same time")
+	flag.IntVar(&f.roles, "role-concurrency", 16, "how many Roles are worked on at the same time")
 	flag.IntVar(&f.servers, "mcpserver-concurrency", 2, "how many MCPServers are worked on at the same time")
+	flag.IntVar(&f.callRate, "databricks-requests-per-second", 50, "how many calls are made at most to each Databricks host in a second; a host that says 429 is left alone for as long as it asks")
 	flag.DurationVar(&f.timeout, "reconciliation-timeout", 2*time.Minute, "how long one pass may take")
 	zapOptions := zap.Options{}
 	zapOptions.BindFlags(flag.CommandLine)
@@ -89,7 +90,7 @@ func run(f flags) error {
 	}
 	connector := connect.New(connect.Options{
 		Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: f.namespace, TokenFile: f.tokenFile,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "gatehouse-operator"}),
+		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "gatehouse-operator", RequestsPerSecond: f.callRate}),
 	})
 	issuer, err := clusterissuer.New(mgr.GetConfig())
 	if err != nil {

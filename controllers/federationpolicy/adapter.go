@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -22,7 +23,11 @@ import (
 )
 
 // Databricks is what a FederationPolicy needs of it.
-type Databricks = trust.Client
+type Databricks interface {
+	trust.Client
+	// RecentPolicy is Policy by an answer that is at most so old.
+	RecentPolicy(ctx context.Context, age time.Duration, principalID, id string) (*databricks.FederationPolicy, error)
+}
 
 // connector signs in to a workspace.
 type connector interface {
@@ -34,6 +39,7 @@ type adapter struct {
 	reader       client.Reader
 	connect      connector
 	installation string
+	looked       *looked
 }
 
 // input is what one pass decides from.
@@ -154,7 +160,7 @@ func (adapter) Desired(in input) (state, error) {
 }
 
 // Observe reads the policies that are wanted or recorded, by their ids.
-func (adapter) Observe(ctx context.Context, in input) (state, error) {
+func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	out := state{}
 	if in.client == nil {
 		return out, nil
@@ -171,15 +177,11 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 			wanted[k] = policy{Role: b.Role, Subject: b.Subject}
 		}
 	}
-	for k, w := range wanted {
-		found, err := trust.Observe(ctx, in.client, k.principal, k.id, description(in.installation, in.policy))
-		if err != nil {
-			return state{}, err
-		}
-		if found != nil {
-			out.Policies = append(out.Policies, policy{Policy: *found, Role: w.Role, Subject: w.Subject})
-		}
+	found, err := a.read(ctx, in, wanted)
+	if err != nil {
+		return state{}, err
 	}
+	out.Policies = found
 	out.sort()
 	return out, nil
 }

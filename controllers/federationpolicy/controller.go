@@ -46,7 +46,7 @@ var _ Databricks = (*databricks.Client)(nil)
 // NewReconciler makes the loop of FederationPolicies over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.FederationPolicy, input, state] {
 	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "FederationPolicy"},
-		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation})
+		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, looked: &looked{}})
 }
 
 // Setup adds the controller to a manager.

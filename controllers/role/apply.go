@@ -118,8 +118,8 @@ func (in input) applyGroup(ctx context.Context, have state, verb external.Verb, 
 		if made, err = in.client.CreateGroup(ctx, g.Name, in.groupMark(g.Name)); err == nil {
 			g.ID, g.Ours, g.Empty = made.ID, true, true
 		} else if databricks.IsAlreadyExists(err) {
-			// Another Role was faster: the next pass finds the group.
-			err = fault.Waiting(v1alpha1.ReasonGroupNotFound, fmt.Errorf("the group %s appeared in the meantime", g.Name))
+			// Another Role was faster: a pass in a moment finds the group. No watch would speak up.
+			err = fault.Progressing(v1alpha1.ReasonGroupNotFound, visiblePoll, fmt.Errorf("the group %s appeared in the meantime", g.Name))
 		}
 	case external.Grant:
 		if have.Principal == nil {

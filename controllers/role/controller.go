@@ -45,7 +45,8 @@ type Options struct {
 	Issuer Issuer
 	// Audience is that of tokens of ServiceAccounts. Default databricks.
 	Audience string
-	// Concurrency is how many Roles are worked on at the same time. Default 4.
+	// Concurrency is how many Roles are worked on at the same time. Default 16: most of
+	// a pass is waiting for Databricks.
 	Concurrency int
 }
 
@@ -90,7 +91,7 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *e
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Concurrency <= 0 {
-		o.Concurrency = 4
+		o.Concurrency = 16
 	}
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-role"), o)
 	needing := handler.EnqueueRequestsFromMapFunc(rolesWithOtherNeeds(mgr.GetClient()))
@@ -127,15 +128,22 @@ func rolesWithOtherNeeds(c client.Reader) handler.MapFunc {
 		if err != nil {
 			return nil // the cache answers lists, always, once it is there
 		}
-		cells, _ := e.Cells()
 		var out []reconcile.Request
 		for i := range e.Roles {
-			if r := &e.Roles[i]; !settled(r, e.Needs(r, cells)) {
+			if r := &e.Roles[i]; !settled(r, needsOf(e, r)) {
 				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(r)})
 			}
 		}
 		return out
 	}
+}
+
+// needsOf is what a Role needs. It is worked out of the Role alone: with all cells of
+// a large estate each event would cost the square of it.
+func needsOf(e access.Estate, r *v1alpha1.Role) access.Needs {
+	one := e.Of(r)
+	cells, _ := one.Cells()
+	return one.Needs(r, cells)
 }
 
 // overtaken asks for a Role whose needs changed while a pass gave it others: to
@@ -150,7 +158,7 @@ func overtaken(c client.Reader) handler.MapFunc {
 		if err != nil {
 			return nil // the cache answers lists, always, once it is there
 		}
-		if cells, _ := e.Cells(); settled(r, e.Needs(r, cells)) {
+		if settled(r, needsOf(e, r)) {
 			return nil
 		}
 		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(r)}}

@@ -81,6 +81,7 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 		}
 	}
 	if !in.deleting {
+		e = e.Of(r) // what follows is of this Role alone
 		cells, refusals := e.Cells()
 		in.needs = e.Needs(r, cells)
 		in.bound(e, r)

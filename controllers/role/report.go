@@ -25,13 +25,19 @@ func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 	case s.Want.Trust != nil && s.Verb == external.Create:
 		r.Status.Trust.PolicyID = s.Want.Trust.ID
 	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant):
-		name := s.Want.Groups[0].Name
-		if !slices.ContainsFunc(r.Status.Groups, func(g v1alpha1.RoleGroup) bool { return g.Name == name }) {
-			r.Status.Groups = append(r.Status.Groups, v1alpha1.RoleGroup{Name: name})
-			slices.SortFunc(r.Status.Groups, func(a, b v1alpha1.RoleGroup) int { return strings.Compare(a.Name, b.Name) })
+		for _, name := range append(slices.Clone(have.MemberOf), s.Want.Groups[0].Name) {
+			if !slices.ContainsFunc(r.Status.Groups, func(g v1alpha1.RoleGroup) bool { return g.Name == name }) {
+				r.Status.Groups = append(r.Status.Groups, v1alpha1.RoleGroup{Name: name})
+			}
 		}
+		slices.SortFunc(r.Status.Groups, func(a, b v1alpha1.RoleGroup) int { return strings.Compare(a.Name, b.Name) })
 	case len(s.Want.Grants) > 0 && s.Verb == external.Grant:
-		r.Status.Applied = records(r.Status.Applied, s.Want.Grants...)
+		// All that is needed at once: one write instead of one for each grant.
+		all := slices.Clone(s.Want.Grants)
+		for _, n := range have.Needs.Grants {
+			all = append(all, n.Grant)
+		}
+		r.Status.Applied = records(r.Status.Applied, all...)
 	}
 }
 

@@ -27,6 +27,8 @@ type Estate struct {
 	Policies   []v1alpha1.FederationPolicy
 	Boundaries []v1alpha1.Boundary
 	Namespaces []Namespace
+	// Memo is what was worked out before of the same tools, namespaces and Boundaries; nil is nothing.
+	Memo *Memo
 }
 
 // Namespace is a namespace with the labels that the platform team gave it.
@@ -127,9 +129,11 @@ func (e Estate) namespaceMatches(s *metav1.LabelSelector, name string) bool {
 	if s == nil || len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
 		return false
 	}
-	selector, err := metav1.LabelSelectorAsSelector(s)
-	ns := e.namespace(name)
-	return err == nil && ns != nil && selector.Matches(labels.Set(ns.Labels))
+	return remembered(e.Memo, matchKey{s, name}, func() bool {
+		selector, err := metav1.LabelSelectorAsSelector(s)
+		ns := e.namespace(name)
+		return err == nil && ns != nil && selector.Matches(labels.Set(ns.Labels))
+	})
 }
 
 // refuse says why a role may not have a cell: its namespace's Boundary must allow the
@@ -154,7 +158,8 @@ func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, t *v1alp
 	if problems := limits.Check(asked(role)); len(problems) > 0 {
 		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the Role %s %s", role.Name, strings.Join(problems, "; and "))}
 	}
-	if problems := limits.Check(toolRequest(role, server, t)); len(problems) > 0 {
+	key := toolKey{role.Namespace, role.Spec.WorkspaceRef.Name, Key(server), string(server.Spec.WarehouseID), Key(t)}
+	if problems := remembered(e.Memo, key, func() []string { return limits.Check(toolRequest(role, server, t)) }); len(problems) > 0 {
 		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the tool %s %s", tool, strings.Join(problems, "; and "))}
 	}
 	return nil
@@ -187,11 +192,15 @@ func toolRequest(role *v1alpha1.Role, server *v1alpha1.MCPServer, t *v1alpha1.To
 
 // Limits returns what a namespace may ask for, or why it may ask for nothing.
 func (e Estate) Limits(namespace string) (*boundary.Limits, *boundary.Denial) {
-	uid := ""
-	if ns := e.namespace(namespace); ns != nil {
-		uid = ns.UID
-	}
-	return boundary.Find(boundary.Namespace{Name: namespace, UID: uid}, e.Boundaries)
+	found := remembered(e.Memo, limitsKey{namespace}, func() (out limitsOf) {
+		uid := ""
+		if ns := e.namespace(namespace); ns != nil {
+			uid = ns.UID
+		}
+		out.limits, out.denial = boundary.Find(boundary.Namespace{Name: namespace, UID: uid}, e.Boundaries)
+		return out
+	})
+	return found.limits, found.denial
 }
 
 func (e Estate) namespace(name string) *Namespace {
@@ -219,7 +228,7 @@ func (e Estate) toolsOf(server *v1alpha1.MCPServer) map[string]*v1alpha1.Tool {
 	for _, ref := range server.Spec.ToolRefs {
 		for i := range e.Tools {
 			t := &e.Tools[i]
-			if t.Namespace != server.Namespace || t.Name != ref.Name || !t.DeletionTimestamp.IsZero() || tooldef.Check(t.Spec) != nil {
+			if t.Namespace != server.Namespace || t.Name != ref.Name || !t.DeletionTimestamp.IsZero() || e.unsound(t) != nil {
 				continue
 			}
 			if out[t.Spec.ToolName] != nil {
@@ -232,6 +241,11 @@ func (e Estate) toolsOf(server *v1alpha1.MCPServer) map[string]*v1alpha1.Tool {
 		delete(out, name)
 	}
 	return out
+}
+
+// unsound says why a tool cannot be served.
+func (e Estate) unsound(t *v1alpha1.Tool) error {
+	return remembered(e.Memo, soundKey{Key(t)}, func() checked { return checked{tooldef.Check(t.Spec)} }).error
 }
 
 func unique(list []Refusal) []Refusal {

@@ -45,8 +45,8 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 		switch {
 		case t == nil:
 			refusals = append(refusals, Refusal{"", v1alpha1.ReasonToolNotFound, fmt.Sprintf("the Tool %s does not exist", ref.Name)})
-		case tooldef.Check(t.Spec) != nil:
-			refusals = append(refusals, Refusal{"", v1alpha1.ReasonInvalidSchema, fmt.Sprintf("the Tool %s cannot be served: %v", ref.Name, tooldef.Check(t.Spec))})
+		case e.unsound(t) != nil:
+			refusals = append(refusals, Refusal{"", v1alpha1.ReasonInvalidSchema, fmt.Sprintf("the Tool %s cannot be served: %v", ref.Name, e.unsound(t))})
 		case served[t.Spec.ToolName] != t:
 			refusals = append(refusals, Refusal{"", v1alpha1.ReasonConflict, fmt.Sprintf("several Tools of this server have the toolName %s; none of them is served", t.Spec.ToolName)})
 		default:

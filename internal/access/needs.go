@@ -61,8 +61,9 @@ func (e Estate) Needs(role *v1alpha1.Role, cells []Cell) Needs {
 	}
 	var server *v1alpha1.MCPServer
 	var tools map[string]*v1alpha1.Tool // of server: finding them checks every schema
+	key := Key(role)
 	for _, c := range cells {
-		if c.Role != Key(role) {
+		if c.Role != key {
 			continue
 		}
 		if server == nil || Key(server) != c.Server {

@@ -93,6 +93,7 @@ func (c *Client) CreatePolicy(ctx context.Context, principalID string, p Federat
 	if _, err := objectID(p.ID); err != nil {
 		return err
 	}
+	defer c.recently.wrote(policyThing(principalID, p.ID))
 	err = c.account.do(ctx, http.MethodPost, path+"?policy_id="+url.QueryEscape(p.ID), nil, policyBody{Description: p.Description, OIDC: p.OIDC}, nil)
 	if isMissing(err) {
 		return fault.Waiting(ReasonPrincipalNotVisible, err)
@@ -106,6 +107,7 @@ func (c *Client) UpdatePolicy(ctx context.Context, principalID string, p Federat
 	if err != nil {
 		return err
 	}
+	defer c.recently.wrote(policyThing(principalID, p.ID))
 	return c.account.do(ctx, http.MethodPatch, path+"?update_mask="+url.QueryEscape(policyMask), nil, policyBody{Description: p.Description, OIDC: p.OIDC}, nil)
 }
 
@@ -115,6 +117,7 @@ func (c *Client) DeletePolicy(ctx context.Context, principalID, id string) error
 	if err != nil {
 		return err
 	}
+	defer c.recently.wrote(policyThing(principalID, id))
 	if err := c.account.do(ctx, http.MethodDelete, path, nil, nil, nil); !isMissing(err) {
 		return err
 	}

@@ -40,6 +40,7 @@ func groupThing(name string) string                    { return "group-name/" + 
 func groupIDThing(id string) string                    { return "group/" + id }
 func grantsThing(s Securable) string                   { return "grants/" + s.Type + "/" + s.Name }
 func grantThing(s Securable, principal string) string  { return grantsThing(s) + "/" + principal }
+func policyThing(principalID, id string) string        { return "policy/" + principalID + "/" + id }
 func objectThing(o Object) string                      { return "object/" + string(o.Kind) + "/" + o.Name }
 func levelThing(o Object, applicationID string) string { return objectThing(o) + "/" + applicationID }
 
@@ -148,6 +149,15 @@ func (r *Recent) Levels(ctx context.Context, o Object, applicationID string) ([]
 		return r.client.Levels(ctx, o, applicationID)
 	}
 	return levelsOf(all, applicationID), nil
+}
+
+// RecentPolicy is Policy by an answer that is at most so old. It is shared with those
+// who ask for the same policy again, and for no other.
+func (c *Client) RecentPolicy(ctx context.Context, age time.Duration, principalID, id string) (*FederationPolicy, error) {
+	p, _, err := recall(ctx, c.recently, age, policyThing(principalID, id), func(ctx context.Context) (*FederationPolicy, error) {
+		return c.Policy(ctx, principalID, id)
+	})
+	return p, err
 }
 
 // Policy asks the Client: policies can only be listed for one service principal, and

@@ -17,7 +17,8 @@ import (
 )
 
 // Load reads everything that access depends on. The lists are shared with the
-// cache and must not be changed.
+// cache and must not be changed. What was worked out of the same tools, namespaces and
+// Boundaries before, by whomever, comes along.
 func Load(ctx context.Context, c client.Reader) (access.Estate, error) {
 	var (
 		servers    v1alpha1.MCPServerList
@@ -39,5 +40,6 @@ func Load(ctx context.Context, c client.Reader) (access.Estate, error) {
 	for _, n := range namespaces.Items {
 		out.Namespaces = append(out.Namespaces, access.Namespace{Name: n.Name, UID: string(n.UID), Labels: n.Labels})
 	}
+	out.Memo = memos.of(c, version(tools.Items, boundaries.Items, namespaces.Items))
 	return out, nil
 }

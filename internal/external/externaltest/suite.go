@@ -76,7 +76,7 @@ func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S],
 					announces.Intend(c.Object, have, step)
 				}
 				after, err := a.Apply(t.Context(), in, have, step)
-				if i > 0 && (fault.Is(err, fault.ClassWaiting) || fault.Is(err, fault.ClassConflict)) {
+				if i > 0 && (fault.Is(err, fault.ClassWaiting) || fault.Is(err, fault.ClassProgressing) || fault.Is(err, fault.ClassConflict)) {
 					continue
 				}
 				if err != nil {
