@@ -104,6 +104,30 @@ func (r *report) write(path string) error {
 
 // print writes the report for people.
 func (r *report) print(w io.Writer) {
+	if r.Rounds > 0 {
+		r.printFences(w)
+	}
+	if s := r.scaled; s != nil {
+		fmt.Fprintf(w, "\n%d Roles, nine tools, %s for each call to Databricks\n\n", s.Roles, latency)
+		fmt.Fprintf(w, "calls to Databricks for each new Role  %8.1f\n", s.CallsPerRole)
+		fmt.Fprintf(w, "writes to the cluster for each         %8.1f\n", s.ClusterWrites)
+		fmt.Fprintf(w, "seconds until all are Ready            %8.1f\n", s.Converge)
+		fmt.Fprintf(w, "processor time of the operator, s      %8.1f\n", s.OperatorCPU)
+		fmt.Fprintf(w, "memory of the operator, MiB            %8.1f\n", s.RSS)
+		fmt.Fprintf(w, "calls of a resync without a change     %8d\n", s.ResyncCalls)
+		fmt.Fprintf(w, "writes of a resync without a change    %8d   (0: %s)\n", s.ResyncWrites, kept(s.ResyncWrites == 0))
+	}
+}
+
+// kept says whether a promise is.
+func kept(ok bool) string {
+	if ok {
+		return "as promised"
+	}
+	return "NOT as promised"
+}
+
+func (r *report) printFences(w io.Writer) {
 	fmt.Fprintf(w, "\n%s, %d cores, %s, MCP %s; medians of %d rounds\n\n", r.Go, r.Cores, r.Platform, r.Protocol, r.Rounds)
 	const row = "%-9s %9s %9s %9s %9s   %9s %9s %9s %9s\n"
 	fmt.Fprintf(w, row, "", "32: rps", "p50 ms", "p99 ms", "cpu us", "1: rps", "p50 ms", "p99 ms", "cpu us")
@@ -113,16 +137,10 @@ func (r *report) print(w io.Writer) {
 	for _, s := range systems {
 		fmt.Fprintf(w, row, append(append([]any{s}, cells(r.Systems[s].Many)...), cells(r.Systems[s].One)...)...)
 	}
-	verdict := func(ok bool) string {
-		if ok {
-			return "as promised"
-		}
-		return "NOT as promised"
-	}
-	fmt.Fprintf(w, "\ngoverned over bare, calls per second   %8.2f   (more than 1: %s)\n", r.GovernedOverBare, verdict(r.GovernedOverBare > 1))
+	fmt.Fprintf(w, "\ngoverned over bare, calls per second   %8.2f   (more than 1: %s)\n", r.GovernedOverBare, kept(r.GovernedOverBare > 1))
 	fmt.Fprintf(w, "governed over bare with GOGC=400       %8.2f\n", r.GovernedOverTuned)
 	fmt.Fprintf(w, "governed over raw, calls per second    %8.2f\n", r.GovernedOverRaw)
-	fmt.Fprintf(w, "added to the p99 of one caller, ms     %8.2f   (less than 1: %s)\n", r.AddedP99, verdict(r.AddedP99 < 1))
-	fmt.Fprintf(w, "exchanges for 1,000 calls at once      %8d   (1: %s)\n", r.Exchanges, verdict(r.Exchanges == 1))
+	fmt.Fprintf(w, "added to the p99 of one caller, ms     %8.2f   (less than 1: %s)\n", r.AddedP99, kept(r.AddedP99 < 1))
+	fmt.Fprintf(w, "exchanges for 1,000 calls at once      %8d   (1: %s)\n", r.Exchanges, kept(r.Exchanges == 1))
 	fmt.Fprintf(w, "memory of the governed server, MiB     %8.1f\n", r.RSS)
 }

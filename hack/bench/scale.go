@@ -59,7 +59,7 @@ type scaled struct {
 	ClusterWrites float64 `json:"cluster_writes_per_role"`
 }
 
-// estate is all that runs.
+// scaleBench is all that runs.
 type scaleBench struct {
 	scaleOptions
 	dir      string
@@ -258,7 +258,7 @@ func (b *scaleBench) resync(ctx context.Context, out *scaled) error {
 	if err != nil {
 		return err
 	}
-	passes, err := b.counter(ctx, "controller_runtime_reconcile_total", `controller="role"`)
+	passes, err := b.passes(ctx)
 	if err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (b *scaleBench) resync(ctx context.Context, out *scaled) error {
 		if err := pause(ctx, 2*time.Second); err != nil {
 			return err
 		}
-		now, err := b.counter(ctx, "controller_runtime_reconcile_total", `controller="role"`)
+		now, err := b.passes(ctx)
 		if err != nil {
 			return err
 		}
@@ -274,8 +274,8 @@ func (b *scaleBench) resync(ctx context.Context, out *scaled) error {
 		if err != nil {
 			return err
 		}
-		b.say("%4.0f s: %.0f of %d Roles looked at, %d calls, %d writes", time.Since(began).Seconds(), now-passes, b.Roles, calls.all-before.all, calls.writes-before.writes)
-		if int(now-passes) >= b.Roles {
+		b.say("%4.0f s: %.0f of %d Roles looked at, %d calls, %d writes", time.Since(began).Seconds(), now.roles-passes.roles, b.Roles, calls.all-before.all, calls.writes-before.writes)
+		if int(now.roles-passes.roles) >= b.Roles && now.policies > passes.policies {
 			out.ResyncCalls, out.ResyncWrites = calls.all-before.all, calls.writes-before.writes
 			b.say("calls by kind: %s", calls.since(before, 1))
 			return nil
@@ -284,6 +284,19 @@ func (b *scaleBench) resync(ctx context.Context, out *scaled) error {
 			return fmt.Errorf("not every Role was looked at within %s", scaleTimeout)
 		}
 	}
+}
+
+// passes are those that the operator has made over Roles and over FederationPolicies.
+type passes struct{ roles, policies float64 }
+
+func (b *scaleBench) passes(ctx context.Context) (passes, error) {
+	const name = "controller_runtime_reconcile_total"
+	roles, err := b.counter(ctx, name, `controller="role"`)
+	if err != nil {
+		return passes{}, err
+	}
+	policies, err := b.counter(ctx, name, `controller="federationpolicy"`)
+	return passes{roles, policies}, err
 }
 
 // rest waits until the operator has called nobody for a while.
@@ -311,7 +324,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// profile keeps the operator's processor time and memory, where it serves them.
+// profile keeps the operator's metrics, among them how long its passes took.
 func (b *scaleBench) profile(ctx context.Context) error {
 	if b.Profile == "" {
 		return nil

@@ -1,0 +1,149 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package external_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// glancer is an adapter that can glance at shared, which is what the world was like.
+type glancer struct {
+	adapter
+	shared *things
+	blind  *bool
+}
+
+var _ external.Glancer[input, things] = glancer{}
+
+func (g glancer) Glance(_ context.Context, in input) (things, bool, error) {
+	g.w.journal = append(g.w.journal, "glance")
+	out := things{}
+	for _, name := range in.obj.Status.Applied {
+		if v, ok := (*g.shared)[name]; ok {
+			out[name] = v
+		}
+	}
+	return out, !*g.blind, g.w.fail["glance"]
+}
+
+func TestWhenTheLoopGlances(t *testing.T) {
+	looks, glances := []string{"gather", "observe"}, []string{"gather", "glance"}
+	both := []string{"gather", "glance", "observe"}
+	repairs := []string{"gather", "glance", "observe", "update a", "event Normal Updated Update: a", "observe"}
+	ask := func(o *toy) {
+		o.Annotations = map[string]string{v1alpha1.AnnotationReconcileRequestedAt: time.Now().String()}
+		o.Generation-- // metadata alone
+	}
+	for name, c := range map[string]struct {
+		meanwhile func(w *world, shared things, blind *bool)
+		want      []string
+		// then is the pass after it.
+		then []string
+	}{
+		"nothing changed":                  {func(*world, things, *bool) {}, glances, glances},
+		"what a glance shows is not there": {func(_ *world, shared things, _ *bool) { shared["a"] = "drifted" }, both, both},
+		"drift":                            {func(w *world, shared things, _ *bool) { w.things["a"], shared["a"] = "drifted", "drifted" }, repairs, both},
+		"drift that the glance does not show yet": {func(w *world, _ things, _ *bool) { w.things["a"] = "drifted" }, glances, glances},
+		"shared answers cannot tell":              {func(_ *world, _ things, blind *bool) { *blind = true }, both, both},
+		"shared answers fail":                     {func(w *world, _ things, _ *bool) { w.fail["glance"] = errors.New("truncated") }, both, both},
+		"a plan cannot be made of it":             {func(w *world, shared things, _ *bool) { delete(shared, "a") }, both, both},
+		"asked by annotation":                     {func(w *world, _ things, _ *bool) { w.change(ask) }, looks, glances},
+		"a new generation, and nothing else": {func(w *world, _ things, _ *bool) { w.change(func(*toy) {}) },
+			[]string{"gather", "observe", "status"}, glances},
+		"a status that somebody changed": {func(w *world, _ things, _ *bool) {
+			w.change(func(o *toy) { o.Generation-- })
+			obj := w.get()
+			obj.Status.Seen = nil
+			if err := w.client.Status().Update(t.Context(), obj); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"gather", "glance", "observe", "status"}, glances},
+		"deleting": {func(w *world, _ things, _ *bool) { w.delete() },
+			[]string{"gather", "observe", "delete a", "event Normal Deleted Delete: a", "observe", "metadata"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, map[string]string{"a": "1"})
+			shared, blind := things{}, false
+			loop := newGlancing(w, &shared, &blind)
+			if _, _, err := w.passOf(loop); err != nil {
+				t.Fatal(err)
+			}
+			shared = maps.Clone(w.things)
+			if _, got, err := w.passOf(loop); err != nil || !cmp.Equal(got, glances) {
+				t.Fatalf("at rest: %v %v", got, err)
+			}
+			c.meanwhile(w, shared, &blind)
+			_, got, err := w.passOf(loop)
+			if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+				t.Errorf("%v %s", err, diff)
+			}
+			if c.then == nil {
+				return
+			}
+			if _, got, err = w.passOf(loop); err != nil || !cmp.Equal(got, c.then) {
+				t.Errorf("after it: %v %v", got, err)
+			}
+			if _, got, err = w.passOf(newGlancing(w, &shared, &blind)); err != nil || !cmp.Equal(got[:2], looks) || w.things["a"] != "1" {
+				t.Errorf("another process begins with %v %v", got, err)
+			}
+		})
+	}
+}
+
+func newGlancing(w *world, shared *things, blind *bool) *external.Reconciler[*toy, input, things] {
+	return external.NewReconciler(external.Options{
+		Client: w.client, Recorder: w, Kind: "Toy", Resync: time.Minute, Jitter: func() float64 { return 0.5 },
+	}, external.Adapter[*toy, input, things](glancer{adapter{w}, shared, blind}))
+}
+
+// TestAFailedPassIsFollowedByALook: only a pass that looked and ended with nothing to do lets the next one glance.
+func TestAFailedPassIsFollowedByALook(t *testing.T) {
+	w := newWorld(t, map[string]string{"a": "1"})
+	shared, blind := things{}, false
+	loop := newGlancing(w, &shared, &blind)
+	for _, broken := range []string{"observe", "plan", "update a", "desired"} {
+		for range 2 {
+			if _, _, err := w.passOf(loop); err != nil {
+				t.Fatal(err)
+			}
+			shared = maps.Clone(w.things)
+		}
+		w.things["a"], shared["a"] = "drifted", "drifted"
+		w.fail[broken] = fault.Transient("Broken", errors.New("broken"))
+		if _, _, err := w.passOf(loop); err == nil {
+			t.Fatalf("%s: the pass did not fail", broken)
+		}
+		delete(w.fail, broken)
+		shared["a"] = "1" // as old answers would have it
+		if _, got, err := w.passOf(loop); broken != "desired" && (err != nil || cmp.Equal(got, []string{"gather", "glance"}) || w.things["a"] != "1") {
+			t.Errorf("after a failure to %s: %v %v, a is %q", broken, got, err, w.things["a"])
+		}
+		w.things["a"] = "1"
+	}
+}
+
+// TestAGlanceThatIsRateLimitedIsNotFollowedByMoreCalls waits instead, and stays Ready.
+func TestAGlanceThatIsRateLimitedIsNotFollowedByMoreCalls(t *testing.T) {
+	w := newWorld(t, map[string]string{"a": "1"})
+	shared, blind := things{"a": "1"}, false
+	loop := newGlancing(w, &shared, &blind)
+	if _, _, err := w.passOf(loop); err != nil {
+		t.Fatal(err)
+	}
+	w.fail["glance"] = fault.RateLimited(42*time.Second, errors.New("too many"))
+	result, got, err := w.passOf(loop)
+	if err != nil || !cmp.Equal(got, []string{"gather", "glance"}) || result.RequeueAfter != 42*time.Second || summary(w.get()) != ready {
+		t.Errorf("%v %v %v %s", result, got, err, summary(w.get()))
+	}
+}
