@@ -2,6 +2,8 @@ module github.com/gatehouse-dev/gatehouse/emulator
 
 go 1.26.0
 
+tool github.com/gatehouse-dev/gatehouse/emulator/cmd/databricks-emulator
+
 require (
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/duckdb/duckdb-go/v2 v2.10506.0

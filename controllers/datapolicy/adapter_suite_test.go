@@ -16,6 +16,7 @@ import (
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.emulator.SQL(t, "ALTER TABLE main.sales.deals ALTER COLUMN owner SET MASK main.shared.masked")
 	p := declared("suite")

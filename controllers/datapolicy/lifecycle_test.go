@@ -332,6 +332,7 @@ func (w *world) open() {
 }
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("deals"))
 	p := w.settle("deals")
@@ -444,6 +445,7 @@ func TestLifecycle(t *testing.T) {
 
 // TestTheTableIsNeverOpen looks at the table before and after each statement of a change.
 func TestTheTableIsNeverOpen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("deals"))
 	w.settle("deals")
@@ -477,6 +479,7 @@ func TestTheTableIsNeverOpen(t *testing.T) {
 }
 
 func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.emulator.SQL(t, "ALTER TABLE main.sales.deals SET ROW FILTER main.shared.east_only ON (region)", "ALTER TABLE main.sales.deals ALTER COLUMN margin SET MASK main.shared.no_margin USING COLUMNS (region)")
 	theirs := w.table()
@@ -539,6 +542,7 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 }
 
 func TestEachTableAndColumnHasOneOwner(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("deals"))
 	w.settle("deals")
@@ -583,6 +587,7 @@ func TestEachTableAndColumnHasOneOwner(t *testing.T) {
 }
 
 func TestWhatCannotBeHad(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, c := range map[string]struct {
 		edit              func(*v1alpha1.DataPolicySpec)
@@ -621,6 +626,7 @@ func TestWhatCannotBeHad(t *testing.T) {
 }
 
 func TestGroupsThatNobodyIsSeenIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("deals"))
 	ask := func(group v1alpha1.AccountGroupName, status metav1.ConditionStatus, reason, says string) {
@@ -645,44 +651,48 @@ func TestGroupsThatNobodyIsSeenIn(t *testing.T) {
 // that and after its answer; a new operator then finishes. Looks at groups change
 // nothing and are left out.
 func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
-	w := newWorld(t)
-	crash := func() {
-		w.dead.Store(true)
-		if end := w.end.Load(); end != nil {
-			// The answer that is on its way still arrives; what the dead operator would ask next is cut off anyway.
-			time.AfterFunc(20*time.Millisecond, *end)
-		}
-	}
-	w.struck.Store(&crash)
-	// What a run without a fault ends with.
-	testenv.Create(t, w.kube, declared("deals"))
-	w.settle("deals")
-	w.first()
-	want := map[string]map[string]string{"create": w.table(), "delete": {}}
-	w.edit("deals", changed)
-	w.settle("deals")
-	w.second()
-	want["change"] = w.table()
-	w.remove("deals")
-	w.open()
+	t.Parallel()
 	for _, stage := range []string{"before_commit", "after_commit", "after_reply"} {
-		for _, act := range []string{"create", "change", "delete"} {
-			t.Run(act+" "+stage, func(t *testing.T) {
-				w.t = t
-				for n := 1; ; n++ {
-					if !w.crash(act, stage, n, want[act]) {
-						if n < 6 {
-							t.Fatalf("only %d calls were made", n-1)
-						}
-						t.Logf("%d calls", n-1)
-						return
-					}
-					if t.Failed() {
-						t.Fatalf("at call %d", n)
-					}
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			crash := func() {
+				w.dead.Store(true)
+				if end := w.end.Load(); end != nil {
+					// The answer that is on its way still arrives; what the dead operator would ask next is cut off anyway.
+					time.AfterFunc(20*time.Millisecond, *end)
 				}
-			})
-		}
+			}
+			w.struck.Store(&crash)
+			// What a run without a fault ends with.
+			testenv.Create(t, w.kube, declared("deals"))
+			w.settle("deals")
+			w.first()
+			want := map[string]map[string]string{"create": w.table(), "delete": {}}
+			w.edit("deals", changed)
+			w.settle("deals")
+			w.second()
+			want["change"] = w.table()
+			w.remove("deals")
+			w.open()
+			for _, act := range []string{"create", "change", "delete"} {
+				t.Run(act, func(t *testing.T) {
+					w.t = t
+					for n := 1; ; n++ {
+						if !w.crash(act, stage, n, want[act]) {
+							if n < 6 {
+								t.Fatalf("only %d calls were made", n-1)
+							}
+							t.Logf("%d calls", n-1)
+							return
+						}
+						if t.Failed() {
+							t.Fatalf("at call %d", n)
+						}
+					}
+				})
+			}
+		})
 	}
 }
 

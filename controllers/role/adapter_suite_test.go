@@ -17,6 +17,7 @@ import (
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
 	r := w.role("suite")

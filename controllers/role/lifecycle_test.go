@@ -377,6 +377,7 @@ var (
 )
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, w.role("west"))
 	w.settle("west")
@@ -466,6 +467,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 func TestOutsideTheBoundaryNothingIsWritten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	since := w.emulator.Last(t)
 	for name, edit := range map[string]func(*v1alpha1.Role){
@@ -506,26 +508,30 @@ func TestOutsideTheBoundaryNothingIsWritten(t *testing.T) {
 // of creating, changing and deleting a Role, before it takes effect, after, and
 // after its answer; a new operator then finishes.
 func TestACrashAtAnyCallLeavesExactlyOne(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
 	for _, stage := range []string{"before_commit", "after_commit", "after_reply"} {
-		for _, act := range []string{"create", "change", "delete"} {
-			t.Run(act+" "+stage, func(t *testing.T) {
-				w.t = t
-				for n := 1; ; n++ {
-					name := fmt.Sprintf("%s-%s-%d", act, strings.ReplaceAll(stage, "_", "-"), n)
-					if !w.crash(name, act, stage, n) {
-						if n < 5 {
-							t.Fatalf("only %d calls were made", n-1)
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for _, act := range []string{"create", "change", "delete"} {
+				t.Run(act, func(t *testing.T) {
+					w.t = t
+					for n := 1; ; n++ {
+						name := fmt.Sprintf("%s-%s-%d", act, strings.ReplaceAll(stage, "_", "-"), n)
+						if !w.crash(name, act, stage, n) {
+							if n < 5 {
+								t.Fatalf("only %d calls were made", n-1)
+							}
+							t.Logf("%d calls", n-1)
+							return
 						}
-						t.Logf("%d calls", n-1)
-						return
+						if t.Failed() {
+							t.Fatalf("at call %d", n)
+						}
 					}
-					if t.Failed() {
-						t.Fatalf("at call %d", n)
-					}
-				}
-			})
-		}
+				})
+			}
+		})
 	}
 }
 

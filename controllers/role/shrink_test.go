@@ -19,6 +19,7 @@ import (
 // a tool needs it or the Role asks for it by itself; the service principal stays, so that
 // the Role is the same one when it is allowed again.
 func TestABoundaryThatShrinksTakesAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
 	testenv.Create(t, w.kube, w.role("west"))

@@ -132,6 +132,7 @@ var (
 )
 
 func TestToolsOfEveryType(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
 	testenv.Create(t, w.kube, w.role("west"))
@@ -204,6 +205,7 @@ func TestToolsOfEveryType(t *testing.T) {
 }
 
 func TestOneRolesRevocationKeepsTheOthersEntry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
 	for _, name := range []string{"west", "east"} {
@@ -223,6 +225,7 @@ func TestOneRolesRevocationKeepsTheOthersEntry(t *testing.T) {
 // TestWhatIsMissingKeepsNothingElseBack: each kind of object may come later than the
 // Role that needs it, and one pass makes everything that can be made.
 func TestWhatIsMissingKeepsNothingElseBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
 	for name, spec := range map[string]v1alpha1.ToolSpec{

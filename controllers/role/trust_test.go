@@ -38,6 +38,7 @@ func ready(r *v1alpha1.Role) string {
 }
 
 func TestTokensOfAServiceAccountCountAsTheRole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, w.role("west"))
 	w.settle("west")
@@ -166,6 +167,7 @@ func TestTokensOfAServiceAccountCountAsTheRole(t *testing.T) {
 }
 
 func TestAServiceAccountIsARoleOnlyWhereServersMayRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var b v1alpha1.Boundary
 	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "tenant"}, &b); err != nil {

@@ -18,6 +18,7 @@ import (
 // of one Genie space, or its service may be away. What is to be given and taken away on
 // all other objects is, and what is recorded on that one is not forgotten.
 func TestAnObjectThatCannotBeReadHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		status int
 		reason string
@@ -26,6 +27,7 @@ func TestAnObjectThatCannotBeReadHoldsUpNothingElse(t *testing.T) {
 		"away":    {500, "DatabricksUnavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.everyType()
 			strike := func() {

@@ -4,12 +4,10 @@
 package testenv
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,10 +17,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
 )
 
 // Scheme knows Kubernetes' kinds and ours.
@@ -53,40 +49,6 @@ func Root(t testing.TB) string {
 			t.Fatal("the repository's folder was not found")
 		}
 	}
-}
-
-// Cluster starts an API server with our CRDs and stops it when the test ends. Its
-// programs are built the first time, which takes minutes.
-func Cluster(t testing.TB) (*rest.Config, client.Client) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
-	defer cancel()
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		var err error
-		if assets, err = node.Binaries(ctx, os.Stderr, node.Assets); err != nil {
-			t.Fatalf("build kube-apiserver and etcd: %v", err)
-		}
-	}
-	env := &envtest.Environment{
-		BinaryAssetsDirectory: assets, CRDDirectoryPaths: []string{filepath.Join(Root(t), "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
-		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: 2 * time.Minute,
-	}
-	config, err := env.Start()
-	if err != nil {
-		t.Fatalf("start the API server: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
-			t.Logf("stop the API server: %v", err)
-		}
-	})
-	config.QPS, config.Burst = 500, 1000
-	c, err := client.New(config, client.Options{Scheme: Scheme(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config, c
 }
 
 // Kubeconfig writes a file by which a program of its own reaches the cluster.

@@ -107,12 +107,9 @@ type State struct {
 	Assignments map[string][]string  `json:"assignments"`
 }
 
-// build compiles the emulator once for all tests of a process.
+// build compiles the emulator once for all tests of a process. As a tool of its module
+// it is linked once for all processes: go keeps it in its cache.
 var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-emulator-")
-	if err != nil {
-		return "", err
-	}
 	root, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -126,13 +123,15 @@ var build = sync.OnceValues(func() (string, error) {
 		}
 		root = filepath.Dir(root)
 	}
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "databricks-emulator"), "./cmd/databricks-emulator")
-	cmd.Dir = filepath.Join(root, "emulator")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "GOFLAGS=-mod=mod")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the emulator (it needs a C compiler): %w\n%s", err, out)
+	log := &bytes.Buffer{}
+	cmd := exec.Command("go", "tool", "-n", "databricks-emulator")
+	cmd.Dir, cmd.Stderr = filepath.Join(root, "emulator"), log
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "GOFLAGS=-buildvcs=false")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("build the emulator (it needs a C compiler): %w\n%s", err, log)
 	}
-	return filepath.Join(dir, "databricks-emulator"), nil
+	return strings.TrimSpace(string(out)), nil
 })
 
 // NewEmulator starts an emulator of the test's own and stops it when the test ends.
