@@ -40,6 +40,8 @@ type PoolOptions struct {
 	CallTimeout time.Duration
 	// RequestsPerSecond bounds the calls to each host. Default 15, the SDK's.
 	RequestsPerSecond int
+	// Fence says before each call that writes whether this process may still write. Default: it may.
+	Fence func() error
 }
 
 // Pool holds one Client for each Endpoint, so that its tokens and its limiter are shared.
@@ -125,11 +127,12 @@ func newClient(e Endpoint, o PoolOptions) (*Client, error) {
 type api struct {
 	host   string
 	source *source
+	fence  func() error
 	client *httpclient.ApiClient
 }
 
 func newAPI(host string, s *source, transport http.RoundTripper, o PoolOptions) *api {
-	return &api{host: host, source: s, client: httpclient.NewApiClient(httpclient.ClientConfig{
+	return &api{host: host, source: s, fence: o.Fence, client: httpclient.NewApiClient(httpclient.ClientConfig{
 		Host:               host,
 		Transport:          onceOnly{transport},
 		HTTPTimeout:        o.CallTimeout,
@@ -160,6 +163,9 @@ func (t onceOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// errFenced marks that nothing was sent, because another process may be writing by now.
+var errFenced = errors.New("not sent")
+
 // do calls and decodes the answer into out, if given. The path is built by path,
 // from checked parts. A token that is answered with 401 is fetched anew, once.
 func (a *api) do(ctx context.Context, method, path string, query map[string]any, body, out any) error {
@@ -189,6 +195,11 @@ func (a *api) call(ctx context.Context, token Secret, method, path string, query
 			return fmt.Errorf("encode a request: %w", err)
 		}
 		options = append(options, httpclient.WithRequestData(raw), httpclient.WithRequestHeader("Content-Type", "application/json"))
+	}
+	if a.fence != nil && method != http.MethodGet {
+		if err := a.fence(); err != nil {
+			return errors.Join(errFenced, err)
+		}
 	}
 	var raw []byte
 	options = append(options, httpclient.WithResponseUnmarshal(&raw))

@@ -36,6 +36,7 @@ const (
 	ReasonChanged = "ChangedMeanwhile"
 	// ReasonMCPServicesUnavailable: the workspace has no API for MCP services.
 	ReasonMCPServicesUnavailable = "MCPServicesUnavailable"
+	ReasonNotLeader              = "NotLeader"
 )
 
 // errUnexpectedAnswer is an answer that is not the JSON that was asked for.
@@ -81,6 +82,8 @@ func classify(err error) error {
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, errFenced):
+		return fault.Transient(ReasonNotLeader, err)
 	case !errors.As(err, &a):
 		if errors.Is(err, httpclient.ErrHTMLContent) || errors.Is(err, errUnexpectedAnswer) {
 			return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)

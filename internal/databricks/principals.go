@@ -61,7 +61,7 @@ func (c *Client) ServicePrincipals(ctx context.Context, displayName string) ([]S
 
 // ServicePrincipal returns one by its numeric id, or nil when there is none.
 func (c *Client) ServicePrincipal(ctx context.Context, id string) (*ServicePrincipal, error) {
-	return scimGet[ServicePrincipal](ctx, c, "ServicePrincipals", id)
+	return scimGet(ctx, c, "ServicePrincipals", id, func(p ServicePrincipal) string { return p.ID })
 }
 
 // CreateServicePrincipal creates one. It is sent once: after an error it may exist,
@@ -97,7 +97,7 @@ func (c *Client) FindGroup(ctx context.Context, displayName string) (*Group, err
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return scimGet[Group](ctx, c, "Groups", found[0].ID) // lists leave members out
+	return scimGet(ctx, c, "Groups", found[0].ID, func(g Group) string { return g.ID }) // lists leave members out
 }
 
 // GroupID returns the id of the account group with exactly this name, or "".
@@ -171,7 +171,7 @@ func (c *Client) scimDelete(ctx context.Context, kind, id string) error {
 	return nil
 }
 
-func scimGet[T any](ctx context.Context, c *Client, kind, id string) (*T, error) {
+func scimGet[T any](ctx context.Context, c *Client, kind, id string, answered func(T) string) (*T, error) {
 	p, err := numericID(id)
 	if err != nil {
 		return nil, err
@@ -183,6 +183,8 @@ func scimGet[T any](ctx context.Context, c *Client, kind, id string) (*T, error)
 		return nil, nil //nolint:nilnil // absence is a value here, as the doc comments say
 	case err != nil:
 		return nil, err
+	case answered(out) != id: // such as {}, which would read as one without members that is not ours
+		return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 	}
 	return &out, nil
 }
@@ -226,6 +228,9 @@ func scimPages[T any](ctx context.Context, c *Client, kind, filter string, size 
 		}
 		if list.Total == nil {
 			return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+		}
+		if len(list.Resources) == 0 && start <= *list.Total { // a page of what is there has something in it
+			return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 		}
 		for _, r := range list.Resources {
 			each(r)

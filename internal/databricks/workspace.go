@@ -35,8 +35,14 @@ func (c *Client) Me(ctx context.Context) (Identity, error) {
 // CheckAccount says whether the operator may read service principals and
 // workspace assignments of the account, which everything else rests on.
 func (c *Client) CheckAccount(ctx context.Context) error {
-	if err := c.account.do(ctx, http.MethodGet, c.scim("ServicePrincipals"), map[string]any{"startIndex": 1, "count": 1}, nil, &struct{}{}); err != nil {
+	var list struct {
+		Total *int `json:"totalResults"`
+	}
+	if err := c.account.do(ctx, http.MethodGet, c.scim("ServicePrincipals"), map[string]any{"startIndex": 1, "count": 1}, nil, &list); err != nil {
 		return err
+	}
+	if list.Total == nil {
+		return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 	}
 	_, err := c.assignments(ctx)
 	return err

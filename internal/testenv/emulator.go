@@ -56,22 +56,29 @@ type Emulator struct {
 
 // Call is one call that the emulator recorded.
 type Call struct {
-	Seq       int64  `json:"seq"`
-	Method    string `json:"method"`
-	Path      string `json:"path"`
-	Principal string `json:"principal"`
-	Status    int    `json:"status"`
-	Committed bool   `json:"committed"`
+	Seq       int64     `json:"seq"`
+	At        time.Time `json:"at"`
+	Host      string    `json:"host"`
+	Method    string    `json:"method"`
+	Path      string    `json:"path"`
+	Query     string    `json:"query"`
+	Principal string    `json:"principal"`
+	Status    int       `json:"status"`
+	Committed bool      `json:"committed"`
+	Faults    []string  `json:"faults"`
 }
 
 // Fault orders a failure; the fields are those of the emulator's admin port.
 type Fault struct {
-	Match   FaultMatch `json:"match"`
-	Stage   string     `json:"stage"`
-	Action  string     `json:"action"`
-	Status  int        `json:"status,omitempty"`
-	HookURL string     `json:"hook_url,omitempty"`
-	Then    string     `json:"then,omitempty"`
+	Match      FaultMatch `json:"match"`
+	Stage      string     `json:"stage"`
+	Action     string     `json:"action"`
+	Status     int        `json:"status,omitempty"`
+	RetryAfter string     `json:"retry_after,omitempty"`
+	DelayMS    int        `json:"delay_ms,omitempty"`
+	Body       string     `json:"body,omitempty"`
+	HookURL    string     `json:"hook_url,omitempty"`
+	Then       string     `json:"then,omitempty"`
 }
 
 // FaultMatch says which calls are struck.
@@ -272,6 +279,12 @@ func (e *Emulator) send(t testing.TB, method, url, token string, body io.Reader,
 func (e *Emulator) Break(t testing.TB, f Fault) {
 	t.Helper()
 	e.admin(t, http.MethodPost, "/admin/faults", f, nil)
+}
+
+// Lag has SCIM reads see what is created only after some milliseconds.
+func (e *Emulator) Lag(t testing.TB, millis int) {
+	t.Helper()
+	e.admin(t, http.MethodPut, "/admin/lag", map[string]int{"ms": millis}, nil)
 }
 
 // Heal ends all failures and lets held calls go.

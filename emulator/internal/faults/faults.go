@@ -47,11 +47,13 @@ type Fault struct {
 	ID    string `json:"id,omitempty"`
 	Match Match  `json:"match"`
 	Stage string `json:"stage"`
-	// Action is status, reset, delay, truncate, html, hold or hook.
+	// Action is status, reset, delay, truncate, html, body, hold or hook.
 	Action     string `json:"action"`
 	Status     int    `json:"status,omitempty"`
 	RetryAfter string `json:"retry_after,omitempty"`
 	DelayMS    int    `json:"delay_ms,omitempty"`
+	// Body is what body answers with 200, as JSON whatever it is.
+	Body string `json:"body,omitempty"`
 	// HookURL is posted to by hook, which waits for the answer.
 	HookURL string `json:"hook_url,omitempty"`
 	// Then says what happens after a hold or a hook: continue, the default, or reset.
@@ -94,8 +96,8 @@ func (s *Set) Add(f Fault) (string, error) {
 	if !slices.Contains([]string{BeforeCommit, AfterCommit, AfterReply}, f.Stage) {
 		return "", fmt.Errorf("stage must be %s, %s or %s", BeforeCommit, AfterCommit, AfterReply)
 	}
-	if !slices.Contains([]string{"status", "reset", "delay", "truncate", "html", "hold", "hook"}, f.Action) {
-		return "", errors.New("action must be status, reset, delay, truncate, html, hold or hook")
+	if !slices.Contains([]string{"status", "reset", "delay", "truncate", "html", "body", "hold", "hook"}, f.Action) {
+		return "", errors.New("action must be status, reset, delay, truncate, html, body, hold or hook")
 	}
 	if f.Action == "hook" && f.HookURL == "" || f.Action == "status" && (f.Status < 400 || f.Status > 599) {
 		return "", errors.New("hook needs hook_url, status needs a status from 400 to 599")
@@ -275,6 +277,11 @@ func (k *Strikes) strike(w http.ResponseWriter, r *http.Request, f Fault, status
 		w.Header().Set("Content-Type", "text/html")
 		k.status = http.StatusOK
 		_, _ = w.Write([]byte("<!DOCTYPE html><html><body>Sign in</body></html>"))
+		return true
+	case "body":
+		w.Header().Set("Content-Type", "application/json")
+		k.status = http.StatusOK
+		_, _ = w.Write([]byte(f.Body))
 		return true
 	case "truncate":
 		if body == nil {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -120,7 +121,7 @@ func (st *Store) listPrincipals(services bool) handler {
 		defer st.mu.RUnlock()
 		var all []scimPrincipal
 		for _, p := range st.s.Principals {
-			if (p.ApplicationID != "") != services {
+			if (p.ApplicationID != "") != services || !st.visible(p.ID) {
 				continue
 			}
 			ok, err := matches(filter, map[string]string{
@@ -143,7 +144,7 @@ func (st *Store) getPrincipal(services bool) handler {
 		st.mu.RLock()
 		defer st.mu.RUnlock()
 		p, ok := st.s.Principals[r.PathValue("id")]
-		if !ok || (p.ApplicationID != "") != services {
+		if !ok || (p.ApplicationID != "") != services || !st.visible(p.ID) {
 			return nil, notFound("Principal", r.PathValue("id"))
 		}
 		return shown(p), nil
@@ -169,6 +170,7 @@ func (st *Store) createServicePrincipal(_ context.Context, r *wire.Request) (any
 	err := st.change(func(s *state) error {
 		p.ID = s.newID()
 		s.Principals[p.ID] = p // display names are not unique
+		st.born[p.ID] = time.Now()
 		return nil
 	})
 	return wire.Reply{Status: http.StatusCreated, Body: shown(p)}, err
@@ -333,7 +335,7 @@ func (st *Store) listGroups(_ context.Context, r *wire.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		if ok && st.visible(g.ID) {
 			all = append(all, st.s.shownGroup(g, false)) // lists leave members out
 		}
 	}
@@ -345,7 +347,7 @@ func (st *Store) getGroup(_ context.Context, r *wire.Request) (any, error) {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	g, ok := st.s.Groups[r.PathValue("id")]
-	if !ok {
+	if !ok || !st.visible(g.ID) {
 		return nil, notFound("Group", r.PathValue("id"))
 	}
 	return st.s.shownGroup(g, true), nil
@@ -375,6 +377,7 @@ func (st *Store) createGroup(_ context.Context, r *wire.Request) (any, error) {
 		}
 		g.ID = s.newID()
 		s.Groups[g.ID] = g
+		st.born[g.ID] = time.Now()
 		out = s.shownGroup(g, true)
 		return nil
 	})

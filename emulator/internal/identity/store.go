@@ -92,11 +92,26 @@ type Store struct {
 	mu   sync.RWMutex
 	file string // empty: nothing is kept over a restart
 	s    state
+	lag  time.Duration
+	born map[string]time.Time
+}
+
+// Lag has SCIM reads see what is created only after a while, as those of Databricks can.
+func (st *Store) Lag(d time.Duration) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.lag = d
+}
+
+// visible says whether SCIM reads see an id yet. The caller holds the lock.
+func (st *Store) visible(id string) bool {
+	born, known := st.born[id]
+	return !known || time.Since(born) >= st.lag
 }
 
 // Open reads the store of a folder, or makes an empty one.
 func Open(dir string) (*Store, error) {
-	st := &Store{s: state{Next: 1_000_000_000, Principals: map[string]Principal{}, Groups: map[string]Group{}, Assignments: map[string][]string{}}}
+	st := &Store{born: map[string]time.Time{}, s: state{Next: 1_000_000_000, Principals: map[string]Principal{}, Groups: map[string]Group{}, Assignments: map[string][]string{}}}
 	if dir == "" {
 		return st, nil
 	}

@@ -50,9 +50,23 @@ func (a admin) handler() http.Handler {
 		a.calls.Clear()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("PUT /admin/lag", a.setLag)
 	mux.Handle("POST /admin/genie", a.genie)
 	mux.HandleFunc("GET /admin/state", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, a.store.Dump()) })
 	return mux
+}
+
+// setLag has SCIM reads see what is created from then on only after a while.
+func (a admin) setLag(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Millis int `json:"ms"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Millis < 0 {
+		send(w, http.StatusBadRequest, map[string]string{"error": "ms must be a number of milliseconds"})
+		return
+	}
+	a.store.Lag(time.Duration(float64(in.Millis)*a.faults.Scale) * time.Millisecond)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (a admin) addFault(w http.ResponseWriter, r *http.Request) {
