@@ -84,13 +84,13 @@ func run(f flags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	mgr, err := manager(f)
+	mgr, fence, err := manager(f)
 	if err != nil {
 		return err
 	}
 	connector := connect.New(connect.Options{
 		Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: f.namespace, TokenFile: f.tokenFile,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "gatehouse-operator", RequestsPerSecond: f.callRate}),
+		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "gatehouse-operator", RequestsPerSecond: f.callRate, Fence: fence}),
 	})
 	issuer, err := clusterissuer.New(mgr.GetConfig())
 	if err != nil {
@@ -112,22 +112,29 @@ func run(f flags) error {
 	return mgr.Start(ctrl.SetupSignalHandler())
 }
 
-func manager(f flags) (ctrl.Manager, error) {
+// manager makes the manager, and what says whether this process may write to Databricks.
+func manager(f flags) (ctrl.Manager, func() error, error) {
 	o, err := controllers.ManagerOptions()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o.Metrics = metricsserver.Options{BindAddress: f.metrics, SecureServing: f.secureMetrics}
 	if f.secureMetrics {
 		o.Metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
 	o.HealthProbeBindAddress = f.probes
-	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace, o.LeaderElectionReleaseOnCancel = f.elect, "operator.gatehouse.dev", f.namespace, true
 	o.Controller = config.Controller{ReconciliationTimeout: f.timeout}
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
-		return nil, fmt.Errorf("find the cluster: %w", err)
+		return nil, nil, fmt.Errorf("find the cluster: %w", err)
 	}
 	cluster.QPS, cluster.Burst = 100, 200 // the default makes a revocation wait behind status writes
-	return ctrl.NewManager(cluster, o)
+	var fence func() error
+	if f.elect {
+		if fence, err = elect(&o, cluster, f.namespace); err != nil {
+			return nil, nil, err
+		}
+	}
+	mgr, err := ctrl.NewManager(cluster, o)
+	return mgr, fence, err
 }
