@@ -52,7 +52,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation})
 		}},
 		{"DataPolicy", func() error {
-			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation})
+			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation, Issuer: o.Issuer})
 		}},
 		{"Connection", func() error {
 			return connection.Setup(mgr, connection.Options{

@@ -70,7 +70,11 @@ const (
 	ReasonGroupNotFound = "GroupNotFound"
 	// ReasonGroupNotAssigned: a group exists and is not assigned to the workspace, so that nobody there is seen as a member.
 	ReasonGroupNotAssigned = "GroupNotAssigned"
-	// ReasonGroupsVisible: every group named was found.
+	// ReasonGroupNotSeen: a Role that is a member of a group was asked, and is not seen as one.
+	ReasonGroupNotSeen = "GroupNotSeen"
+	// ReasonGroupsSettling: it is being asked whether groups are seen, or a membership is so new that a no may yet become a yes.
+	ReasonGroupsSettling = "GroupsSettling"
+	// ReasonGroupsVisible: every group named is seen, or was found where nobody could be asked.
 	ReasonGroupsVisible = "GroupsVisible"
 	// ReasonGroupsUnknown: the groups could not be looked for.
 	ReasonGroupsUnknown = "GroupsUnknown"

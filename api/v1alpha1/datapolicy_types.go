@@ -251,6 +251,18 @@ type AttachedFunction struct {
 	Function string `json:"function"`
 }
 
+// AskingAs is a service principal that the operator may be able to sign in as, to ask whether a group is seen.
+type AskingAs struct {
+	// principalID is the numeric id of the service principal.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	PrincipalID string `json:"principalID"`
+	// policyID names the federation policy that lets the operator in, for as long as it asks.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	PolicyID string `json:"policyID"`
+}
+
 // DataPolicyStatus is what the operator observed of a DataPolicy.
 type DataPolicyStatus struct {
 	// conditions: Ready, ReferencesResolved, Synced, WithinBoundary, GroupsVisible, Reconciling, Stalled.
@@ -279,6 +291,13 @@ type DataPolicyStatus struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
 	Functions []string `json:"functions,omitempty"`
+	// asking are the service principals that the operator is asking as whether groups are seen. It
+	// is recorded before their federation policies are created, and cleared once they are deleted.
+	// +optional
+	// +listType=map
+	// +listMapKey=principalID
+	// +kubebuilder:validation:MaxItems=16
+	Asking []AskingAs `json:"asking,omitempty"`
 }
 
 // DataPolicy is the row filter and the column masks of one table.

@@ -37,6 +37,7 @@ type adapter struct {
 	reader       client.Reader
 	connect      connector
 	installation string
+	verifier     *verifier
 }
 
 var (

@@ -7,5 +7,5 @@ import "sigs.k8s.io/controller-runtime/pkg/client"
 
 // NewAdapter gives the suite the adapter that NewReconciler uses.
 func NewAdapter(c client.Client, o Options) adapter {
-	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation}
+	return newAdapter(c, o)
 }

@@ -69,7 +69,9 @@ func (a adapter) Gather(ctx context.Context, p *v1alpha1.DataPolicy) (input, err
 	if deleting {
 		return in, nil
 	}
-	in.visible = visibility(ctx, c, p.Spec)
+	if in.visible, err = a.visibility(ctx, c, p); err != nil {
+		return in, err
+	}
 	return in, a.fit(ctx, &in, p)
 }
 
@@ -179,47 +181,6 @@ func (in *input) existing(ctx context.Context) error {
 	}
 	in.want.Attachments = kept
 	return nil
-}
-
-// visibility says whether each group that is named can be seen where the functions run.
-// Not to know is no reason to leave a table open: it is said and nothing more.
-func visibility(ctx context.Context, c Databricks, s v1alpha1.DataPolicySpec) *metav1.Condition {
-	out := &metav1.Condition{Type: v1alpha1.ConditionGroupsVisible, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonGroupsVisible, Message: "Every group that is named can be seen"}
-	say := func(status metav1.ConditionStatus, reason, message string) *metav1.Condition {
-		out.Status, out.Reason, out.Message = status, reason, message
-		return out
-	}
-	groups := datapolicy.Groups(s)
-	switch {
-	case len(groups) == 0:
-		out.Message = "No group is named"
-		return out
-	case s.Groups == v1alpha1.GroupsWorkspace:
-		return say(metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "Groups of a workspace cannot be looked up with the operator's credential for the account: whether "+strings.Join(groups, ", ")+" exist there is not known")
-	}
-	assigned, err := c.AssignedPrincipals(ctx)
-	if err != nil {
-		return say(metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "The groups could not be looked for: "+err.Error())
-	}
-	var missing, unassigned []string
-	for _, g := range groups {
-		id, err := c.GroupID(ctx, g)
-		switch {
-		case err != nil:
-			return say(metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "The groups could not be looked for: "+err.Error())
-		case id == "":
-			missing = append(missing, g)
-		case !assigned[id]:
-			unassigned = append(unassigned, g)
-		}
-	}
-	switch {
-	case len(missing) > 0:
-		return say(metav1.ConditionFalse, v1alpha1.ReasonGroupNotFound, "These account groups do not exist, so that nobody is ever seen as a member: "+strings.Join(missing, ", "))
-	case len(unassigned) > 0:
-		return say(metav1.ConditionFalse, v1alpha1.ReasonGroupNotAssigned, "These account groups are not assigned to the workspace, so that their members may not be seen there: "+strings.Join(unassigned, ", "))
-	}
-	return out
 }
 
 var _ Databricks = (*databricks.Client)(nil)

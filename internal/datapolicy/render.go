@@ -239,12 +239,17 @@ func (r *renderer) rule(rule v1alpha1.RowRule) (string, error) {
 	return "", fmt.Errorf("it says of no rows that they are seen")
 }
 
+// membership is the function that says whether the caller is in a group.
+func membership(kind v1alpha1.GroupKind) string {
+	if kind == v1alpha1.GroupsWorkspace {
+		return "is_member"
+	}
+	return "is_account_group_member"
+}
+
 // callers is the condition that the caller is one of some.
 func (r *renderer) callers(groups []v1alpha1.AccountGroupName, users []v1alpha1.PrincipalName) (string, error) {
-	member := "is_account_group_member"
-	if r.policy.Spec.Groups == v1alpha1.GroupsWorkspace {
-		member = "is_member"
-	}
+	member := membership(r.policy.Spec.Groups)
 	var terms []string
 	for _, g := range groups {
 		l, err := literal(string(g))

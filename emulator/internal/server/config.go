@@ -92,6 +92,9 @@ type Switches struct {
 	// SupervisorForbids answers 403 when the caller may use none of the sub-agents that a
 	// question is for, where otherwise the answer says so.
 	SupervisorForbids bool `json:"supervisorForbids,omitempty"`
+	// AccountGroupsByAssignment lets is_account_group_member() see only groups that are assigned to
+	// the workspace; otherwise it sees all of the account.
+	AccountGroupsByAssignment bool `json:"accountGroupsByAssignment,omitempty"`
 }
 
 var (

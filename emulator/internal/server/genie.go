@@ -77,7 +77,7 @@ func (o Options) genie(store *identity.Store, house *warehouses.Store, engine *s
 		spaces = append(spaces, genie.Space{ID: s.ID, Title: s.Title, Description: s.Description, WarehouseID: s.WarehouseID, Tables: s.Tables})
 	}
 	service, err := genie.New(genie.Options{
-		Spaces: spaces, Directory: store, Warehouses: house, Metastore: engine.Store, Executor: engine, Statements: run,
+		Spaces: spaces, Directory: o.sessions(store), Warehouses: house, Metastore: engine.Store, Executor: engine, Statements: run,
 		StateDir: o.StateDir, TimeScale: o.TimeScale, QuestionsPerMinute: g.QuestionsPerMinute,
 		Stage: time.Duration(g.StageMillis) * time.Millisecond, ResultTTL: time.Duration(g.ResultSeconds) * time.Second,
 		BothScopes: o.Config.Switches.GenieBothScopes, ForeignNotFound: o.Config.Switches.GenieForeignNotFound,

@@ -112,7 +112,7 @@ func (o Options) sql(store *identity.Store) (*sqlengine.Engine, []wire.Route, er
 	if err != nil {
 		return nil, nil, err
 	}
-	run := statements.New(statements.Options{Executor: engine, Directory: store, Warehouses: house})
+	run := statements.New(statements.Options{Executor: engine, Directory: o.sessions(store), Warehouses: house})
 	genieRoutes, err := o.genie(store, house, engine, run)
 	if err != nil {
 		return nil, nil, err
@@ -122,6 +122,25 @@ func (o Options) sql(store *identity.Store) (*sqlengine.Engine, []wire.Route, er
 		return nil, nil, err
 	}
 	return engine, slices.Concat(house.Routes(), unitycatalog.Routes(metastore), connectionRoutes, run.Routes(), aiRoutes, genieRoutes), nil
+}
+
+// sessions says what the sessions of statements see of their owner's groups. Grants and
+// lists of access go by all groups of the account whatever sessions see.
+type sessions struct {
+	*identity.Store
+	byAssignment bool
+}
+
+func (o Options) sessions(store *identity.Store) sessions {
+	return sessions{store, o.Config.Switches.AccountGroupsByAssignment}
+}
+
+// GroupsOf are the account groups that is_account_group_member() sees.
+func (s sessions) GroupsOf(principal string) []string {
+	if s.byAssignment {
+		return s.WorkspaceGroupsOf(principal)
+	}
+	return s.Store.GroupsOf(principal)
 }
 
 // Handler serves both hosts on one port, by the Host header.

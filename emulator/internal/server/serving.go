@@ -173,7 +173,7 @@ func (o Options) serving(store *identity.Store, house *warehouses.Store, engine 
 		return nil, err
 	}
 	service := serving.New(serving.Options{
-		Endpoints: endpoints, Access: access, Executor: engine, Directory: store, Warehouses: house, Searcher: indexes,
+		Endpoints: endpoints, Access: access, Executor: engine, Directory: o.sessions(store), Warehouses: house, Searcher: indexes,
 		WorkspaceURL: o.WorkspaceURL, TimeScale: o.TimeScale,
 		Markers: o.Config.Switches.SupervisorMarkers, Forbid: o.Config.Switches.SupervisorForbids,
 	})

@@ -69,7 +69,7 @@ func (v VectorSearch) check() error {
 // vectorSearch puts the indexes together with the tables that they are over.
 func (o Options) vectorSearch(store *identity.Store, engine *sqlengine.Engine) (*vectorsearch.Service, []wire.Route, error) {
 	options := vectorsearch.Options{
-		Endpoints: o.Config.VectorSearch.Endpoints, Metastore: engine.Store, Executor: engine, Directory: store, StateDir: o.StateDir,
+		Endpoints: o.Config.VectorSearch.Endpoints, Metastore: engine.Store, Executor: engine, Directory: o.sessions(store), StateDir: o.StateDir,
 	}
 	if o.Config.Switches.VectorSearchBySQLScope {
 		options.Scopes = []string{"vector-search", "sql"}
