@@ -74,6 +74,9 @@ type BoundarySpec struct {
 	// connections say which connections may be declared by Connections, and where they may lead.
 	// +optional
 	Connections BoundaryConnections `json:"connections,omitzero"`
+	// modelEndpoints say which serving endpoints may be configured by ModelEndpoints.
+	// +optional
+	ModelEndpoints BoundaryModelEndpoints `json:"modelEndpoints,omitzero"`
 	// hosting says whether MCPServers may run in these namespaces.
 	// +optional
 	// +kubebuilder:default=Denied
@@ -167,6 +170,20 @@ type BoundaryConnections struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	MCPServices []NamePattern `json:"mcpServices,omitempty"`
+}
+
+// BoundaryModelEndpoints say what ModelEndpoints may configure, and where they may log.
+type BoundaryModelEndpoints struct {
+	// names match the names of serving endpoints whose AI Gateway may be configured.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Names []NamePattern `json:"names,omitempty"`
+	// payloadTables match `<catalog>.<schema>.<tablePrefix>` of payload logging.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	PayloadTables []NamePattern `json:"payloadTables,omitempty"`
 }
 
 // BoundaryGrant allows privileges on the objects that match.

@@ -98,6 +98,8 @@ const (
 	ReasonMCPServiceNotReady = "MCPServiceNotReady"
 	// ReasonNotOurs: something with this name exists and carries no mark of ours.
 	ReasonNotOurs = "NotOurs"
+	// ReasonEndpointBusy: the serving endpoint is being updated.
+	ReasonEndpointBusy = "EndpointBusy"
 	// ReasonConflict: two declarations claim the same thing.
 	ReasonConflict = "Conflict"
 	// ReasonInvalid: the spec cannot be satisfied as written.

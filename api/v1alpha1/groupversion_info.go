@@ -29,6 +29,7 @@ func addKnownTypes(s *runtime.Scheme) error {
 		&MCPServer{}, &MCPServerList{},
 		&DataPolicy{}, &DataPolicyList{},
 		&Connection{}, &ConnectionList{},
+		&ModelEndpoint{}, &ModelEndpointList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil

@@ -166,3 +166,21 @@ func (o *Connection) GetManagementPolicy() string { return string(o.Spec.Managem
 
 // GetDeletionPolicy returns what happens in Databricks on deletion.
 func (o *Connection) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }
+
+// GetConditions returns the conditions in status.
+func (o *ModelEndpoint) GetConditions() []metav1.Condition { return o.Status.Conditions }
+
+// SetConditions replaces the conditions in status.
+func (o *ModelEndpoint) SetConditions(c []metav1.Condition) { o.Status.Conditions = c }
+
+// GetObservedGeneration returns the generation that was dealt with last.
+func (o *ModelEndpoint) GetObservedGeneration() int64 { return o.Status.ObservedGeneration }
+
+// SetObservedGeneration records the generation that was dealt with.
+func (o *ModelEndpoint) SetObservedGeneration(g int64) { o.Status.ObservedGeneration = g }
+
+// GetManagementPolicy returns how far the operator may go.
+func (o *ModelEndpoint) GetManagementPolicy() string { return string(o.Spec.ManagementPolicy) }
+
+// GetDeletionPolicy returns what happens in Databricks on deletion.
+func (o *ModelEndpoint) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }

@@ -4,6 +4,7 @@
 package boundary
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -256,5 +257,32 @@ func TestGrantsOnMCPServices(t *testing.T) {
 		if got := l.Grant(g); got != want {
 			t.Errorf("%+v: %v", g, got)
 		}
+	}
+}
+
+func TestWhatModelEndpointsMayConfigure(t *testing.T) {
+	l := &Limits{Name: "sales", spec: v1alpha1.BoundarySpec{
+		Workspaces:     []v1alpha1.NamePattern{"main"},
+		ModelEndpoints: v1alpha1.BoundaryModelEndpoints{Names: []v1alpha1.NamePattern{"sales-*"}, PayloadTables: []v1alpha1.NamePattern{"main.logs.sales_*"}},
+	}}
+	for name, c := range map[string]struct {
+		ask  ModelEndpoint
+		want []string
+	}{
+		"what is allowed":          {ModelEndpoint{Workspace: "main", Endpoint: "sales-supervisor", PayloadTable: "main.logs.sales_a"}, nil},
+		"no payload logging":       {ModelEndpoint{Workspace: "main", Endpoint: "sales-supervisor"}, nil},
+		"another endpoint":         {ModelEndpoint{Workspace: "main", Endpoint: "hr"}, []string{"asks for configuring the serving endpoint hr; allowed: sales-*"}},
+		"another workspace":        {ModelEndpoint{Workspace: "other", Endpoint: "sales-a"}, []string{"asks for the Workspace other; allowed: main"}},
+		"another table":            {ModelEndpoint{Workspace: "main", Endpoint: "sales-a", PayloadTable: "main.hr.x"}, []string{"asks for payload logging into tables that begin with main.hr.x; allowed: main.logs.sales_*"}},
+		"a pattern stays in parts": {ModelEndpoint{Workspace: "main", Endpoint: "sales-a", PayloadTable: "main.logs.sales_a.b"}, []string{"asks for payload logging into tables that begin with main.logs.sales_a.b; allowed: main.logs.sales_*"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := l.CheckModelEndpoint(c.ask); !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+	if got := (&Limits{}).CheckModelEndpoint(ModelEndpoint{Workspace: "main", Endpoint: "e", PayloadTable: "a.b.c"}); len(got) != 3 {
+		t.Errorf("an empty Boundary allows some of it: %q", got)
 	}
 }

@@ -202,6 +202,25 @@ func host(patterns []v1alpha1.NamePattern, name string) bool {
 	})
 }
 
+// ModelEndpoint is what a ModelEndpoint asks for.
+type ModelEndpoint struct {
+	Workspace, Endpoint string
+	// PayloadTable is `<catalog>.<schema>.<tablePrefix>`; empty without payload logging.
+	PayloadTable string
+}
+
+// CheckModelEndpoint returns a sentence for each thing that is asked for and not allowed.
+func (l *Limits) CheckModelEndpoint(m ModelEndpoint) []string {
+	out := l.Check(Request{Workspace: m.Workspace})
+	if !anyMatch(l.spec.ModelEndpoints.Names, m.Endpoint, "") {
+		out = append(out, asked("configuring the serving endpoint "+m.Endpoint, l.spec.ModelEndpoints.Names))
+	}
+	if m.PayloadTable != "" && !anyMatch(l.spec.ModelEndpoints.PayloadTables, m.PayloadTable, ".") {
+		out = append(out, asked("payload logging into tables that begin with "+m.PayloadTable, l.spec.ModelEndpoints.PayloadTables))
+	}
+	return out
+}
+
 // Issuers are the issuers that are allowed, for messages.
 func (l *Limits) Issuers() string { return listed(l.spec.Issuers) }
 
