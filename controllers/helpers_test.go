@@ -37,6 +37,9 @@ var kinds = map[string]func() (external.Object, client.ObjectList){
 	},
 	"DataPolicy": func() (external.Object, client.ObjectList) { return &v1alpha1.DataPolicy{}, &v1alpha1.DataPolicyList{} },
 	"Connection": func() (external.Object, client.ObjectList) { return &v1alpha1.Connection{}, &v1alpha1.ConnectionList{} },
+	"ModelEndpoint": func() (external.Object, client.ObjectList) {
+		return &v1alpha1.ModelEndpoint{}, &v1alpha1.ModelEndpointList{}
+	},
 	"Tool":       func() (external.Object, client.ObjectList) { return &v1alpha1.Tool{}, &v1alpha1.ToolList{} },
 	"ToolAccess": func() (external.Object, client.ObjectList) { return &v1alpha1.ToolAccess{}, &v1alpha1.ToolAccessList{} },
 	"MCPServer":  func() (external.Object, client.ObjectList) { return &v1alpha1.MCPServer{}, &v1alpha1.MCPServerList{} },

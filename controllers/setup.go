@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/controllers/federationpolicy"
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
+	"github.com/gatehouse-dev/gatehouse/controllers/modelendpoint"
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
 	"github.com/gatehouse-dev/gatehouse/controllers/tool"
 	"github.com/gatehouse-dev/gatehouse/controllers/toolaccess"
@@ -58,6 +59,9 @@ func Setup(mgr ctrl.Manager, o Options) error {
 			return connection.Setup(mgr, connection.Options{
 				Connect: o.Connect, Installation: o.Installation, Namespace: o.Servers.Namespace, OperatorName: o.Servers.OperatorName, SecretPoll: o.SecretPoll,
 			})
+		}},
+		{"ModelEndpoint", func() error {
+			return modelendpoint.Setup(mgr, modelendpoint.Options{Connect: o.Connect, Installation: o.Installation})
 		}},
 		{"Tool", func() error { return tool.Setup(mgr) }},
 		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},

@@ -27,6 +27,7 @@ var _ = Describe("an estate at rest", func() {
 		e.Server.Spec.Replicas = new(int32(1))
 		e.Boundaries[0].Spec.DataPolicies = v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}}
 		e.Boundaries[0].Spec.Connections = v1alpha1.BoundaryConnections{Names: []v1alpha1.NamePattern{"steady"}, Hosts: []v1alpha1.NamePattern{"api.example.com"}, MCPServices: []v1alpha1.NamePattern{"main.sales.steady"}}
+		e.Boundaries[0].Spec.ModelEndpoints = v1alpha1.BoundaryModelEndpoints{Names: []v1alpha1.NamePattern{testenv.EndpointName}}
 		e.create()
 		data := &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "deals"}, Spec: v1alpha1.DataPolicySpec{
 			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
@@ -39,12 +40,17 @@ var _ = Describe("an estate at rest", func() {
 			MCPService:  &v1alpha1.MCPService{Name: "main.sales.steady", Tools: []v1alpha1.ToolSelector{"get_*"}},
 		}}
 		create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "steady"}, StringData: map[string]string{"token": "t"}}, connection)
+		model := &v1alpha1.ModelEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "model"}, Spec: v1alpha1.ModelEndpointSpec{
+			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, EndpointName: testenv.EndpointName, DeletionPolicy: v1alpha1.DeletionDelete,
+			RateLimits: []v1alpha1.EndpointRateLimit{{Role: &v1alpha1.LocalReference{Name: e.West.Name}, CallsPerMinute: 1000}},
+		}}
+		create(model)
 		for _, b := range e.Boundaries {
 			eventuallyReady(b)
 		}
 		startPod(e.Server, "a")
 		eventuallyReady(own(e.Server))
-		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server, data, connection)
+		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server, data, connection, model)
 		eventuallyQuiet()
 		runs := []client.Object{
 			&corev1.ConfigMap{}, &corev1.ServiceAccount{}, &corev1.Service{}, &appsv1.Deployment{},

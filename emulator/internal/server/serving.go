@@ -172,11 +172,14 @@ func (o Options) serving(store *identity.Store, house *warehouses.Store, engine 
 	if err != nil {
 		return nil, err
 	}
-	service := serving.New(serving.Options{
+	service, err := serving.New(serving.Options{
 		Endpoints: endpoints, Access: access, Executor: engine, Directory: o.sessions(store), Warehouses: house, Searcher: indexes,
 		WorkspaceURL: o.WorkspaceURL, TimeScale: o.TimeScale,
-		Markers: o.Config.Switches.SupervisorMarkers, Forbid: o.Config.Switches.SupervisorForbids,
+		Markers: o.Config.Switches.SupervisorMarkers, Forbid: o.Config.Switches.SupervisorForbids, StateDir: o.StateDir,
 	})
+	if err != nil {
+		return nil, err
+	}
 	return append(service.Routes(), access.Routes()...), nil
 }
 

@@ -15,5 +15,9 @@
 // a model answers with the sentences of its instructions and of the conversation
 // that are nearest to the question.
 //
+// An endpoint has an AI Gateway, which is enforced: limits of calls and of tokens, words
+// that are refused, and personal data of the kinds that a pattern can find. What needs
+// a model or a table (safety, topics, payloads, usage) is refused by name.
+//
 // Access lists go by the id of an endpoint and not by its name.
 package serving

@@ -72,6 +72,14 @@ func (s *Service) invoke(ctx context.Context, r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	gate := s.gateways.get(EndpointID(e.Name)).Gateway
+	counters, err := s.admit(EndpointID(e.Name), me, gate)
+	if err != nil {
+		return nil, err
+	}
+	if conversation, err = gate.lookIn(conversation); err != nil {
+		return nil, err
+	}
 	if err := s.wait(ctx, e.Latency); err != nil {
 		return nil, err
 	}
@@ -85,6 +93,10 @@ func (s *Service) invoke(ctx context.Context, r *wire.Request) (any, error) {
 		return nil, err
 	}
 	out.finish(limit, conversation)
+	s.spend(counters, out.prompt+out.completion)
+	if err := gate.lookOut(&out); err != nil {
+		return nil, err
+	}
 	body := out.chat(e)
 	if shape == ShapeResponses {
 		body = out.responses()

@@ -19,6 +19,8 @@ func (s *Service) Routes() []wire.Route {
 	return []wire.Route{
 		route("GET", "/api/2.0/serving-endpoints", s.list),
 		route("GET", "/api/2.0/serving-endpoints/{name}", s.get),
+		route("PUT", "/api/2.0/serving-endpoints/{name}/ai-gateway", s.putGateway),
+		route("PATCH", "/api/2.0/serving-endpoints/{name}/tags", s.patchTags),
 		route("POST", "/serving-endpoints/{name}/invocations", s.invoke),
 	}
 }
@@ -49,13 +51,17 @@ func (s *Service) get(_ context.Context, r *wire.Request) (any, error) {
 
 // body is an endpoint without what differs from caller to caller.
 func (s *Service) body(e Endpoint) map[string]any {
+	state := s.gateways.get(EndpointID(e.Name))
 	out := map[string]any{
 		"id": EndpointID(e.Name), "name": e.Name, "creator": e.Creator, "task": e.task(),
 		"state": map[string]string{"ready": "READY", "config_update": "NOT_UPDATING"},
 		"config": map[string]any{
 			"config_version": 1, "served_entities": []any{map[string]any{"name": e.served(), "entity_name": e.Name, "entity_version": "1"}},
 		},
-		"tags": []any{}, "endpoint_url": strings.TrimSuffix(s.WorkspaceURL, "/") + "/serving-endpoints/" + e.Name + "/invocations",
+		"tags": state.tags(), "endpoint_url": strings.TrimSuffix(s.WorkspaceURL, "/") + "/serving-endpoints/" + e.Name + "/invocations",
+	}
+	if state.Gateway != nil {
+		out["ai_gateway"] = state.Gateway
 	}
 	if e.Description != "" {
 		out["description"] = e.Description

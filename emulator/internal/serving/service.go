@@ -111,17 +111,26 @@ type Options struct {
 	// Forbid answers 403 when no sub-agent that a question was for could be used, in
 	// place of 200 with a text that says so.
 	Forbid bool
+	// StateDir keeps AI Gateways and tags over a restart; empty keeps none.
+	StateDir string
 }
 
 // Service serves endpoints. It is safe for concurrent use.
-type Service struct{ Options }
+type Service struct {
+	Options
+	gateways *gateways
+}
 
 // New makes a Service.
-func New(o Options) *Service {
+func New(o Options) (*Service, error) {
 	if o.TimeScale <= 0 {
 		o.TimeScale = 1
 	}
-	return &Service{o}
+	g, err := openGateways(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{o, g}, nil
 }
 
 // EndpointID is the id of an endpoint: 32 hexadecimal digits that stay the same over a restart.

@@ -213,7 +213,8 @@ func (d *demo) resources(ctx context.Context) (map[string]object, error) {
 	out := map[string]object{}
 	for kind, list := range map[string]client.ObjectList{
 		"Workspace": &v1alpha1.WorkspaceList{}, "Boundary": &v1alpha1.BoundaryList{}, "Role": &v1alpha1.RoleList{}, "FederationPolicy": &v1alpha1.FederationPolicyList{},
-		"DataPolicy": &v1alpha1.DataPolicyList{}, "Connection": &v1alpha1.ConnectionList{}, "Tool": &v1alpha1.ToolList{}, "ToolAccess": &v1alpha1.ToolAccessList{}, "MCPServer": &v1alpha1.MCPServerList{},
+		"DataPolicy": &v1alpha1.DataPolicyList{}, "Connection": &v1alpha1.ConnectionList{}, "ModelEndpoint": &v1alpha1.ModelEndpointList{},
+		"Tool": &v1alpha1.ToolList{}, "ToolAccess": &v1alpha1.ToolAccessList{}, "MCPServer": &v1alpha1.MCPServerList{},
 	} {
 		if err := d.kube.List(ctx, list); err != nil && !apierrors.IsNotFound(err) {
 			return nil, fmt.Errorf("list the %ss: %w", kind, err)
