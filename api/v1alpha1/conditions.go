@@ -112,8 +112,8 @@ const (
 	ReasonPodsNotCurrent = "PodsNotCurrent"
 	// ReasonHandshakeFailed: a pod did not answer the MCP handshake with the declared tools.
 	ReasonHandshakeFailed = "HandshakeFailed"
-	// ReasonPaused: the management policy is Paused.
+	// ReasonPaused: the management policy, or that of the Workspace, is Paused.
 	ReasonPaused = "Paused"
-	// ReasonObserveOnly: the management policy is ObserveOnly and there is something to do.
+	// ReasonObserveOnly: the management policy, or that of the Workspace, is ObserveOnly and there is something to do.
 	ReasonObserveOnly = "ObserveOnly"
 )

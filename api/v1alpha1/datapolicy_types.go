@@ -41,7 +41,8 @@ type DataPolicySpec struct {
 	// +optional
 	// +kubebuilder:default=Never
 	Adoption AdoptionPolicy `json:"adoption,omitempty"`
-	// managementPolicy says how far the operator may go. Default Enforce.
+	// managementPolicy says how far the operator may go. The stricter of this and the
+	// Workspace's counts. Default Enforce.
 	// +optional
 	// +kubebuilder:default=Enforce
 	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
@@ -297,7 +298,8 @@ type DataPolicyStatus struct {
 	// +listType=map
 	// +listMapKey=principalID
 	// +kubebuilder:validation:MaxItems=16
-	Asking []AskingAs `json:"asking,omitempty"`
+	Asking         []AskingAs `json:"asking,omitempty"`
+	ExternalStatus `json:",inline"`
 }
 
 // DataPolicy is the row filter and the column masks of one table.

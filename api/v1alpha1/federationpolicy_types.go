@@ -69,6 +69,11 @@ type FederationPolicySpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) && size(self.matchLabels) > 0 || has(self.matchExpressions) && size(self.matchExpressions) > 0",message="`namespaceSelector` must have `matchLabels` or `matchExpressions`: an empty selector selects nothing"
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	// managementPolicy says how far the operator may go. The stricter of this and the
+	// Workspace's counts. Default Enforce.
+	// +optional
+	// +kubebuilder:default=Enforce
+	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
 	// deletionPolicy says what happens to the policies in Databricks when this resource is deleted. Default Delete.
 	// +optional
 	// +kubebuilder:default=Delete
@@ -196,7 +201,8 @@ type FederationPolicyStatus struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=2048
-	Applied []BoundRole `json:"applied,omitempty"`
+	Applied        []BoundRole `json:"applied,omitempty"`
+	ExternalStatus `json:",inline"`
 }
 
 // FederationPolicy trusts an identity provider for some Roles.

@@ -54,10 +54,13 @@ func (o *Role) GetObservedGeneration() int64 { return o.Status.ObservedGeneratio
 func (o *Role) SetObservedGeneration(g int64) { o.Status.ObservedGeneration = g }
 
 // GetManagementPolicy returns how far the operator may go.
-func (o *Role) GetManagementPolicy() string { return string(ManagementEnforce) }
+func (o *Role) GetManagementPolicy() string { return string(o.Spec.ManagementPolicy) }
 
 // GetDeletionPolicy returns what happens in Databricks on deletion.
 func (o *Role) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }
+
+// GetExternalStatus returns what the status says of plans and drift.
+func (o *Role) GetExternalStatus() *ExternalStatus { return &o.Status.ExternalStatus }
 
 // GetConditions returns the conditions in status.
 func (o *FederationPolicy) GetConditions() []metav1.Condition { return o.Status.Conditions }
@@ -72,10 +75,13 @@ func (o *FederationPolicy) GetObservedGeneration() int64 { return o.Status.Obser
 func (o *FederationPolicy) SetObservedGeneration(g int64) { o.Status.ObservedGeneration = g }
 
 // GetManagementPolicy returns how far the operator may go.
-func (o *FederationPolicy) GetManagementPolicy() string { return string(ManagementEnforce) }
+func (o *FederationPolicy) GetManagementPolicy() string { return string(o.Spec.ManagementPolicy) }
 
 // GetDeletionPolicy returns what happens in Databricks on deletion.
 func (o *FederationPolicy) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }
+
+// GetExternalStatus returns what the status says of plans and drift.
+func (o *FederationPolicy) GetExternalStatus() *ExternalStatus { return &o.Status.ExternalStatus }
 
 // GetConditions returns the conditions in status.
 func (o *Tool) GetConditions() []metav1.Condition { return o.Status.Conditions }
@@ -148,6 +154,9 @@ func (o *DataPolicy) GetManagementPolicy() string { return string(o.Spec.Managem
 
 // GetDeletionPolicy returns what happens in Databricks on deletion.
 func (o *DataPolicy) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }
+
+// GetExternalStatus returns what the status says of plans and drift.
+func (o *DataPolicy) GetExternalStatus() *ExternalStatus { return &o.Status.ExternalStatus }
 
 // GetConditions returns the conditions in status.
 func (o *Connection) GetConditions() []metav1.Condition { return o.Status.Conditions }

@@ -39,6 +39,11 @@ type RoleSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be lower-case letters, digits, dashes and dots, with a letter or digit first and last in each part"
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// managementPolicy says how far the operator may go. The stricter of this and the
+	// Workspace's counts. Default Enforce.
+	// +optional
+	// +kubebuilder:default=Enforce
+	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
 	// deletionPolicy says what happens to the service principal when the Role is deleted. Default Delete.
 	// +optional
 	// +kubebuilder:default=Delete
@@ -151,7 +156,8 @@ type RoleStatus struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=512
-	Applied []RoleGrant `json:"applied,omitempty"`
+	Applied        []RoleGrant `json:"applied,omitempty"`
+	ExternalStatus `json:",inline"`
 }
 
 // Role is a tenant's role: a service principal, its groups and its grants.

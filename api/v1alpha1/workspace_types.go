@@ -40,6 +40,12 @@ type WorkspaceSpec struct {
 	// +kubebuilder:validation:Minimum=30
 	// +kubebuilder:validation:Maximum=86400
 	ResyncIntervalSeconds int32 `json:"resyncIntervalSeconds,omitempty"`
+	// managementPolicy says how far the operator may go in this workspace, with everything
+	// that names it: the stricter of this and a resource's own counts. What MCPServers have
+	// in the cluster goes on as declared, so that access can be taken away. Default Enforce.
+	// +optional
+	// +kubebuilder:default=Enforce
+	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
 	// genieQuestionsPerMinute is how many questions Genie is asked in this workspace in any
 	// minute, by all MCPServers together. Databricks takes 5 unless arranged otherwise. Default 5.
 	// +optional

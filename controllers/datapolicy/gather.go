@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -42,6 +43,11 @@ type input struct {
 	// placed is what the pass itself has put in its place.
 	placed *[]v1alpha1.AttachedFunction
 	resync time.Duration
+}
+
+// Above is the policy of the Workspace.
+func (a adapter) Above(ctx context.Context, p *v1alpha1.DataPolicy) (external.Management, error) {
+	return external.WorkspaceManagement(ctx, a.reader, p.Spec.WorkspaceRef.Name)
 }
 
 func (a adapter) Gather(ctx context.Context, p *v1alpha1.DataPolicy) (input, error) {

@@ -59,6 +59,11 @@ type input struct {
 	resync            time.Duration
 }
 
+// Above is the policy of the Workspace.
+func (a adapter) Above(ctx context.Context, p *v1alpha1.FederationPolicy) (external.Management, error) {
+	return external.WorkspaceManagement(ctx, a.reader, p.Spec.WorkspaceRef.Name)
+}
+
 func (a adapter) Gather(ctx context.Context, p *v1alpha1.FederationPolicy) (input, error) {
 	in := input{installation: a.installation, policy: p.DeepCopy(), deleting: !p.DeletionTimestamp.IsZero(), applied: slices.Clone(p.Status.Applied)}
 	if !in.deleting {

@@ -122,7 +122,8 @@ func healthRole(s *v1alpha1.MCPServer) *v1alpha1.Role {
 	m.Name, m.Labels = access.HealthRole(s.Name), map[string]string{v1alpha1.LabelServer: s.Name}
 	name := "Health of the MCP server " + access.Key(s)
 	return &v1alpha1.Role{ObjectMeta: m, Spec: v1alpha1.RoleSpec{
-		WorkspaceRef: s.Spec.WorkspaceRef, DisplayName: name[:min(len(name), 128)], ServiceAccountName: s.Name, DeletionPolicy: v1alpha1.DeletionDelete,
+		WorkspaceRef: s.Spec.WorkspaceRef, DisplayName: name[:min(len(name), 128)], ServiceAccountName: s.Name,
+		ManagementPolicy: v1alpha1.ManagementEnforce, DeletionPolicy: v1alpha1.DeletionDelete,
 	}}
 }
 

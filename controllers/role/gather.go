@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
@@ -52,6 +53,11 @@ type input struct {
 	// known is the recorded id of the service principal; it learns a new one.
 	known  *string
 	resync time.Duration
+}
+
+// Above is the policy of the Workspace.
+func (a adapter) Above(ctx context.Context, r *v1alpha1.Role) (external.Management, error) {
+	return external.WorkspaceManagement(ctx, a.reader, r.Spec.WorkspaceRef.Name)
 }
 
 func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {

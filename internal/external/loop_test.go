@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -37,11 +38,14 @@ func TestTheOrderOfWrites(t *testing.T) {
 		}},
 		{"nothing to do writes nothing", func() {}, []string{"gather", "observe"}},
 		{"nor does a second look", func() {}, []string{"gather", "observe"}},
-		{"drift is corrected, and needs no intent", func() { w.things["a"] = "drifted" }, []string{
-			"gather", "observe", "update a", "event Normal Updated Update: a", "observe",
+		{"drift is told, recorded and corrected, and needs no intent", func() { w.things["a"] = "drifted"; w.now = w.now.Add(time.Minute) }, []string{
+			"gather", "observe",
+			`event Warning Drifted Repair: Update a (value: "drifted" -> "1"): nobody declared a change; so for at most 1m0s: ` +
+				"it agreed at 2026-01-02T03:04:05Z, and no look since is known, because the operator has started again",
+			"status", "update a", "event Normal Updated Update: a", "observe", "status",
 		}},
-		{"a change of spec plans only what changed", func() { w.change(func(o *toy) { delete(o.Spec.Things, "b") }) }, []string{
-			"gather", "observe", "delete b", "event Normal Deleted Delete: b", "observe", "status",
+		{"a change of spec takes the record of agreement back and plans only what changed", func() { w.change(func(o *toy) { delete(o.Spec.Things, "b") }) }, []string{
+			"gather", "observe", "status", "delete b", "event Normal Deleted Delete: b", "observe", "status",
 		}},
 		{"deleting plans towards nothing, then lets go", func() { w.delete() }, []string{
 			"gather", "observe", "delete a", "event Normal Deleted Delete: a", "observe", "metadata",
@@ -134,13 +138,18 @@ func TestACrashAnywhereEndsWithExactlyWhatIsWanted(t *testing.T) {
 }
 
 func TestManagementAndDeletionPolicies(t *testing.T) {
+	observeOnly := external.Management{Policy: v1alpha1.ManagementObserveOnly, By: "the box"}
+	paused := external.Management{Policy: v1alpha1.ManagementPaused, By: "the box"}
 	policy := func(p string) func(*toy) { return func(o *toy) { o.Spec.ManagementPolicy = p } }
 	for name, c := range map[string]struct {
 		now     func(*toy) // what changed since
+		above   external.Management
 		deleted bool
 		want    []string
 		summary string
 		requeue time.Duration
+		message string   // of Ready, where it matters
+		plan    []string // of status, where it matters
 	}{
 		"Paused reads and writes nothing outside": {
 			now: policy("Paused"), want: []string{"status"},
@@ -151,6 +160,27 @@ func TestManagementAndDeletionPolicies(t *testing.T) {
 			now:     func(o *toy) { o.Spec.ManagementPolicy = "ObserveOnly"; o.Spec.Things = map[string]string{"a": "3"} },
 			want:    []string{"gather", "observe", `event Normal Planned Reconcile: Delete b; Update a (value: "1" -> "3")`, "status"},
 			summary: "Ready=False/ObserveOnly ReferencesResolved=True/Resolved Synced=False/ObserveOnly", requeue: time.Minute,
+		},
+		"ObserveOnly of what it lives in counts as its own": {
+			now: func(o *toy) { o.Spec.Things = map[string]string{"a": "3"} }, above: observeOnly,
+			want:    []string{"gather", "observe", `event Normal Planned Reconcile: Delete b; Update a (value: "1" -> "3")`, "status"},
+			summary: "Ready=False/ObserveOnly ReferencesResolved=True/Resolved Synced=False/ObserveOnly", requeue: time.Minute,
+			message: `To do, but the management policy of the box is ObserveOnly: Delete b; Update a (value: "1" -> "3")`,
+			plan:    []string{"Delete b", `Update a (value: "1" -> "3")`},
+		},
+		"Paused of what it lives in counts as its own": {
+			now: policy("ObserveOnly"), above: paused, want: []string{"status"}, message: "The management policy of the box is Paused: nothing is read or written",
+			summary: "Ready=Unknown/Paused ReferencesResolved=True/Resolved Synced=True/Synced",
+		},
+		"Paused of what it lives in holds a deletion back": {
+			now: func(*toy) {}, above: paused, deleted: true, want: []string{"status"},
+			message: "The management policy of the box is Paused: nothing is read or written, and the deletion waits until it is another",
+			summary: "Ready=Unknown/Paused ReferencesResolved=True/Resolved Synced=True/Synced",
+		},
+		"ObserveOnly of what it lives in lets a deletion go and touches nothing": {now: func(*toy) {}, above: observeOnly, deleted: true, want: []string{"metadata"}},
+		"a laxer policy of what it lives in takes nothing from its own": {
+			now: policy("Paused"), above: observeOnly, want: []string{"status"}, message: "The management policy is Paused: nothing is read or written",
+			summary: "Ready=Unknown/Paused ReferencesResolved=True/Resolved Synced=True/Synced",
 		},
 		"ObserveOnly with nothing to do is Ready":            {now: policy("ObserveOnly"), want: []string{"gather", "observe", "status"}, summary: ready, requeue: time.Minute},
 		"ObserveOnly lets a deletion go and touches nothing": {now: policy("ObserveOnly"), deleted: true, want: []string{"metadata"}},
@@ -163,6 +193,7 @@ func TestManagementAndDeletionPolicies(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.change(c.now)
+			w.above = c.above
 			if c.deleted {
 				w.delete()
 			}
@@ -183,6 +214,12 @@ func TestManagementAndDeletionPolicies(t *testing.T) {
 			}
 			if obj == nil {
 				return
+			}
+			if got := obj.Status.Conditions[0].Message; c.message != "" && got != c.message {
+				t.Errorf("Ready says %q", got)
+			}
+			if diff := cmp.Diff(c.plan, obj.Status.Plan); c.plan != nil && diff != "" {
+				t.Error("the plan in status:", diff)
 			}
 			if _, again, _ := w.pass(); slices.Contains(again, "status") || strings.Contains(strings.Join(again, " "), "event") {
 				t.Errorf("a second pass says it again: %v", again)
@@ -283,7 +320,7 @@ func TestFaults(t *testing.T) {
 					}
 					var events []string
 					for _, line := range journal {
-						if text, ok := strings.CutPrefix(line, "event "); ok && !strings.Contains(text, "Created") {
+						if text, ok := strings.CutPrefix(line, "event "); ok && !strings.Contains(text, "Created") && !strings.Contains(text, "Drifted") {
 							events = append(events, text)
 						}
 					}
@@ -304,6 +341,50 @@ func TestFaults(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestWithoutKnowingThePolicyNothingIsDone(t *testing.T) {
+	w := newWorld(t, two)
+	w.fail["above"] = errors.New("cause")
+	_, journal, err := w.pass()
+	if diff := cmp.Diff([]string{"metadata", "status"}, journal); err == nil || diff != "" {
+		t.Errorf("got %v: %s", err, diff)
+	}
+}
+
+func TestThePlanInStatus(t *testing.T) {
+	w := newWorld(t, map[string]string{}, func(o *toy) { o.Spec.ManagementPolicy = "ObserveOnly" })
+	plan := func() []string {
+		_, _, _ = w.pass()
+		return w.get().Status.Plan
+	}
+	w.change(func(o *toy) {
+		o.Spec.Things = map[string]string{}
+		for i := range 40 {
+			o.Spec.Things[fmt.Sprintf("%02d%s", i, strings.Repeat("x", 600))] = "1"
+		}
+	})
+	got := plan()
+	if len(got) != 33 || got[32] != "and 8 more" || len(got[0]) != 512 || !strings.HasPrefix(got[0], "Create 00xxx") {
+		t.Errorf("not bounded: %d lines, %q", len(got), got)
+	}
+	w.fail["observe"] = errors.New("cause")
+	if again := plan(); len(again) != 33 {
+		t.Errorf("a pass that cannot look forgets the plan: %q", again)
+	}
+	w.fail["observe"] = fault.Denied("Refused", errors.New("cause"))
+	if again := plan(); len(again) != 0 {
+		t.Errorf("a plan that nobody would carry out stays: %q", again)
+	}
+	delete(w.fail, "observe")
+	w.change(func(o *toy) { o.Spec.Things = map[string]string{"a": "1"} })
+	if diff := cmp.Diff([]string{"Create a"}, plan()); diff != "" {
+		t.Error(diff)
+	}
+	w.change(func(o *toy) { o.Spec.ManagementPolicy = "Enforce" })
+	if again := plan(); len(again) != 0 || w.things["a"] != "1" {
+		t.Errorf("after it was carried out: %q", again)
 	}
 }
 

@@ -44,6 +44,8 @@ type Options struct {
 	Resync time.Duration
 	// Jitter draws a number in [0, 1). Default math/rand.
 	Jitter func() float64
+	// Now is the time. Default time.Now.
+	Now func() time.Time
 }
 
 // Reconciler is the loop of one kind.
@@ -52,6 +54,7 @@ type Reconciler[O Object, I, S any] struct {
 	adapter Adapter[O, I, S]
 	writes  writes
 	memory  memory
+	rested  rested
 }
 
 // NewReconciler makes the loop of a kind. It panics without the required options,
@@ -66,17 +69,22 @@ func NewReconciler[O Object, I, S any](o Options, a Adapter[O, I, S]) *Reconcile
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &Reconciler[O, I, S]{opts: o, adapter: a}
 }
 
 // pass is one run of the loop over one object.
 type pass[O Object, I, S any] struct {
 	*Reconciler[O, I, S]
-	obj     O
-	in      *I
-	plan    Plan[S] // what ObserveOnly found to do
-	written []byte  // the status as the API server has it
-	removed bool
+	obj        O
+	management Management
+	in         *I
+	plan       Plan[S]   // what ObserveOnly found to do
+	looked     time.Time // when the outside was last looked at
+	written    []byte    // the status as the API server has it
+	removed    bool
 }
 
 // Reconcile runs one pass.
@@ -103,13 +111,16 @@ func (r *Reconciler[O, I, S]) Reconcile(ctx context.Context, obj O) (reconcile.R
 		return reconcile.Result{}, err
 	}
 	p.written = written
+	if p.management, err = r.management(ctx, obj); err == nil {
+		err = p.run(ctx, deleting)
+	}
 	// Not deferred: a pass that panics ends without an error, and must not be told as a success.
-	return p.finish(ctx, before, p.run(ctx, deleting))
+	return p.finish(ctx, before, err)
 }
 
 func (p *pass[O, I, S]) run(ctx context.Context, deleting bool) error {
 	switch {
-	case p.obj.GetManagementPolicy() == "Paused":
+	case p.management.paused():
 		return nil
 	case deleting:
 		return p.remove(ctx)
@@ -150,8 +161,8 @@ func (p *pass[O, I, S]) converge(ctx context.Context) error {
 
 // remove plans towards nothing and then lets the object go.
 func (p *pass[O, I, S]) remove(ctx context.Context) error {
-	p.memory.forget(p.obj)
-	if p.obj.GetDeletionPolicy() != "Orphan" && p.obj.GetManagementPolicy() != "ObserveOnly" {
+	p.rested.forget(p.obj)
+	if p.obj.GetDeletionPolicy() != "Orphan" && !p.management.observeOnly() {
 		in, err := p.adapter.Gather(ctx, p.obj)
 		if err != nil {
 			return fmt.Errorf("gather: %w", err)
@@ -170,6 +181,7 @@ func (p *pass[O, I, S]) remove(ctx context.Context) error {
 		return fmt.Errorf("release the finalizer: %w", err)
 	}
 	p.removed = true
+	p.memory.forget(p.obj.GetUID())
 	return nil
 }
 
@@ -183,9 +195,11 @@ func (p *pass[O, I, S]) drive(ctx context.Context, in I, want S) error {
 	}
 	if len(plan) == 0 {
 		p.adapter.Report(p.obj, have)
+		p.agree(want, false)
 		return nil
 	}
-	if p.obj.GetManagementPolicy() == "ObserveOnly" {
+	p.notice(want, have, plan)
+	if p.management.observeOnly() {
 		p.plan = plan
 		p.adapter.Report(p.obj, have)
 		return nil
@@ -208,10 +222,12 @@ func (p *pass[O, I, S]) drive(ctx context.Context, in I, want S) error {
 	if len(plan) > 0 {
 		return fault.NotConverged(fmt.Errorf("after writing there is still to do: %s", plan))
 	}
+	p.agree(want, true)
 	return nil
 }
 
 func (p *pass[O, I, S]) look(ctx context.Context, in I, want S) (S, Plan[S], error) {
+	p.looked = p.opts.Now()
 	have, err := p.adapter.Observe(ctx, in)
 	if err != nil {
 		return have, nil, &notSeen{fmt.Errorf("observe: %w", err)}
@@ -296,8 +312,8 @@ func (p *pass[O, I, S]) finish(ctx context.Context, before O, err error) (reconc
 		return reconcile.Result{}, nil
 	}
 	v := judge(fault.Of(err), situation{
-		paused: p.obj.GetManagementPolicy() == "Paused", observeOnly: p.obj.GetManagementPolicy() == "ObserveOnly",
-		plan: p.plan.String(), deleting: !p.obj.GetDeletionTimestamp().IsZero(),
+		management: p.management,
+		plan:       p.plan.String(), deleting: !p.obj.GetDeletionTimestamp().IsZero(),
 		generation: p.obj.GetGeneration(), observed: p.obj.GetObservedGeneration(),
 		conditions: p.obj.GetConditions(), resync: p.resync(), jitter: p.opts.Jitter(),
 	})
@@ -307,6 +323,7 @@ func (p *pass[O, I, S]) finish(ctx context.Context, before O, err error) (reconc
 			list.Put(c.Type, c.Status, c.Reason, c.Message)
 		}
 	}
+	p.tellPlan(fault.Of(err))
 	p.obj.SetConditions(list.List())
 	p.obj.SetObservedGeneration(v.observed)
 	if f := fault.Of(err); f != nil {

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
@@ -48,6 +49,8 @@ type toyStatus struct {
 	Applied []string `json:"applied,omitempty"`
 	// Seen are the things that were observed last.
 	Seen []string `json:"seen,omitempty"`
+
+	v1alpha1.ExternalStatus `json:",inline"`
 }
 
 func (o *toy) DeepCopyObject() runtime.Object {
@@ -68,6 +71,9 @@ func (o *toy) GetObservedGeneration() int64       { return o.Status.ObservedGene
 func (o *toy) SetObservedGeneration(g int64)      { o.Status.ObservedGeneration = g }
 func (o *toy) GetManagementPolicy() string        { return o.Spec.ManagementPolicy }
 func (o *toy) GetDeletionPolicy() string          { return o.Spec.DeletionPolicy }
+func (o *toy) GetExternalStatus() *v1alpha1.ExternalStatus {
+	return &o.Status.ExternalStatus
+}
 
 // things is the external state: values by name.
 type things map[string]string
@@ -88,14 +94,24 @@ type world struct {
 	// die ends the process at the nth write, before or after it took effect.
 	die   int
 	after bool
+	// above is the policy of what the object lives in.
+	above external.Management
+	// now is the time, and changed who changed a thing last, and when.
+	now     time.Time
+	changed map[string]change
 	// meanwhile runs once, before the next write of a status.
 	meanwhile func()
+}
+
+type change struct {
+	who string
+	at  time.Time
 }
 
 var key = types.NamespacedName{Namespace: "n", Name: "toy"}
 
 func newWorld(t testing.TB, want map[string]string, changes ...func(*toy)) *world {
-	w := &world{t: t, things: things{"theirs": "1"}, fail: map[string]error{}}
+	w := &world{t: t, things: things{"theirs": "1"}, fail: map[string]error{}, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	scheme := runtime.NewScheme()
 	gv := schema.GroupVersion{Group: "toys.example.com", Version: "v1"}
 	scheme.AddKnownTypeWithName(gv.WithKind("Toy"), &toy{})
@@ -165,6 +181,7 @@ func (w *world) Eventf(_, _ runtime.Object, kind, reason, action, note string, a
 func (w *world) restart() *external.Reconciler[*toy, input, things] {
 	return external.NewReconciler(external.Options{
 		Client: w.client, Recorder: w, Kind: "Toy", Resync: time.Minute, Jitter: func() float64 { return 0.5 },
+		Now: func() time.Time { return w.now },
 	}, external.Adapter[*toy, input, things](adapter{w}))
 }
 
@@ -239,7 +256,18 @@ type adapter struct{ w *world }
 var (
 	_ external.Adapter[*toy, input, things] = adapter{}
 	_ external.Intender[*toy, things]       = adapter{}
+	_ external.Managed[*toy]                = adapter{}
+	_ external.Blamer[things]               = adapter{}
 )
+
+func (a adapter) Above(context.Context, *toy) (external.Management, error) {
+	return a.w.above, a.w.fail["above"]
+}
+
+func (a adapter) ChangedBy(_ things, s external.Step[things]) (string, time.Time) {
+	c := a.w.changed[s.Target]
+	return c.who, c.at
+}
 
 func (a adapter) Gather(_ context.Context, obj *toy) (input, error) {
 	a.w.journal = append(a.w.journal, "gather")

@@ -4,6 +4,8 @@
 package external
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,12 +28,13 @@ const (
 
 // situation is what the end of a pass is judged by.
 type situation struct {
-	paused, observeOnly, deleting bool
-	plan                          string
-	generation, observed          int64
-	conditions                    []metav1.Condition
-	resync                        time.Duration
-	jitter                        float64
+	management           Management
+	deleting             bool
+	plan                 string
+	generation, observed int64
+	conditions           []metav1.Condition
+	resync               time.Duration
+	jitter               float64
 }
 
 // verdict is what the end of a pass means.
@@ -67,11 +70,15 @@ func (v *verdict) converged(s situation) {
 	v.conditions.Drop(v1alpha1.ConditionReconciling)
 	v.conditions.Drop(v1alpha1.ConditionStalled)
 	switch {
-	case s.paused:
-		v.conditions.Put(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonPaused, "The management policy is Paused: nothing is read or written")
+	case s.management.paused():
+		note := capital(s.management.String()) + ": nothing is read or written"
+		if s.deleting {
+			note += ", and the deletion waits until it is another"
+		}
+		v.conditions.Put(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonPaused, note)
 		return
-	case s.observeOnly && s.plan != "":
-		v.conditions.Put(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly, "To do, but the management policy is ObserveOnly: "+s.plan)
+	case s.management.observeOnly() && s.plan != "":
+		v.conditions.Put(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly, fmt.Sprintf("To do, but %s: %s", s.management, s.plan))
 		v.conditions.Put(v1alpha1.ConditionSynced, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly, s.plan)
 		v.notice = &notice{v1alpha1.ConditionSynced, corev1.EventTypeNormal, "Planned", s.plan}
 	default:
@@ -82,6 +89,9 @@ func (v *verdict) converged(s situation) {
 	// Between 0.9 and 1.1 of the interval, so that the looks of many objects spread out.
 	v.result.RequeueAfter = time.Duration(float64(s.resync) * (0.9 + 0.2*s.jitter))
 }
+
+// capital makes the first letter of a sentence upper case.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func (v *verdict) failed(f *fault.Fault, s situation) {
 	note := f.Error()
