@@ -73,7 +73,8 @@ func (r *run) fresh(s uc.Securable, ifNotExists bool) (bool, error) {
 }
 
 func (r *run) object(s uc.Securable, comment string) uc.Object {
-	return uc.Object{Type: s.Type, Name: s.Name, Owner: r.session.Principal, Comment: comment, Created: r.engine.now().UTC()}
+	now := r.engine.now().UTC()
+	return uc.Object{Type: s.Type, Name: s.Name, Owner: r.session.Principal, Comment: comment, Created: now, Updated: now, UpdatedBy: r.session.Principal}
 }
 
 func (r *run) createContainer(kind string) (*Result, error) {
@@ -451,6 +452,7 @@ func (r *run) change(s uc.Securable, edit func(*uc.Object) error) (*Result, erro
 	if err := edit(&o); err != nil {
 		return nil, err
 	}
+	o.Updated, o.UpdatedBy = r.engine.now().UTC(), r.session.Principal
 	return &Result{}, r.engine.Store.Put(o)
 }
 

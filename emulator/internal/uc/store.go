@@ -89,8 +89,8 @@ type Object struct {
 	// Options are those of a connection that anybody who sees it may read, Secrets the others.
 	Options map[string]string `json:"options,omitempty"`
 	Secrets map[string]Secret `json:"secrets,omitempty"`
-	// Updated is when a connection or an MCP service was last changed, and UpdatedBy who
-	// did; the zero values if nobody since it was made.
+	// Updated is when it was last changed, and UpdatedBy who did; the zero values if nobody
+	// since it was made.
 	Updated   time.Time `json:"updated,omitzero"`
 	UpdatedBy string    `json:"updatedBy,omitempty"`
 	// CreatedBy is who made it; empty stands for its owner.

@@ -249,6 +249,12 @@ func info(o uc.Object) map[string]any {
 	if o.Comment != "" {
 		out["comment"] = o.Comment
 	}
+	if !o.Updated.IsZero() {
+		out["updated_at"] = o.Updated.UnixMilli()
+	}
+	if o.UpdatedBy != "" {
+		out["updated_by"] = o.UpdatedBy
+	}
 	if len(parts) > 1 {
 		out["catalog_name"] = parts[0]
 	}
