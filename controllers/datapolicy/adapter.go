@@ -98,6 +98,9 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
+	if table != nil {
+		out.Changed = table.Changed
+	}
 	attached := attachments(table)
 	for _, a := range attached {
 		if base := a.Function[strings.LastIndex(a.Function, ".")+1:]; strings.HasPrefix(base, datapolicy.Prefix) {
@@ -163,6 +166,7 @@ func seen(name string, f *databricks.Function, in input) function {
 	return function{
 		Function: datapolicy.Function{Name: name, Parameters: strings.Join(parameters, ", "), Returns: f.Returns, Body: f.Definition, Comment: f.Comment},
 		Marked:   f.Comment == in.mark, Recorded: slices.Contains(in.functions, name),
+		Changed: f.Changed,
 	}
 }
 
@@ -206,6 +210,19 @@ func statement(s external.Step[state]) (string, error) {
 		return datapolicy.Detach(s.Want.Table, p.Column)
 	}
 	return datapolicy.Attach(s.Want.Table, p.Attachment)
+}
+
+// ChangedBy is the last change of the function that a step is about, or of the table. A
+// function that is gone tells nothing.
+func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at time.Time) {
+	c := have.Changed
+	if len(s.Want.Functions) > 0 {
+		c = databricks.Change{}
+		if f := have.function(s.Want.Functions[0].Name); f != nil {
+			c = f.Changed
+		}
+	}
+	return c.By, c.At
 }
 
 // Intend records a function before it is made, and a place before it is taken.

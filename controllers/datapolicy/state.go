@@ -8,13 +8,16 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 )
 
 // state is the row filter and the masks of one table, as far as a DataPolicy is
 // concerned, and the functions that it made.
 type state struct {
-	Table     string
+	Table string
+	// Changed is the last change of the table.
+	Changed   databricks.Change
 	Places    []place
 	Functions []function
 	// Adopt says, of a wanted state, that what others have set is replaced.
@@ -44,6 +47,7 @@ type function struct {
 	datapolicy.Function
 	// Marked says that it carries our mark, Recorded that we made it or were about to.
 	Marked, Recorded bool
+	Changed          databricks.Change
 }
 
 func (f function) same(o function) bool {

@@ -208,6 +208,14 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 	return have, nil
 }
 
+// ChangedBy says when a policy was changed last: Databricks does not tell by whom.
+func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at time.Time) {
+	if h := have.find(s.Want.Policies[0].key()); h != nil {
+		at = h.UpdatedAt
+	}
+	return "", at
+}
+
 // Intend records a policy before it is created.
 func (adapter) Intend(p *v1alpha1.FederationPolicy, _ state, s external.Step[state]) {
 	if s.Verb == external.Create {

@@ -21,6 +21,7 @@ type Function struct {
 	Returns string
 	// Definition is its body, and Comment what was said of it.
 	Definition, Comment string
+	Changed             Change
 }
 
 // FunctionParameter is a parameter of a function.
@@ -54,6 +55,7 @@ func (c *Client) Function(ctx context.Context, name string) (*Function, error) {
 				Comment  string  `json:"comment"`
 			} `json:"parameters"`
 		} `json:"input_params"`
+		changeBody
 	}
 	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.1/unity-catalog/functions/"+string(n), nil, nil, &out); err != nil {
 		if isMissing(err) {
@@ -66,7 +68,7 @@ func (c *Client) Function(ctx context.Context, name string) (*Function, error) {
 	}
 	f := &Function{
 		FullName: out.FullName, Table: out.DataType == "TABLE_TYPE", Returns: strings.ReplaceAll(strings.ToUpper(out.Returns), " ", ""),
-		Definition: out.Body, Comment: out.Comment,
+		Definition: out.Body, Comment: out.Comment, Changed: out.change(),
 	}
 	for _, p := range out.Input.Parameters {
 		f.Parameters = append(f.Parameters, FunctionParameter{

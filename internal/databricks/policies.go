@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -19,6 +20,8 @@ type FederationPolicy struct {
 	ID          string
 	Description string
 	OIDC        OIDCPolicy
+	// UpdatedAt is when it was changed last, which Databricks sets.
+	UpdatedAt time.Time
 }
 
 // OIDCPolicy is what a JWT is held against. Without keys the issuer's discovery document is used.
@@ -36,6 +39,7 @@ type policyBody struct {
 	Name        string     `json:"name,omitempty"`
 	Description string     `json:"description,omitempty"`
 	OIDC        OIDCPolicy `json:"oidc_policy"`
+	UpdatedAt   time.Time  `json:"update_time,omitzero"`
 }
 
 func (b policyBody) policy() FederationPolicy {
@@ -43,7 +47,7 @@ func (b policyBody) policy() FederationPolicy {
 	if id == "" {
 		id = b.Name[strings.LastIndex(b.Name, "/")+1:]
 	}
-	return FederationPolicy{ID: id, Description: b.Description, OIDC: b.OIDC}
+	return FederationPolicy{ID: id, Description: b.Description, OIDC: b.OIDC, UpdatedAt: b.UpdatedAt}
 }
 
 // policyMask names what an update replaces: all of it, also lists that became empty.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -20,6 +21,26 @@ type Table struct {
 	Columns []Column
 	// RowFilter is nil where there is none.
 	RowFilter *PolicyFunction
+	Changed   Change
+}
+
+// Change says who changed something last, and when, where Databricks tells.
+type Change struct {
+	By string
+	At time.Time
+}
+
+// changeBody is a change as Unity Catalog writes it: in milliseconds.
+type changeBody struct {
+	By string `json:"updated_by"`
+	At int64  `json:"updated_at"`
+}
+
+func (b changeBody) change() Change {
+	if b.At <= 0 {
+		return Change{}
+	}
+	return Change{By: tidy(b.By, 256), At: time.UnixMilli(b.At).UTC()}
 }
 
 // Column is a column of a table.
@@ -89,6 +110,7 @@ func (c *Client) Table(ctx context.Context, name string) (*Table, error) {
 			Type string              `json:"type_text"`
 			Mask *policyFunctionBody `json:"mask"`
 		} `json:"columns"`
+		changeBody
 	}
 	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.1/unity-catalog/tables/"+string(n), nil, nil, &out); err != nil {
 		if isMissing(err) {
@@ -100,7 +122,7 @@ func (c *Client) Table(ctx context.Context, name string) (*Table, error) {
 		// Without its columns a table would read as one without masks.
 		return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 	}
-	t := &Table{FullName: out.FullName, Owner: out.Owner, View: out.Type == "VIEW" || out.Type == "METRIC_VIEW", RowFilter: out.Filter.policy()}
+	t := &Table{FullName: out.FullName, Owner: out.Owner, View: out.Type == "VIEW" || out.Type == "METRIC_VIEW", RowFilter: out.Filter.policy(), Changed: out.change()}
 	for _, col := range out.Columns {
 		t.Columns = append(t.Columns, Column{Name: strings.ToLower(col.Name), Type: strings.ToUpper(col.Type), Mask: col.Mask.policy()})
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
@@ -22,6 +23,8 @@ type Policy struct {
 	PrincipalID, ID string
 	Description     string
 	Rules           Rules
+	// UpdatedAt is when one that exists was changed last.
+	UpdatedAt time.Time
 	// Foreign says, of one that exists, that it is without our mark.
 	Foreign bool
 }
@@ -96,6 +99,7 @@ func Observe(ctx context.Context, c Reads, principalID, id, description string) 
 	}
 	return &Policy{
 		PrincipalID: principalID, ID: id, Description: found.Description, Rules: RulesOf(found.OIDC), Foreign: found.Description != description,
+		UpdatedAt: found.UpdatedAt,
 	}, nil
 }
 
