@@ -20,6 +20,8 @@ const (
 	ConditionGroupsVisible = "GroupsVisible"
 	// ConditionMCPServiceReady says whether the MCP service that a Connection declares is in place.
 	ConditionMCPServiceReady = "MCPServiceReady"
+	// ConditionRulesInForce says whether every rule of a ToolAccess still counts.
+	ConditionRulesInForce = "RulesInForce"
 	// ConditionReconciling is present while the controller is still working towards the spec.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present while only a person can help.
@@ -106,6 +108,10 @@ const (
 	ReasonInvalid = "Invalid"
 	// ReasonInvalidSchema: the input schema of a Tool cannot be used.
 	ReasonInvalidSchema = "InvalidSchema"
+	// ReasonInForce: every rule counts.
+	ReasonInForce = "InForce"
+	// ReasonRulesEnded: the time of a rule is over, so that it gives nothing.
+	ReasonRulesEnded = "RulesEnded"
 	// ReasonPodsNotReady: the pods of a server are not all ready.
 	ReasonPodsNotReady = "PodsNotReady"
 	// ReasonPodsNotCurrent: not every pod runs the current access document.

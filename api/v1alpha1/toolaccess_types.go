@@ -49,6 +49,10 @@ type AccessRule struct {
 	// selector selects Roles of other namespaces.
 	// +optional
 	Selector *RoleSelector `json:"selector,omitempty"`
+	// until is when the rule ends: from then on it gives nothing, in the matrix and in Databricks.
+	// A later time brings it back. Absent, it does not end.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
 }
 
 // RoleSelector selects Roles by the labels of their namespace together with their
@@ -65,7 +69,7 @@ type RoleSelector struct {
 
 // ToolAccessStatus is what the operator observed of a ToolAccess.
 type ToolAccessStatus struct {
-	// conditions: Ready, ReferencesResolved, Stalled.
+	// conditions: Ready, ReferencesResolved, RulesInForce, WithinBoundary, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -81,6 +85,14 @@ type ToolAccessStatus struct {
 	// cells is how many cells of the matrix the rules fill.
 	// +optional
 	Cells int32 `json:"cells,omitempty"`
+	// endedRules are the names of the rules that have ended, sorted.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	EndedRules []string `json:"endedRules,omitempty"`
+	// nextEnd is when the next rule ends.
+	// +optional
+	NextEnd *metav1.Time `json:"nextEnd,omitempty"`
 }
 
 // ToolAccess fills cells of the access matrix of one MCPServer.
@@ -91,6 +103,7 @@ type ToolAccessStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
 // +kubebuilder:printcolumn:name="Cells",type=integer,JSONPath=`.status.cells`,priority=1
+// +kubebuilder:printcolumn:name="NextEnd",type=string,JSONPath=`.status.nextEnd`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ToolAccess struct {
 	metav1.TypeMeta `json:",inline"`

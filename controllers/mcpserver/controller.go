@@ -23,6 +23,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
@@ -88,8 +89,17 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.Boundary{}, all).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		WatchesRawSource(source.Channel(known.changed, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(estate.Alarm(mgr.GetClient(), serverOfAccess)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
+}
+
+func serverOfAccess(_ context.Context, o client.Object) []reconcile.Request {
+	a, ok := o.(*v1alpha1.ToolAccess)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: a.Namespace, Name: a.Spec.ServerRef.Name}}}
 }
 
 func serverOfPod(_ context.Context, p client.Object) []reconcile.Request {

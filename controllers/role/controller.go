@@ -94,7 +94,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		o.Concurrency = 16
 	}
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-role"), o)
-	needing := handler.EnqueueRequestsFromMapFunc(rolesWithOtherNeeds(mgr.GetClient()))
+	others := rolesWithOtherNeeds(mgr.GetClient())
+	needing := handler.EnqueueRequestsFromMapFunc(others)
 	inWorkspace := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
 		return r.Spec.WorkspaceRef.Name == o.GetName()
 	}))
@@ -115,6 +116,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.Workspace{}, inWorkspace, changed).
 		Watches(&v1alpha1.Boundary{}, bounded). // its status pins namespaces, without which nothing is allowed
 		Watches(&corev1.Namespace{}, inNamespace, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WatchesRawSource(estate.Alarm(mgr.GetClient(), others)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }

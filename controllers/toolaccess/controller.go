@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,6 +38,10 @@ type state struct {
 	Refused []access.Refusal
 	// Dangling says what the rules name that does not exist.
 	Dangling error
+	// Ended are the rules whose time is over.
+	Ended []v1alpha1.AccessRule
+	// NextEnd is when the next rule ends; nil means that none does.
+	NextEnd *metav1.Time
 }
 
 type adapter struct{ reader client.Reader }
@@ -59,7 +64,16 @@ func amount(e access.Estate, t *v1alpha1.ToolAccess) state {
 	for _, c := range cells {
 		roles[c.Role] = true
 	}
-	return state{Roles: int32(len(roles)), Cells: int32(len(cells)), Refused: refused, Dangling: dangling(e, t)}
+	out := state{Roles: int32(len(roles)), Cells: int32(len(cells)), Refused: refused, Dangling: dangling(e, t)}
+	for _, rule := range t.Spec.Rules {
+		switch {
+		case e.Ended(rule):
+			out.Ended = append(out.Ended, rule)
+		case rule.Until != nil && (out.NextEnd == nil || rule.Until.Before(out.NextEnd)):
+			out.NextEnd = rule.Until
+		}
+	}
+	return out
 }
 
 func dangling(e access.Estate, t *v1alpha1.ToolAccess) error {
@@ -94,7 +108,20 @@ func (adapter) Conditions(in state) []metav1.Condition {
 		}
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, in.Refused[0].Reason, strings.Join(lines, "; ")
 	}
-	return []metav1.Condition{c}
+	return []metav1.Condition{c, inForce(in)}
+}
+
+// inForce says which rules have ended.
+func inForce(in state) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionRulesInForce, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonInForce, Message: "Every rule is in force"}
+	if len(in.Ended) > 0 {
+		lines := make([]string, len(in.Ended))
+		for i, r := range in.Ended {
+			lines[i] = fmt.Sprintf("the rule %s ended at %s", r.Name, r.Until.UTC().Format(time.RFC3339))
+		}
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonRulesEnded, strings.Join(lines, "; ")+". A later `until` brings a rule back"
+	}
+	return c
 }
 
 func (adapter) Desired(in state) (state, error)                    { return in, nil }
@@ -105,7 +132,11 @@ func (adapter) Apply(_ context.Context, _, have state, _ external.Step[state]) (
 }
 
 func (adapter) Report(t *v1alpha1.ToolAccess, have state) {
-	t.Status.Roles, t.Status.Cells = have.Roles, have.Cells
+	t.Status.Roles, t.Status.Cells, t.Status.NextEnd, t.Status.EndedRules = have.Roles, have.Cells, have.NextEnd, nil
+	for _, r := range have.Ended {
+		t.Status.EndedRules = append(t.Status.EndedRules, r.Name)
+	}
+	slices.Sort(t.Status.EndedRules)
 }
 
 // Setup adds the controller to a manager.
@@ -121,6 +152,7 @@ func Setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.MCPServer{}, all, changed).
 		Watches(&v1alpha1.Boundary{}, all).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WatchesRawSource(estate.Alarm(mgr.GetClient(), estate.Each)).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

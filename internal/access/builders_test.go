@@ -14,6 +14,12 @@ import (
 
 const issuer = "https://idp.example.com"
 
+// noon is when it is in all cases.
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// after is a time from noon.
+func after(d time.Duration) *metav1.Time { return new(metav1.NewTime(noon.Add(d))) }
+
 // change is what a case does to the estate that all cases start from.
 type change func(*Estate)
 
@@ -21,6 +27,7 @@ type change func(*Estate)
 // and a Role, and acme, a tenant with a Role that the rules select by labels.
 func estate(changes ...change) Estate {
 	e := Estate{
+		Now: noon,
 		Namespaces: []Namespace{
 			{Name: "sales", UID: "u-sales", Labels: map[string]string{"tier": "internal"}},
 			{Name: "acme", UID: "u-acme", Labels: map[string]string{"tier": "partner"}},

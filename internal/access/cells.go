@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -20,6 +21,9 @@ import (
 
 // Estate is what the cluster declares, as far as access depends on it.
 type Estate struct {
+	// Now is what decides which rules have ended. Without it, every rule that ends has.
+	Now time.Time
+
 	Servers    []v1alpha1.MCPServer
 	Tools      []v1alpha1.Tool
 	Accesses   []v1alpha1.ToolAccess
@@ -58,9 +62,20 @@ type Refusal struct {
 }
 
 // Cells returns the cells that say yes, sorted, and what was declared but is not
-// allowed. What no rule says is not a cell.
+// allowed. What no rule says is not a cell, and a rule that has ended says nothing.
 func (e Estate) Cells() ([]Cell, []Refusal) {
-	seen := map[Cell]bool{}
+	ways, refusals := e.ways()
+	return slices.SortedFunc(maps.Keys(ways), CompareCells), refusals
+}
+
+// CompareCells orders cells by server, role and tool.
+func CompareCells(a, b Cell) int {
+	return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Tool, b.Tool))
+}
+
+// ways are the cells that say yes, each with the rules that say so, in no order.
+func (e Estate) ways() (map[Cell][]way, []Refusal) {
+	out := map[Cell][]way{}
 	var refusals []Refusal
 	for i := range e.Accesses {
 		a := &e.Accesses[i]
@@ -70,6 +85,10 @@ func (e Estate) Cells() ([]Cell, []Refusal) {
 		}
 		served := e.toolsOf(server)
 		for _, rule := range a.Spec.Rules {
+			if e.Ended(rule) {
+				continue
+			}
+			given := wayOf(rule)
 			for _, role := range e.Selected(a.Namespace, rule) {
 				for _, tool := range rule.Tools {
 					if served[tool] == nil {
@@ -79,19 +98,13 @@ func (e Estate) Cells() ([]Cell, []Refusal) {
 						refusals = append(refusals, *r)
 						continue
 					}
-					seen[Cell{Key(server), Key(role), tool}] = true
+					c := Cell{Key(server), Key(role), tool}
+					out[c] = append(out[c], given)
 				}
 			}
 		}
 	}
-	cells := make([]Cell, 0, len(seen))
-	for c := range seen {
-		cells = append(cells, c)
-	}
-	slices.SortFunc(cells, func(a, b Cell) int {
-		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Tool, b.Tool))
-	})
-	return cells, unique(refusals)
+	return out, unique(refusals)
 }
 
 // Selected returns the Roles that a rule of a ToolAccess in a namespace means:

@@ -5,6 +5,7 @@ package access
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -136,6 +137,22 @@ func TestCells(t *testing.T) {
 				func(e *Estate) { e.Roles[0].Spec.MemberOf = []v1alpha1.AccountGroupName{"admins"} },
 			},
 			refused: []string{"sales/manager OutsideBoundary"},
+		},
+		"a rule that ends later counts": {
+			changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(time.Second)})}, want: []string{managerDeals},
+		},
+		"a rule that ends now has ended":    {changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(0)})}},
+		"a rule that ended gives nothing":   {changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(-time.Second)})}},
+		"a rule that ended refuses nothing": {changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(-time.Second)}), func(e *Estate) { e.Boundaries = nil }}},
+		"without a clock a rule that ends counts not": {
+			changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(time.Hour)}), func(e *Estate) { e.Now = time.Time{} }},
+		},
+		"a rule that ended leaves what another gives": {
+			changes: []change{rules(
+				v1alpha1.AccessRule{Tools: []string{"query_deals", "whoami"}, Roles: []string{"manager"}, Until: after(-time.Hour)},
+				v1alpha1.AccessRule{Tools: []string{"whoami"}, Roles: []string{"manager"}, Until: after(time.Hour)},
+			)},
+			want: []string{"sales/manager whoami"},
 		},
 		"a Role that asks for a grant outside its Boundary calls nothing": {
 			changes: []change{

@@ -5,6 +5,7 @@ package access
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,7 +26,8 @@ type Lookups struct {
 // Compile makes the access document of a server, sealed, and says what of the
 // declaration it leaves out. What is left out is denied.
 func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspace, found Lookups) (Document, []Refusal, error) {
-	cells, refusals := e.Cells()
+	ways, refusals := e.ways()
+	cells := slices.SortedFunc(maps.Keys(ways), CompareCells)
 	d := Document{
 		Version: DocumentVersion, Server: Key(server), Pattern: string(server.Spec.Pattern), Resource: string(server.Spec.Resource),
 		Workspace: Workspace{
@@ -65,6 +67,7 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 	for _, c := range cells {
 		if _, ready := d.Roles[c.Role]; ready && c.Server == Key(server) && compiled[c.Tool] {
 			d.Matrix[c.Role] = append(d.Matrix[c.Role], c.Tool)
+			d.limit(c, terms(ways[c]))
 		}
 	}
 	for key := range d.Roles {
@@ -78,6 +81,20 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 	d.Dependencies, d.Health = e.Dependencies(server), e.health(server)
 	sealed, err := d.Seal()
 	return sealed, unique(refusals), err
+}
+
+// limit sets the terms of a cell, if it has any.
+func (d *Document) limit(c Cell, terms []Term) {
+	if len(terms) == 0 {
+		return
+	}
+	if d.Terms == nil {
+		d.Terms = map[string]map[string][]Term{}
+	}
+	if d.Terms[c.Role] == nil {
+		d.Terms[c.Role] = map[string][]Term{}
+	}
+	d.Terms[c.Role][c.Tool] = terms
 }
 
 // compileIssuers fills in the policies of a server and the roles they reach. A

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // DocumentVersion is the version of the Document's shape. A pod refuses another.
@@ -34,6 +35,9 @@ type Document struct {
 	Roles map[string]Role `json:"roles"`
 	// Matrix holds, for each role, the names of the tools that it may call, sorted.
 	Matrix map[string][]string `json:"matrix"`
+	// Terms are those of the cells that are no plain yes, by role and tool: such a cell
+	// says yes while one of its terms holds. A cell without terms says yes.
+	Terms map[string]map[string][]Term `json:"terms,omitempty"`
 	// Tools are sorted by name.
 	Tools  []Tool `json:"tools"`
 	Limits Limits `json:"limits"`
@@ -82,6 +86,12 @@ type Role struct {
 	ApplicationID string `json:"applicationID"`
 	// Scopes are asked for at the exchange, sorted.
 	Scopes []string `json:"scopes"`
+}
+
+// Term is one way in which a cell of the matrix says yes.
+type Term struct {
+	// Until is when it ends, in UTC; absent means never.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Tool is one tool as the pods serve it. Exactly one of the type members is set.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"time"
 )
 
 // TestTheHashCoversEveryField fills a Document and changes each of its fields in
@@ -50,13 +51,18 @@ func TestTheHashCoversEveryField(t *testing.T) {
 	}
 }
 
-var rawType = reflect.TypeFor[json.RawMessage]()
+var (
+	rawType  = reflect.TypeFor[json.RawMessage]()
+	timeType = reflect.TypeFor[time.Time]()
+)
 
 // fill sets every field to something that is not its zero value.
 func fill(v reflect.Value) {
 	switch {
 	case v.Type() == rawType:
 		v.Set(reflect.ValueOf(json.RawMessage(`{"a":1}`)))
+	case v.Type() == timeType:
+		v.Set(reflect.ValueOf(noon))
 	case v.Kind() == reflect.Struct:
 		for _, f := range v.Fields() {
 			fill(f)
@@ -88,6 +94,8 @@ func walk(v reflect.Value, path string, visit func(string, func())) {
 	switch {
 	case v.Type() == rawType:
 		visit(path, func() { v.Set(reflect.ValueOf(json.RawMessage(`{"a":2}`))) })
+	case v.Type() == timeType:
+		visit(path, func() { v.Set(reflect.ValueOf(noon.Add(time.Second))) })
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			walk(v.Field(i), path+"."+v.Type().Field(i).Name, visit)

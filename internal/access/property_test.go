@@ -6,6 +6,7 @@ package access
 import (
 	"slices"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
@@ -85,6 +86,9 @@ func reference(e Estate, r v1alpha1.Role, tool string, s v1alpha1.MCPServer) boo
 			if a.DeletionTimestamp != nil || a.Namespace != s.Namespace || a.Spec.ServerRef.Name != s.Name || !slices.Contains(rule.Tools, tool) {
 				continue
 			}
+			if rule.Until != nil && rule.Until.Unix() <= e.Now.Unix() {
+				continue
+			}
 			if a.Namespace == r.Namespace && slices.Contains(rule.Roles, r.Name) {
 				return true
 			}
@@ -118,7 +122,7 @@ func drawEstate(t *rapid.T) Estate {
 		return v1alpha1.LocalReference{Name: "other"}
 	}
 	count := func(what string, most int) int { return rapid.IntRange(0, most).Draw(t, what) }
-	var e Estate
+	e := Estate{Now: noon}
 	for _, n := range someNamespaces {
 		if often("known") {
 			e.Namespaces = append(e.Namespaces, Namespace{Name: n, UID: n, Labels: labels()})
@@ -168,6 +172,9 @@ func drawEstate(t *rapid.T) Estate {
 		a := v1alpha1.ToolAccess{ObjectMeta: object(), Spec: v1alpha1.ToolAccessSpec{ServerRef: refs(pick("server", someNames))[0]}}
 		for range count("rules", 3) {
 			rule := v1alpha1.AccessRule{Tools: several("tools", someTools), Roles: several("roles", someNames)}
+			if !often("for good") {
+				rule.Until = after(time.Duration(count("until", 2)-1) * time.Second)
+			}
 			if count("selector", 1) == 1 {
 				rule.Selector = &v1alpha1.RoleSelector{Namespaces: metav1.LabelSelector{MatchLabels: labels()}}
 				if count("role selector", 1) == 1 {

@@ -8,6 +8,7 @@ package estate
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,6 +36,7 @@ func Load(ctx context.Context, c client.Reader) (access.Estate, error) {
 		}
 	}
 	out := access.Estate{
+		Now:     time.Now(),
 		Servers: servers.Items, Tools: tools.Items, Accesses: accesses.Items, Roles: roles.Items, Policies: policies.Items, Boundaries: boundaries.Items,
 	}
 	for _, n := range namespaces.Items {

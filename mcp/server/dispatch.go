@@ -38,7 +38,7 @@ func (s *Server) newMCPServer(snap *snapshot) *mcp.Server {
 	o.Instructions = "Governed tools on Databricks. What you may call, and the rows you see, depend on your role."
 	o.Capabilities = &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{ListChanged: true}}
 	srv := mcp.NewServer(s.implementation(), &o)
-	srv.AddReceivingMiddleware(onlyServed, listed)
+	srv.AddReceivingMiddleware(onlyServed, s.listed)
 	s.guard(srv)
 	for _, t := range snap.doc.Tools {
 		srv.AddTool(listing(t), s.call(t.Name))
@@ -110,18 +110,18 @@ func onlyServed(next mcp.MethodHandler) mcp.MethodHandler {
 
 // listed shows each role its tools. The tools of the result are shared by all
 // requests, so the list is built anew.
-func listed(next mcp.MethodHandler) mcp.MethodHandler {
+func (s *Server) listed(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		result, err := next(ctx, method, req)
 		list, ok := result.(*mcp.ListToolsResult)
 		if err != nil || !ok {
 			return result, err
 		}
-		snap, caller := snapshotOf(ctx), principalOf(ctx)
+		snap, caller, now := snapshotOf(ctx), principalOf(ctx), s.now()
 		out := *list
 		out.Tools = make([]*mcp.Tool, 0, len(list.Tools))
 		for _, t := range list.Tools {
-			if snap != nil && caller != nil && snap.allows(caller.Role, t.Name) {
+			if snap != nil && caller != nil && snap.cell(caller.Role, t.Name).lists(now) {
 				out.Tools = append(out.Tools, t)
 			}
 		}
@@ -170,7 +170,8 @@ func progress(ctx context.Context, req *mcp.CallToolRequest) func(step int, mess
 }
 
 func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, name string, c call) (*tools.Output, error) {
-	if current := s.store.current.Load(); !snap.allows(caller.Role, name) || !current.allows(caller.Role, name) {
+	now, current := s.now(), s.store.current.Load()
+	if !snap.cell(caller.Role, name).lists(now) || !current.cell(caller.Role, name).lists(now) {
 		return nil, tools.Errorf(tools.CodeAccessDenied, "your role may not call %s", name)
 	}
 	tool := snap.tools[name]

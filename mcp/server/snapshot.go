@@ -19,7 +19,7 @@ import (
 type snapshot struct {
 	doc     access.Document
 	tools   map[string]*tools.Definition
-	allowed map[string]map[string]bool // role, tool
+	cells   map[string]map[string]*cell // role, tool
 	denied  map[access.Subject]bool
 	issuers map[string]*issuer
 	backend *backend
@@ -33,8 +33,8 @@ type snapshot struct {
 	verified verified
 }
 
-// allows says whether a role may call a tool.
-func (s *snapshot) allows(role, tool string) bool { return s.allowed[role][tool] }
+// cell is the cell of a role and a tool; nil says no.
+func (s *snapshot) cell(role, tool string) *cell { return s.cells[role][tool] }
 
 // prepare makes a document ready, without any call to the outside.
 func prepare(doc access.Document) (*snapshot, error) {
@@ -47,9 +47,9 @@ func prepare(doc access.Document) (*snapshot, error) {
 	}
 	s := &snapshot{
 		doc: doc, resourceHost: resource.Host,
-		tools:   make(map[string]*tools.Definition, len(doc.Tools)),
-		allowed: make(map[string]map[string]bool, len(doc.Matrix)),
-		denied:  make(map[access.Subject]bool, len(doc.DeniedSubjects)),
+		tools:  make(map[string]*tools.Definition, len(doc.Tools)),
+		cells:  make(map[string]map[string]*cell, len(doc.Matrix)),
+		denied: make(map[access.Subject]bool, len(doc.DeniedSubjects)),
 	}
 	s.metadataURL = (&url.URL{Scheme: "https", Host: resource.Host, Path: metadataPath + resource.Path}).String()
 	for _, t := range doc.Tools {
@@ -66,14 +66,21 @@ func prepare(doc access.Document) (*snapshot, error) {
 		if _, ok := doc.Roles[role]; !ok {
 			return nil, fmt.Errorf("the matrix of the access document names the role %s, which it does not define", role)
 		}
-		row := make(map[string]bool, len(names))
+		row := make(map[string]*cell, len(names))
 		for _, name := range names {
 			if s.tools[name] == nil {
 				return nil, fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
 			}
-			row[name] = true
+			row[name] = &cell{terms: doc.Terms[role][name]}
 		}
-		s.allowed[role] = row
+		s.cells[role] = row
+	}
+	for role, row := range doc.Terms {
+		for tool := range row {
+			if s.cell(role, tool) == nil {
+				return nil, fmt.Errorf("the access document has terms for the role %s and the tool %s, of which its matrix does not say yes", role, tool)
+			}
+		}
 	}
 	for _, d := range doc.DeniedSubjects {
 		s.denied[d] = true

@@ -97,7 +97,7 @@ func ofSize(example []any, item schema, size int64) []any {
 			entry := map[string]any{}
 			for k, v := range e {
 				p := item.Properties[k]
-				fixed := p.MinLength != nil && p.MaxLength != nil && *p.MinLength == *p.MaxLength
+				fixed := p.Format != "" || p.MinLength != nil && p.MaxLength != nil && *p.MinLength == *p.MaxLength
 				if text, ok := v.(string); ok && len(p.Enum) == 0 && !fixed {
 					v = text + fmt.Sprint(i)
 				}
