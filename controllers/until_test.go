@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
 )
 
 var _ = Describe("a rule that ends", func() {
@@ -61,5 +62,36 @@ var _ = Describe("a rule that ends", func() {
 		eventuallyReady(e.West, e.Partner, e.Policy, e.Access, e.Server)
 		Expect(selects(e.West, "main.sales.deals")).To(BeFalse())
 		Expect(selects(e.Partner, "main.sales.deals")).To(BeTrue())
+	})
+})
+
+var _ = Describe("a rule with a condition", func() {
+	It("gives grants and a conditional cell, and nothing while it cannot be used", func() {
+		e := newEstate()
+		e.Access.Spec.Rules[0].When = `caller.claims.department == 'sales'`
+		e.ready()
+		e.eventuallyMatrix(e.matrix()...)
+		d := documentOf(Default, e.Server)
+		Expect(d.Conditions).To(Equal(map[string]string{"matrix/staff": e.Access.Spec.Rules[0].When}))
+		Expect(d.Terms[e.Name+"/west"]["deals"]).To(Equal([]access.Term{{Rule: "matrix/staff"}}))
+		Expect(selects(e.West, "main.sales.deals")).To(BeTrue())
+
+		By("writing a condition that does not compile")
+		change(e.Access, func(a *v1alpha1.ToolAccess) { a.Spec.Rules[0].When = "caller.role == 'x' &&\n  caller.emial == 'y'" })
+		for _, condition := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
+			status := metav1.ConditionFalse
+			if condition == v1alpha1.ConditionStalled {
+				status = metav1.ConditionTrue
+			}
+			eventuallySays(e.Access, condition, status, v1alpha1.ReasonInvalidExpression, "the rule staff", "line 2, column", "undeclared reference")
+		}
+		e.eventuallyMatrix(e.matrix()[0], v1alpha1.AccessRow{Role: e.Name + "/west"})
+		Eventually(func() bool { return selects(e.West, "main.sales.deals") }).Should(BeFalse())
+		Expect(selects(e.Partner, "main.sales.deals")).To(BeTrue())
+
+		By("mending it")
+		change(e.Access, func(a *v1alpha1.ToolAccess) { a.Spec.Rules[0].When = "" })
+		e.eventuallyMatrix(e.matrix()...)
+		eventuallyReady(e.West, e.Partner, e.Access, e.Server)
 	})
 })

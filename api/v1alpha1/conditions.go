@@ -22,6 +22,8 @@ const (
 	ConditionMCPServiceReady = "MCPServiceReady"
 	// ConditionRulesInForce says whether every rule of a ToolAccess still counts.
 	ConditionRulesInForce = "RulesInForce"
+	// ConditionMatrixEnforced says whether Databricks itself agrees with the access matrix.
+	ConditionMatrixEnforced = "MatrixEnforced"
 	// ConditionReconciling is present while the controller is still working towards the spec.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present while only a person can help.
@@ -112,6 +114,16 @@ const (
 	ReasonInForce = "InForce"
 	// ReasonRulesEnded: the time of a rule is over, so that it gives nothing.
 	ReasonRulesEnded = "RulesEnded"
+	// ReasonInvalidExpression: the condition of a rule cannot be used, so that the rule gives nothing.
+	ReasonInvalidExpression = "InvalidExpression"
+	// ReasonEnforced: what the matrix says no to, Databricks refuses, but for what other cells of the role need.
+	ReasonEnforced = "Enforced"
+	// ReasonOpen: a grant from elsewhere lets a role do what the matrix says no to.
+	ReasonOpen = "Open"
+	// ReasonGrantMissing: a role lacks a grant for what the matrix says yes to.
+	ReasonGrantMissing = "GrantMissing"
+	// ReasonNotRead: Databricks did not say enough to judge.
+	ReasonNotRead = "NotRead"
 	// ReasonPodsNotReady: the pods of a server are not all ready.
 	ReasonPodsNotReady = "PodsNotReady"
 	// ReasonPodsNotCurrent: not every pod runs the current access document.

@@ -53,6 +53,14 @@ type AccessRule struct {
 	// A later time brings it back. Absent, it does not end.
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
+	// when is a condition: a CEL expression over `caller` (`role`, `subject`, `email`, `issuer`, and
+	// `claims` of the verified token), `args` (the arguments of the call), `tool` (its name) and `now`
+	// (a timestamp). A call that it is not true for is denied, and so is one that it fails for.
+	// Absent, there is no condition.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	When string `json:"when,omitempty"`
 }
 
 // RoleSelector selects Roles by the labels of their namespace together with their

@@ -6,7 +6,9 @@
 package toolaccess
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +28,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/when"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=toolaccesses,verbs=get;list;watch
@@ -38,6 +41,8 @@ type state struct {
 	Refused []access.Refusal
 	// Dangling says what the rules name that does not exist.
 	Dangling error
+	// Invalid says which conditions cannot be used.
+	Invalid error
 	// Ended are the rules whose time is over.
 	Ended []v1alpha1.AccessRule
 	// NextEnd is when the next rule ends; nil means that none does.
@@ -64,7 +69,7 @@ func amount(e access.Estate, t *v1alpha1.ToolAccess) state {
 	for _, c := range cells {
 		roles[c.Role] = true
 	}
-	out := state{Roles: int32(len(roles)), Cells: int32(len(cells)), Refused: refused, Dangling: dangling(e, t)}
+	out := state{Roles: int32(len(roles)), Cells: int32(len(cells)), Refused: refused, Dangling: dangling(e, t), Invalid: invalid(t)}
 	for _, rule := range t.Spec.Rules {
 		switch {
 		case e.Ended(rule):
@@ -74,6 +79,23 @@ func amount(e access.Estate, t *v1alpha1.ToolAccess) state {
 		}
 	}
 	return out
+}
+
+// invalid says which rules have a condition that cannot be used, where and why.
+func invalid(t *v1alpha1.ToolAccess) error {
+	var lines []string
+	for _, rule := range t.Spec.Rules {
+		if rule.When == "" {
+			continue
+		}
+		if err := when.Check(rule.When); err != nil {
+			lines = append(lines, fmt.Sprintf("the condition of the rule %s cannot be used, so that the rule gives nothing: %v", rule.Name, err))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fault.Invalid(v1alpha1.ReasonInvalidExpression, errors.New(strings.Join(lines, "; ")))
 }
 
 func dangling(e access.Estate, t *v1alpha1.ToolAccess) error {
@@ -126,7 +148,9 @@ func inForce(in state) metav1.Condition {
 
 func (adapter) Desired(in state) (state, error)                    { return in, nil }
 func (adapter) Observe(_ context.Context, in state) (state, error) { return in, nil }
-func (adapter) Plan(want, _ state) (external.Plan[state], error)   { return nil, want.Dangling }
+func (adapter) Plan(want, _ state) (external.Plan[state], error) {
+	return nil, cmp.Or(want.Invalid, want.Dangling)
+}
 func (adapter) Apply(_ context.Context, _, have state, _ external.Step[state]) (state, error) {
 	return have, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+	"github.com/gatehouse-dev/gatehouse/internal/when"
 )
 
 // Estate is what the cluster declares, as far as access depends on it.
@@ -85,10 +86,10 @@ func (e Estate) ways() (map[Cell][]way, []Refusal) {
 		}
 		served := e.toolsOf(server)
 		for _, rule := range a.Spec.Rules {
-			if e.Ended(rule) {
-				continue
+			if e.Ended(rule) || rule.When != "" && when.Check(rule.When) != nil {
+				continue // of a condition that cannot be used, the ToolAccess tells
 			}
-			given := wayOf(rule)
+			given := wayOf(a, rule)
 			for _, role := range e.Selected(a.Namespace, rule) {
 				for _, tool := range rule.Tools {
 					if served[tool] == nil {

@@ -67,7 +67,7 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 	for _, c := range cells {
 		if _, ready := d.Roles[c.Role]; ready && c.Server == Key(server) && compiled[c.Tool] {
 			d.Matrix[c.Role] = append(d.Matrix[c.Role], c.Tool)
-			d.limit(c, terms(ways[c]))
+			d.limit(c, ways[c])
 		}
 	}
 	for key := range d.Roles {
@@ -83,9 +83,10 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 	return sealed, unique(refusals), err
 }
 
-// limit sets the terms of a cell, if it has any.
-func (d *Document) limit(c Cell, terms []Term) {
-	if len(terms) == 0 {
+// limit sets the terms of a cell, if it has any, and the conditions that they name.
+func (d *Document) limit(c Cell, ways []way) {
+	list := terms(ways)
+	if len(list) == 0 {
 		return
 	}
 	if d.Terms == nil {
@@ -94,7 +95,15 @@ func (d *Document) limit(c Cell, terms []Term) {
 	if d.Terms[c.Role] == nil {
 		d.Terms[c.Role] = map[string][]Term{}
 	}
-	d.Terms[c.Role][c.Tool] = terms
+	d.Terms[c.Role][c.Tool] = list
+	for _, w := range ways {
+		if w.when != "" && slices.ContainsFunc(list, func(t Term) bool { return t.Rule == w.rule }) {
+			if d.Conditions == nil {
+				d.Conditions = map[string]string{}
+			}
+			d.Conditions[w.rule] = w.when
+		}
+	}
 }
 
 // compileIssuers fills in the policies of a server and the roles they reach. A

@@ -38,6 +38,8 @@ type Document struct {
 	// Terms are those of the cells that are no plain yes, by role and tool: such a cell
 	// says yes while one of its terms holds. A cell without terms says yes.
 	Terms map[string]map[string][]Term `json:"terms,omitempty"`
+	// Conditions are the CEL expressions that terms name, by `<ToolAccess>/<rule>`.
+	Conditions map[string]string `json:"conditions,omitempty"`
 	// Tools are sorted by name.
 	Tools  []Tool `json:"tools"`
 	Limits Limits `json:"limits"`
@@ -92,6 +94,8 @@ type Role struct {
 type Term struct {
 	// Until is when it ends, in UTC; absent means never.
 	Until time.Time `json:"until,omitzero"`
+	// Rule names the condition, among the document's, that must hold; absent means none.
+	Rule string `json:"rule,omitempty"`
 }
 
 // Tool is one tool as the pods serve it. Exactly one of the type members is set.

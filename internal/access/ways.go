@@ -4,6 +4,8 @@
 package access
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -13,12 +15,17 @@ import (
 type way struct {
 	// until is when it ends; zero means never.
 	until time.Time
+	// rule is `<ToolAccess>/<name>`, and when its condition; both are empty without one.
+	rule, when string
 }
 
-func wayOf(rule v1alpha1.AccessRule) way {
+func wayOf(a *v1alpha1.ToolAccess, rule v1alpha1.AccessRule) way {
 	var w way
 	if rule.Until != nil {
 		w.until = rule.Until.UTC()
+	}
+	if rule.When != "" {
+		w.rule, w.when = a.Name+"/"+rule.Name, rule.When
 	}
 	return w
 }
@@ -33,16 +40,28 @@ func outlasts(a, b time.Time) bool {
 	return !b.IsZero() && (a.IsZero() || a.After(b))
 }
 
-// terms are those of a cell in the document: nil where it is a plain yes.
+// terms are those of a cell in the document, sorted: nil where it is a plain yes. Of
+// what is given without a condition the last end counts, and a condition that does not
+// outlast it says nothing more.
 func terms(ways []way) []Term {
-	last := ways[0].until
+	var plain *way
 	for _, w := range ways {
-		if outlasts(w.until, last) {
-			last = w.until
+		if w.when == "" && (plain == nil || outlasts(w.until, plain.until)) {
+			plain = &w
 		}
 	}
-	if last.IsZero() {
-		return nil
+	var out []Term
+	if plain != nil {
+		if plain.until.IsZero() {
+			return nil
+		}
+		out = append(out, Term{Until: plain.until})
 	}
-	return []Term{{Until: last}}
+	for _, w := range ways {
+		if w.when != "" && (plain == nil || outlasts(w.until, plain.until)) {
+			out = append(out, Term{Until: w.until, Rule: w.rule})
+		}
+	}
+	slices.SortFunc(out, func(a, b Term) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), a.Until.Compare(b.Until)) })
+	return slices.Compact(out)
 }

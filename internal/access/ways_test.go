@@ -48,6 +48,54 @@ func TestTermsOfCells(t *testing.T) {
 	}
 }
 
+func TestConditionsOfCells(t *testing.T) {
+	on := func(name, expression string, until *metav1.Time) v1alpha1.AccessRule {
+		r := gives("query_deals", until)
+		r.Name, r.When = name, expression
+		return r
+	}
+	for name, c := range map[string]struct {
+		rules      []v1alpha1.AccessRule
+		terms      []Term
+		conditions map[string]string
+		denied     bool
+	}{
+		"a condition": {
+			rules: []v1alpha1.AccessRule{on("a", "true", nil)}, terms: []Term{{Rule: "access/a"}}, conditions: map[string]string{"access/a": "true"},
+		},
+		"two conditions, one with an end": {
+			rules: []v1alpha1.AccessRule{on("b", "true", nil), on("a", "false", after(time.Hour))},
+			terms: []Term{{Until: noon.Add(time.Hour), Rule: "access/a"}, {Rule: "access/b"}}, conditions: map[string]string{"access/a": "false", "access/b": "true"},
+		},
+		"a condition beside a plain yes is none": {rules: []v1alpha1.AccessRule{on("a", "true", nil), gives("query_deals", nil)}},
+		"a condition that outlasts a plain yes": {
+			rules: []v1alpha1.AccessRule{gives("query_deals", after(time.Hour)), on("a", "true", after(2*time.Hour))},
+			terms: []Term{{Until: noon.Add(time.Hour)}, {Until: noon.Add(2 * time.Hour), Rule: "access/a"}}, conditions: map[string]string{"access/a": "true"},
+		},
+		"a condition that does not": {
+			rules: []v1alpha1.AccessRule{gives("query_deals", after(time.Hour)), on("a", "true", after(time.Hour))}, terms: []Term{{Until: noon.Add(time.Hour)}},
+		},
+		"a condition that has ended":                    {rules: []v1alpha1.AccessRule{on("a", "true", after(0))}, denied: true},
+		"a condition that cannot be used gives nothing": {rules: []v1alpha1.AccessRule{on("a", "tool ==", nil)}, denied: true},
+		"and leaves the others": {
+			rules: []v1alpha1.AccessRule{on("a", "tool ==", nil), on("b", "true", nil)}, terms: []Term{{Rule: "access/b"}}, conditions: map[string]string{"access/b": "true"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, _ := compile(t, estate(rules(c.rules...)))
+			if diff := cmp.Diff(c.terms, d.Terms["sales/manager"]["query_deals"]); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(c.conditions, d.Conditions); diff != "" {
+				t.Error(diff)
+			}
+			if denied := len(d.Matrix["sales/manager"]) == 0; denied != c.denied {
+				t.Errorf("denied: %v", denied)
+			}
+		})
+	}
+}
+
 func TestEndsAreInUTCWhereverTheyWereWritten(t *testing.T) {
 	elsewhere := metav1.NewTime(noon.Add(time.Hour).In(time.FixedZone("elsewhere", 7200)))
 	here, _ := compile(t, estate(rules(gives("query_deals", after(time.Hour)))))

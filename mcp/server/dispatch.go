@@ -121,7 +121,7 @@ func (s *Server) listed(next mcp.MethodHandler) mcp.MethodHandler {
 		out := *list
 		out.Tools = make([]*mcp.Tool, 0, len(list.Tools))
 		for _, t := range list.Tools {
-			if snap != nil && caller != nil && snap.cell(caller.Role, t.Name).lists(now) {
+			if snap != nil && caller != nil && snap.cell(caller.Role, t.Name).lists(ctx, snap, caller, t.Name, now) == yes {
 				out.Tools = append(out.Tools, t)
 			}
 		}
@@ -171,8 +171,17 @@ func progress(ctx context.Context, req *mcp.CallToolRequest) func(step int, mess
 
 func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, name string, c call) (*tools.Output, error) {
 	now, current := s.now(), s.store.current.Load()
-	if !snap.cell(caller.Role, name).lists(now) || !current.cell(caller.Role, name).lists(now) {
-		return nil, tools.Errorf(tools.CodeAccessDenied, "your role may not call %s", name)
+	mine := []*cell{snap.cell(caller.Role, name)}
+	if current != snap { // a call is not to outlive its cell
+		mine = append(mine, current.cell(caller.Role, name))
+	}
+	for _, c := range mine {
+		if a := c.lists(ctx, snap, caller, name, now); a != yes {
+			if a == conditional { // again, to tell why
+				c.permits(ctx, snap, caller, name, nil, now, s.unheld(ctx, name, caller.Role))
+			}
+			return nil, refusal(a, name)
+		}
 	}
 	tool := snap.tools[name]
 	ctx, cancel := context.WithTimeout(ctx, tool.Timeout(time.Duration(snap.doc.Limits.CallTimeoutSeconds)*time.Second))
@@ -181,6 +190,14 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 		Context: ctx, Caller: caller.Caller, RequestID: requestID(ctx), WarehouseID: snap.doc.Workspace.WarehouseID,
 		Session: &session{tokens: s.tokens, metrics: s.metrics, snap: snap, caller: caller}, Statements: snap.backend.Statements,
 		VectorSearch: snap.backend.VectorSearch, Serving: snap.backend.Serving, Progress: c.progress,
+		Permit: func(args tools.Arguments) error {
+			for _, c := range mine {
+				if a := c.permits(ctx, snap, caller, name, args, now, s.unheld(ctx, name, caller.Role)); a != yes {
+					return refusal(a, name)
+				}
+			}
+			return nil
+		},
 		Admit: func() error { return s.admit(ctx, snap, caller, tool) },
 	}
 	if r := snap.doc.Limits.Genie; r != nil {
@@ -190,6 +207,14 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 		}
 	}
 	return tool.Run(t, c.args)
+}
+
+// unheld tells of a condition that kept a call out. The reason is one of a few words.
+func (s *Server) unheld(ctx context.Context, tool, role string) func(rule, why string) {
+	return func(rule, why string) {
+		s.metrics.conditions.WithLabelValues(why).Inc()
+		s.log.Info("A condition did not hold", "tool", tool, "role", role, "rule", rule, "reason", why, "requestID", requestID(ctx))
+	}
 }
 
 // sleep waits, or ends with ctx.

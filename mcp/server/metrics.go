@@ -16,6 +16,7 @@ type metrics struct {
 	calls           *prometheus.CounterVec
 	callSeconds     *prometheus.HistogramVec
 	refusals        *prometheus.CounterVec
+	conditions      *prometheus.CounterVec
 	inFlight        prometheus.Gauge
 	exchanges       prometheus.Counter
 	exchangeErrors  prometheus.Counter
@@ -59,6 +60,9 @@ func newMetrics() *metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_mcp_refusals_total", Help: "Requests refused before they reached MCP, by reason.",
 		}, []string{"reason"}),
+		conditions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_conditions_unheld_total", Help: "Conditions of rules that did not hold for a call, by reason: false, or what went wrong.",
+		}, []string{"reason"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "gatehouse_mcp_requests_in_flight", Help: "Requests being worked on.",
 		}),
@@ -96,7 +100,7 @@ func newMetrics() *metrics {
 			Name: "gatehouse_dependency_latency_seconds", Help: "How long a dependency of the tools took to answer the last time that somebody asked for /health.",
 		}, []string{"kind", "name"}),
 	}
-	m.registry.MustRegister(m.calls, m.callSeconds, m.refusals, m.inFlight, m.exchanges, m.exchangeErrors,
+	m.registry.MustRegister(m.calls, m.callSeconds, m.refusals, m.conditions, m.inFlight, m.exchanges, m.exchangeErrors,
 		m.documentLoads, m.documentErrors, m.documentProblem, m.keysProblem, m.panics, m.retries, m.breakers, m.up, m.latency,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

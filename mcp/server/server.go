@@ -207,6 +207,9 @@ func (s *Server) snapshot(doc access.Document) (*snapshot, error) {
 	if snap.limiter, err = s.counting(doc.Limits.Store); err != nil {
 		return nil, err
 	}
+	for rule, err := range snap.broken {
+		s.log.Error("Cannot use a condition; the cells that hang on it are denied", "rule", rule, "reason", err.Error())
+	}
 	snap.server = s.newMCPServer(snap)
 	return snap, nil
 }

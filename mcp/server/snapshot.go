@@ -29,6 +29,9 @@ type snapshot struct {
 	resourceHost string
 	metadataURL  string
 
+	// broken are the conditions that cannot be used, by rule, with the reason.
+	broken map[string]error
+
 	// verified are the tokens that were verified under this document.
 	verified verified
 }
@@ -62,6 +65,8 @@ func prepare(doc access.Document) (*snapshot, error) {
 		}
 		s.tools[t.Name] = d
 	}
+	conditions, broken := compileConditions(doc)
+	s.broken = broken
 	for role, names := range doc.Matrix {
 		if _, ok := doc.Roles[role]; !ok {
 			return nil, fmt.Errorf("the matrix of the access document names the role %s, which it does not define", role)
@@ -71,7 +76,7 @@ func prepare(doc access.Document) (*snapshot, error) {
 			if s.tools[name] == nil {
 				return nil, fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
 			}
-			row[name] = &cell{terms: doc.Terms[role][name]}
+			row[name] = cellOf(doc.Terms[role][name], conditions)
 		}
 		s.cells[role] = row
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/when"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -35,6 +36,8 @@ type principal struct {
 	token   string
 	sum     [sha256.Size]byte // of the token
 	expires time.Time
+	// claims are those of the token, kept only under a document that has conditions.
+	claims when.Values
 }
 
 // header is what is read of a JOSE header.
@@ -129,6 +132,9 @@ func (s *snapshot) asPrincipal(p policy, c claims, token string) *principal {
 	role := p.Subjects[c.text(p.RoleClaim)]
 	if _, ready := s.doc.Roles[role]; ready {
 		out.Role = role
+	}
+	if len(s.doc.Conditions) > 0 {
+		out.claims = when.ValuesOf(c.all)
 	}
 	return out
 }

@@ -58,6 +58,11 @@ func (d *Definition) Run(ctx Context, raw json.RawMessage) (*Output, error) {
 		return nil, Errorf(CodeInternal, "the server cannot run %s as it is set up; quote the request id when you report it", d.Name).
 			Because(fmt.Errorf("run the tool %s: its context has no %s", d.Name, missing))
 	}
+	if ctx.Permit != nil {
+		if err := ctx.Permit(args); err != nil {
+			return nil, err
+		}
+	}
 	if ctx.Admit != nil {
 		if err := ctx.Admit(); err != nil {
 			return nil, err

@@ -63,6 +63,9 @@ type Context struct {
 	// Progress tells the caller how far the call is. It is never called twice at a time,
 	// nor after the call. Optional.
 	Progress func(step int, message string)
+	// Permit has the last word on whether the caller may call the tool with these
+	// arguments, which fit its schema. Optional.
+	Permit func(args Arguments) error
 	// Admit counts the call, once its arguments are known to fit, or refuses it. Optional.
 	Admit func() error
 	// repeatable says that the tool changes nothing, so that a call whose answer was lost may be made again.
