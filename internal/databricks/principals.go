@@ -230,7 +230,7 @@ func scimPages[T any](ctx context.Context, c *Client, kind, filter string, size 
 			return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 		}
 		if len(list.Resources) == 0 && start <= *list.Total { // a page of what is there has something in it
-			return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+			return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 		}
 		for _, r := range list.Resources {
 			each(r)
