@@ -51,14 +51,16 @@ type world struct {
 	hook *httptest.Server
 	// struck is what the hook does.
 	struck atomic.Pointer[func()]
+	// tokenFile is the operator's projected token, if it has one.
+	tokenFile string
 }
 
 var errCrashed = errors.New("the operator has crashed")
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, switches ...string) *world {
 	t.Helper()
 	config, c := testenv.Cluster(t)
-	w := &world{t: t, emulator: testenv.NewEmulator(t), recorder: events.NewFakeRecorder(10000)}
+	w := &world{t: t, emulator: testenv.NewEmulator(t, switches...), recorder: events.NewFakeRecorder(10000)}
 	plain, err := client.NewWithWatch(config, client.Options{Scheme: testenv.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +131,7 @@ func where(values ...v1alpha1.ColumnValue) v1alpha1.VisibleRows {
 
 func (w *world) connector() *connect.Connector {
 	return connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
+		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace, TokenFile: w.tokenFile,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
 }

@@ -105,7 +105,7 @@ func newVerifier(installation string, issuer Issuer, token func() (databricks.Se
 }
 
 func (w witness) question(p *v1alpha1.DataPolicy, group string) question {
-	return question{string(p.Spec.WorkspaceRef.Name), p.Spec.Groups, group, w.ApplicationID, w.Generation}
+	return question{p.Spec.WorkspaceRef.Name, p.Spec.Groups, group, w.ApplicationID, w.Generation}
 }
 
 // words names the Role to those who may know of it: the authors of its own namespace.

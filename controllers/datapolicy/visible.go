@@ -80,7 +80,7 @@ func judged(group string, t told, f *found) finding {
 		return finding{metav1.ConditionUnknown, v1alpha1.ReasonGroupsSettling, fmt.Sprintf("%s is being asked whether it is seen as a member of %s", t.by, group)}
 	case barred, failed:
 		return finding{metav1.ConditionUnknown, t.reason, fmt.Sprintf("%s cannot be asked whether it is seen as a member of %s%s: %s", t.by, group, hint, t.why)}
-	default:
+	case unasked, affirmed:
 	}
 	nobody := "no Role that is a member could be asked"
 	switch {

@@ -141,8 +141,9 @@ var build = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// NewEmulator starts an emulator of the test's own and stops it when the test ends.
-func NewEmulator(t testing.TB) *Emulator {
+// NewEmulator starts an emulator of the test's own and stops it when the test ends. More
+// are lines for the end of its bootstrap file.
+func NewEmulator(t testing.TB, more ...string) *Emulator {
 	t.Helper()
 	binary, err := build()
 	if err != nil {
@@ -168,7 +169,9 @@ vectorSearch:
     - {name: main.knowledge.handbook_index, endpoint: test, sourceTable: main.knowledge.handbook, primaryKey: id, textColumn: text}
 principals:
   - {displayName: operator, applicationID: %[7]s, accountAdmin: true, workspace: ADMIN, secretFile: %[8]s}
-`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID, filepath.Join(dir, "tls.crt")))
+`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID, filepath.Join(dir, "tls.crt"))+strings.Join(more, "
+")+"
+")
 	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
 		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
 	out, err := cmd.StdoutPipe()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/server"
 )
 
 // seat is a caller at the workspace.
@@ -286,5 +288,34 @@ func TestStatementsRunWaitAndEnd(t *testing.T) {
 	}
 	if status, _ := owner.do("POST", "/api/2.0/sql/statements", `{"warehouse_id":"ffffffffffffffff","statement":"SELECT 1"}`); status != 400 {
 		t.Errorf("a warehouse that does not exist: %d", status)
+	}
+}
+
+func TestWhichAccountGroupsASessionSees(t *testing.T) {
+	for _, byAssignment := range []bool{false, true} {
+		e := startWith(t, "", func(o *server.Options) { o.Config.Switches.AccountGroupsByAssignment = byAssignment })
+		owner, role, id, app := e.setup()
+		owner.allow("warehouses", warehouseID, app, "CAN_USE")
+		status, group := e.call("POST", "/scim/v2/Groups", `{"displayName":"partners","members":[{"value":"`+id+`"}]}`)
+		if status != 201 {
+			t.Fatalf("%d %v", status, group)
+		}
+		sees := func() string {
+			t.Helper()
+			got, refusal := role("sql").sql("SELECT is_account_group_member('partners'), is_member('partners')")
+			if refusal != "" {
+				t.Fatal(refusal)
+			}
+			return strings.Join(got, ";")
+		}
+		if got, want := sees(), map[bool]string{false: "truefalse", true: "falsefalse"}[byAssignment]; got != want {
+			t.Errorf("not assigned, switch %v: %s, want %s", byAssignment, got, want)
+		}
+		if status, body := e.call("PUT", "/workspaces/"+workspaceID+"/permissionassignments/principals/"+fmt.Sprint(group["id"]), `{"permissions":["USER"]}`); status != 200 {
+			t.Fatalf("%d %v", status, body)
+		}
+		if got := sees(); got != "truetrue" {
+			t.Errorf("assigned, switch %v: %s", byAssignment, got)
+		}
 	}
 }
