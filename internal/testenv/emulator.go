@@ -169,9 +169,7 @@ vectorSearch:
     - {name: main.knowledge.handbook_index, endpoint: test, sourceTable: main.knowledge.handbook, primaryKey: id, textColumn: text}
 principals:
   - {displayName: operator, applicationID: %[7]s, accountAdmin: true, workspace: ADMIN, secretFile: %[8]s}
-`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID, filepath.Join(dir, "tls.crt"))+strings.Join(more, "
-")+"
-")
+`, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID, filepath.Join(dir, "tls.crt"))+strings.Join(more, "\n")+"\n")
 	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
 		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
 	out, err := cmd.StdoutPipe()
