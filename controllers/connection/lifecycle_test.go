@@ -247,7 +247,7 @@ func TestASecretIsLookedAtAgain(t *testing.T) {
 	late.Name = "late"
 	testenv.Create(t, w.kube, late)
 	look() // may not be read
-	var role, binding = w.rights("late")
+	role, binding := w.rights("late")
 	testenv.Create(t, w.kube, role, binding)
 	w.eventually(func() bool { return slices.Equal(connection.Look(t.Context(), a), []string{"gh"}) })
 	look()

@@ -303,7 +303,7 @@ func (w *world) call(method, path, body string) map[string]any {
 	return out
 }
 
-// world is everything that there is, without times, ids and etags.
+// found is everything that there is, without times, ids and etags.
 func (w *world) found() map[string]string {
 	w.t.Helper()
 	out := map[string]string{}
