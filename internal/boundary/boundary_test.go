@@ -6,6 +6,7 @@ package boundary
 import (
 	"slices"
 	"strings"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"

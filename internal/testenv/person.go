@@ -111,3 +111,23 @@ func (p *Person) Rows(t testing.TB, statement string) []string {
 	}
 	return rows
 }
+
+// Ask asks a serving endpoint that takes messages, and returns the status of the answer.
+func (p *Person) Ask(t testing.TB, endpoint, question string) int {
+	t.Helper()
+	raw, err := json.Marshal(map[string]any{"messages": []any{map[string]string{"role": "user", "content": question}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.e.WorkspaceURL+"/serving-endpoints/"+url.PathEscape(endpoint)+"/invocations", bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+p.token)
+	res, err := p.e.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
+}
