@@ -6,7 +6,6 @@ package boundary
 import (
 	"slices"
 	"strings"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"

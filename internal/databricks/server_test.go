@@ -108,6 +108,7 @@ func reads(ctx context.Context, c *databricks.Client) map[string]func() error {
 			_, err := c.Grants(ctx, databricks.Securable{Type: "table", Name: "a.b.c"}, "p")
 			return err
 		},
+		"GatewayEndpoint":                    func() error { _, err := c.GatewayEndpoint(ctx, "e"); return err },
 		"ObjectPermissions of a warehouse":   permissions(databricks.Warehouses),
 		"ObjectPermissions of a Genie space": permissions(databricks.GenieSpaces),
 		"ObjectPermissions of an endpoint":   permissions(databricks.ServingEndpoints),
