@@ -95,10 +95,6 @@ func TestLimitsOfPrincipalsAreIndependent(t *testing.T) {
 	if got := [2]int{ask(other), ask(owner)}; got != [2]int{200, 429} {
 		t.Errorf("the endpoint: %v", got)
 	}
-	limits(`{"tokens":1,"key":"user","renewal_period":"minute"}`)
-	if got := [2]int{ask(other), ask(other)}; got != [2]int{200, 429} {
-		t.Errorf("tokens: %v", got)
-	}
 	limits("")
 	if got := ask(other); got != 200 {
 		t.Errorf("without a limit: %d", got)
@@ -107,6 +103,21 @@ func TestLimitsOfPrincipalsAreIndependent(t *testing.T) {
 	limits(`{"calls":0,"renewal_period":"minute"}`)
 	if code, out = other.do("POST", chat, messages("When?")); code != 429 || out["error_code"] != "REQUEST_LIMIT_EXCEEDED" {
 		t.Errorf("no calls at all: %d %v", code, out)
+	}
+}
+
+func TestTokensAreLimited(t *testing.T) {
+	e := startWith(t, "", withServing)
+	owner, role, _, app := e.setup()
+	owner.allow("serving-endpoints", owner.endpointID("small-chat"), app, "CAN_QUERY")
+	owner.must("PUT", endpoint+"/ai-gateway", `{"rate_limits":[{"tokens":5,"key":"user","renewal_period":"minute"}]}`)
+	for i, want := range []int{200, 429} {
+		if got, _ := role("model-serving").do("POST", chat, messages("When are refunds paid?")); got != want {
+			t.Errorf("call %d: %d, want %d", i+1, got, want)
+		}
+	}
+	if got, _ := owner.do("POST", chat, messages("When are refunds paid?")); got != 200 {
+		t.Errorf("another principal: %d", got)
 	}
 }
 
