@@ -110,7 +110,7 @@ type Guardrail struct {
 	PII PIIBehavior `json:"pii,omitempty"`
 	// safety says whether unsafe content is refused.
 	// +optional
-	Safety *bool `json:"safety,omitempty"`
+	Safety SafetyFilter `json:"safety,omitempty"`
 	// invalidKeywords are words that are refused.
 	// +optional
 	// +listType=set
@@ -136,6 +136,17 @@ const (
 	PIIMask PIIBehavior = "Mask"
 	// PIINone lets it through.
 	PIINone PIIBehavior = "None"
+)
+
+// SafetyFilter says whether unsafe content is refused.
+// +kubebuilder:validation:Enum=Enabled;Disabled
+type SafetyFilter string
+
+const (
+	// SafetyEnabled refuses unsafe content.
+	SafetyEnabled SafetyFilter = "Enabled"
+	// SafetyDisabled lets it through.
+	SafetyDisabled SafetyFilter = "Disabled"
 )
 
 // GuardrailText is a word or a topic.

@@ -144,7 +144,6 @@ func TestWhatIsNotManagedStays(t *testing.T) {
 }
 
 func TestReadAndDeclared(t *testing.T) {
-	yes := true
 	spec := v1alpha1.ModelEndpointSpec{
 		RateLimits: []v1alpha1.EndpointRateLimit{
 			{Group: "g", CallsPerMinute: 1}, {EveryUser: &v1alpha1.EveryUser{}, TokensPerMinute: 2}, {Endpoint: &v1alpha1.WholeEndpoint{}, CallsPerMinute: 3, TokensPerMinute: 4},
@@ -152,7 +151,7 @@ func TestReadAndDeclared(t *testing.T) {
 		UsageTracking: v1alpha1.UsageTrackingEnabled, PayloadLogging: &v1alpha1.PayloadLogging{Catalog: "c", Schema: "s", TablePrefix: "p"},
 		Guardrails: &v1alpha1.EndpointGuardrails{
 			Input:  &v1alpha1.Guardrail{PII: v1alpha1.PIIBlock, InvalidKeywords: []v1alpha1.GuardrailText{"b", "a"}, ValidTopics: []v1alpha1.GuardrailText{"t"}},
-			Output: &v1alpha1.Guardrail{Safety: &yes},
+			Output: &v1alpha1.Guardrail{Safety: v1alpha1.SafetyEnabled},
 		},
 	}
 	want := declared(spec)

@@ -97,8 +97,8 @@ func (s settings) guardrail(side string, g *v1alpha1.Guardrail) {
 	if g.PII != "" {
 		s[at+"pii"] = text(strings.ToUpper(string(g.PII)))
 	}
-	if g.Safety != nil {
-		s[at+"safety"] = text(*g.Safety)
+	if g.Safety != "" {
+		s[at+"safety"] = text(g.Safety == v1alpha1.SafetyEnabled)
 	}
 	for field, list := range map[string][]v1alpha1.GuardrailText{"invalid_keywords": g.InvalidKeywords, "valid_topics": g.ValidTopics} {
 		if len(list) > 0 {
