@@ -83,6 +83,8 @@ const (
 	// visibleWithin is how long reads may lag behind a create.
 	visibleWithin = 10 * time.Second
 	visiblePoll   = 200 * time.Millisecond
+	// groupSeen is when to look again for a group that exists and is not read.
+	groupSeen = time.Second
 )
 
 // awaitPrincipal waits until reads see a new service principal: what follows would
@@ -118,8 +120,8 @@ func (in input) applyGroup(ctx context.Context, have state, verb external.Verb, 
 		if made, err = in.client.CreateGroup(ctx, g.Name, in.groupMark(g.Name)); err == nil {
 			g.ID, g.Ours, g.Empty = made.ID, true, true
 		} else if databricks.IsAlreadyExists(err) {
-			// Another Role was faster: a pass in a moment finds the group. No watch would speak up.
-			err = fault.Progressing(v1alpha1.ReasonGroupNotFound, visiblePoll, fmt.Errorf("the group %s appeared in the meantime", g.Name))
+			// Another Role was faster, or reads lag behind our own create: a later pass finds the group.
+			err = fault.Progressing(v1alpha1.ReasonGroupNotFound, groupSeen, fmt.Errorf("the group %s appeared in the meantime and cannot be read yet", g.Name))
 		}
 	case external.Grant:
 		if have.Principal == nil {

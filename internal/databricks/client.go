@@ -128,6 +128,7 @@ type api struct {
 	host   string
 	source *source
 	fence  func() error
+	gates  gates
 	client *httpclient.ApiClient
 }
 
@@ -201,9 +202,13 @@ func (a *api) call(ctx context.Context, token Secret, method, path string, query
 			return errors.Join(errFenced, err)
 		}
 	}
+	if err := a.gates.pass(method, path); err != nil {
+		return err
+	}
 	var raw []byte
 	options = append(options, httpclient.WithResponseUnmarshal(&raw))
 	if err := a.client.Do(ctx, method, a.host+path, options...); err != nil {
+		a.gates.close(method, path, err)
 		return err
 	}
 	if out == nil {

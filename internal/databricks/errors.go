@@ -82,6 +82,8 @@ func classify(err error) error {
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case fault.Is(err, fault.ClassRateLimited): // by a gate: nothing was sent
+		return err
 	case errors.Is(err, errFenced):
 		return fault.Transient(ReasonNotLeader, err)
 	case !errors.As(err, &a):

@@ -103,15 +103,21 @@ func Create(t testing.TB, c client.Client, objects ...client.Object) {
 func Workspace(t testing.TB, c client.Client, e *Emulator) *v1alpha1.Workspace {
 	t.Helper()
 	Namespace(t, c, OperatorNamespace, nil)
+	return WorkspaceNamed(t, c, e, "main", "databricks")
+}
+
+// WorkspaceNamed makes one of several Workspaces, with a credential of its own.
+func WorkspaceNamed(t testing.TB, c client.Client, e *Emulator, name, secret string) *v1alpha1.Workspace {
+	t.Helper()
 	ws := &v1alpha1.Workspace{
-		ObjectMeta: metav1.ObjectMeta{Name: "main"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.WorkspaceSpec{
 			Host: v1alpha1.HTTPSHost(e.WorkspaceURL), AccountHost: v1alpha1.HTTPSHost(e.AccountURL), AccountID: AccountID, WorkspaceID: WorkspaceID, CABundle: v1alpha1.PEMBundle(e.CA),
 			Authentication: v1alpha1.WorkspaceAuthentication{
-				Type: v1alpha1.AuthenticationClientSecret, ClientID: OperatorID, ClientSecretRef: &v1alpha1.SecretKeyReference{Name: "databricks", Key: "secret"},
+				Type: v1alpha1.AuthenticationClientSecret, ClientID: OperatorID, ClientSecretRef: &v1alpha1.SecretKeyReference{Name: secret, Key: "secret"},
 			},
 		},
 	}
-	Create(t, c, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: "databricks"}, StringData: map[string]string{"secret": operatorSecret}}, ws)
+	Create(t, c, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: secret}, StringData: map[string]string{"secret": operatorSecret}}, ws)
 	return ws
 }
