@@ -4,6 +4,7 @@
 package databricks_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -63,4 +64,26 @@ func TestAnEmptyObjectIsNoAnswer(t *testing.T) {
 	}
 	answer = `{}`
 	refused(c.CheckAccount(t.Context()))
+}
+
+func TestAFenceStopsWritesAndNothingElse(t *testing.T) {
+	s := newService(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"totalResults":0}`) })
+	c, err := databricks.NewPool(databricks.PoolOptions{UserAgent: "test", Fence: func() error { return errors.New("another one leads") }}).Client(databricks.Endpoint{
+		AccountHost: s.URL, AccountID: "acc", WorkspaceHost: s.URL, WorkspaceID: "42", ClientID: "op", ClientSecret: operatorSecret,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ServicePrincipals(t.Context(), "x"); err != nil {
+		t.Errorf("reading: %v", err)
+	}
+	_, create := c.CreateServicePrincipal(t.Context(), databricks.ServicePrincipal{DisplayName: "x"})
+	for _, err := range []error{create, c.DeleteGroup(t.Context(), "1"), c.Assign(t.Context(), "1"), c.AddMember(t.Context(), "1", "2")} {
+		if f := fault.Of(err); f == nil || f.Class != fault.ClassTransient || f.Reason != databricks.ReasonNotLeader {
+			t.Errorf("writing: %v", err)
+		}
+	}
+	if len(s.calls) != 1 {
+		t.Errorf("calls: %v", s.calls)
+	}
 }
