@@ -24,6 +24,12 @@ type BoundarySpec struct {
 	// groups say which account groups roles may be members of.
 	// +optional
 	Groups BoundaryGroups `json:"groups,omitzero"`
+	// servicePrincipals are the application ids of existing service principals that Roles may
+	// adopt. Whoever may create Roles can be such a principal then: allow none that administers.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	ServicePrincipals []NamePattern `json:"servicePrincipals,omitempty"`
 	// grants say which privileges on which objects may be asked for, by tools and by Roles.
 	// +optional
 	// +listType=atomic

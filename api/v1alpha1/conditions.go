@@ -94,6 +94,10 @@ const (
 	ReasonShareBelowOne = "ShareBelowOne"
 	// ReasonPrincipalNotVisible: Databricks does not see a new principal yet.
 	ReasonPrincipalNotVisible = "PrincipalNotVisible"
+	// ReasonPrincipalNotFound: the service principal that a Role names does not exist.
+	ReasonPrincipalNotFound = "PrincipalNotFound"
+	// ReasonPrincipalNotUsable: the service principal that a Role names is one that no Role may be.
+	ReasonPrincipalNotUsable = "PrincipalNotUsable"
 	// ReasonIssuerUnknown: the cluster does not say who issues its tokens, or with which keys.
 	ReasonIssuerUnknown = "IssuerUnknown"
 	// ReasonMCPServicesUnavailable: the workspace has no API for MCP services.

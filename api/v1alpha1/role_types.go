@@ -8,11 +8,23 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // RoleSpec says what a tenant's role is in Databricks. What it may call is said
 // by ToolAccess, and the grants that those tools need follow from there.
 // +kubebuilder:validation:XValidation:rule="self.workspaceRef.name == oldSelf.workspaceRef.name",message="`workspaceRef` may not change: create another Role"
+// +kubebuilder:validation:XValidation:rule="has(self.servicePrincipal) == has(oldSelf.servicePrincipal) && (!has(self.servicePrincipal) || self.servicePrincipal.applicationID == oldSelf.servicePrincipal.applicationID)",message="`servicePrincipal` may not change, appear or disappear: create another Role"
 type RoleSpec struct {
 	// workspaceRef names the Workspace that the role lives in. Immutable.
 	// +required
 	WorkspaceRef LocalReference `json:"workspaceRef,omitzero"`
-	// displayName is the display name of the service principal. Absent, `<namespace>/<name>` is used.
+	// servicePrincipal is an existing service principal that is the role's. The Boundary must
+	// allow it under `servicePrincipals`. Absent, the operator creates one. Immutable.
+	// +optional
+	ServicePrincipal *RoleIdentity `json:"servicePrincipal,omitempty"`
+	// adoption says whether a `servicePrincipal` without a mark is taken over. What it has
+	// already, access and federation policies, stays and is not the Role's; it is never deleted.
+	// Default Never.
+	// +optional
+	// +kubebuilder:default=Never
+	Adoption AdoptionPolicy `json:"adoption,omitempty"`
+	// displayName is the display name of the service principal. Absent, `<namespace>/<name>` is
+	// used, and an adopted one keeps its own.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -50,6 +62,16 @@ type RoleSpec struct {
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
+// RoleIdentity names an existing service principal.
+type RoleIdentity struct {
+	// applicationID is its UUID, lower case.
+	// +required
+	// +kubebuilder:validation:MinLength=36
+	// +kubebuilder:validation:MaxLength=36
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')`,message="must be a UUID in lower case, such as '0a0a0a0a-0000-4000-8000-000000000001'"
+	ApplicationID string `json:"applicationID"`
+}
+
 // RoleServicePrincipal holds both ids of a service principal.
 type RoleServicePrincipal struct {
 	// id is the numeric SCIM id, used by memberships, assignments and policies.
@@ -60,6 +82,15 @@ type RoleServicePrincipal struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=36
 	ApplicationID string `json:"applicationID,omitempty"`
+	// adopted says that it existed before the Role and is not deleted with it: 'True' or absent.
+	// +optional
+	// +kubebuilder:validation:Enum="True"
+	Adopted string `json:"adopted,omitempty"`
+	// assigned says, of an adopted one, that the operator assigned it to the workspace, and
+	// ends that with the Role: 'True' or absent.
+	// +optional
+	// +kubebuilder:validation:Enum="True"
+	Assigned string `json:"assigned,omitempty"`
 }
 
 // RoleTrust is the federation policy by which tokens of a ServiceAccount count as the role.

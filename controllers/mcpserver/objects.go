@@ -123,7 +123,7 @@ func healthRole(s *v1alpha1.MCPServer) *v1alpha1.Role {
 	name := "Health of the MCP server " + access.Key(s)
 	return &v1alpha1.Role{ObjectMeta: m, Spec: v1alpha1.RoleSpec{
 		WorkspaceRef: s.Spec.WorkspaceRef, DisplayName: name[:min(len(name), 128)], ServiceAccountName: s.Name,
-		ManagementPolicy: v1alpha1.ManagementEnforce, DeletionPolicy: v1alpha1.DeletionDelete,
+		Adoption: v1alpha1.AdoptionNever, ManagementPolicy: v1alpha1.ManagementEnforce, DeletionPolicy: v1alpha1.DeletionDelete,
 	}}
 }
 

@@ -49,13 +49,16 @@ func (a adapter) Apply(ctx context.Context, in input, have state, s external.Ste
 
 func (in input) applyPrincipal(ctx context.Context, have state, s external.Step[state]) (state, error) {
 	want := s.Want.Principal
+	if want.Adopted {
+		return in.applyAdopted(ctx, have, *want)
+	}
 	switch s.Verb {
 	case external.Create:
 		made, err := in.client.CreateServicePrincipal(ctx, databricks.ServicePrincipal{DisplayName: want.DisplayName, ExternalID: in.mark})
 		if err != nil {
 			return have, err
 		}
-		have.Principal = &principal{made.ID, made.ApplicationID, made.DisplayName, made.Active}
+		have.Principal = &principal{ID: made.ID, ApplicationID: made.ApplicationID, DisplayName: made.DisplayName, Active: made.Active}
 		*in.known = made.ID
 		return have, in.awaitPrincipal(ctx, made.ID)
 	case external.Update:

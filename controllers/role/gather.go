@@ -46,6 +46,8 @@ type input struct {
 	shared []string
 	needs  access.Needs
 	trust  trusting
+	// adopting is about a service principal that existed before the Role.
+	adopting adopting
 	// The ownership record, as the pass found it.
 	intent  string
 	groups  []string
@@ -68,6 +70,9 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	if in.displayName == "" {
 		in.displayName = access.Key(r)
 	}
+	if r.Spec.ServicePrincipal != nil {
+		in.mark = a.adoptedMark(r)
+	}
 	*in.known = r.Status.ServicePrincipal.ID
 	for _, g := range r.Status.Groups {
 		in.groups = append(in.groups, g.Name)
@@ -86,6 +91,7 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 			}
 		}
 	}
+	in.adopting = a.adopting(r, e)
 	if !in.deleting {
 		e = e.Of(r) // what follows is of this Role alone
 		cells, refusals := e.Cells()
@@ -107,6 +113,7 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 		}
 		return in, err
 	}
+	in.adopting.usable(ws)
 	in.trust = a.trusting(ctx, r, in.deleting || in.confined)
 	in.client, in.reads, in.resync = client, client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
 	return in, nil
@@ -156,7 +163,7 @@ func (in *input) bound(e access.Estate, r *v1alpha1.Role) {
 	if in.denial = denial; denial != nil {
 		return
 	}
-	ask := boundary.Request{Workspace: r.Spec.WorkspaceRef.Name, MemberOf: in.memberOf, Scopes: in.needs.Scopes}
+	ask := boundary.Request{Workspace: r.Spec.WorkspaceRef.Name, MemberOf: in.memberOf, Scopes: in.needs.Scopes, ServicePrincipal: in.adopting.applicationID}
 	for _, g := range in.needs.Grants {
 		ask.Grants = append(ask.Grants, g.Grant)
 	}
@@ -199,7 +206,13 @@ func (adapter) Desired(in input) (state, error) {
 	case refusal != nil:
 		return state{}, refusal
 	}
+	if in.adopting.unusable != nil {
+		return state{}, in.adopting.unusable
+	}
 	out := state{Principal: &principal{DisplayName: in.displayName, Active: true}, Assigned: true, Needs: in.needs}
+	if in.adopting.applicationID != "" {
+		out.Principal, out.Adopt = &principal{DisplayName: in.adopting.displayName, Adopted: true}, in.adopting.allowed
+	}
 	for _, g := range in.memberOf {
 		out.Groups = append(out.Groups, group{Name: g, Member: true, MayCreate: slices.Contains(in.mayCreate, g)})
 	}
@@ -231,6 +244,8 @@ type Databricks interface {
 	trust.Client
 	// Recent reads from answers that are shared with other Roles and at most so old.
 	Recent(age time.Duration) *databricks.Recent
+	ServicePrincipalOf(ctx context.Context, applicationID string) (*databricks.ServicePrincipal, error)
+	AdoptServicePrincipal(ctx context.Context, id, externalID, displayName string) error
 	CreateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) (databricks.ServicePrincipal, error)
 	UpdateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) error
 	DeleteServicePrincipal(ctx context.Context, id string) error

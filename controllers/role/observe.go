@@ -24,7 +24,11 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	if in.client == nil {
 		return out, nil
 	}
-	if err := in.observePrincipals(ctx, &out); err != nil {
+	find := in.observePrincipals
+	if in.adopting.applicationID != "" {
+		find = in.observeAdopted
+	}
+	if err := find(ctx, &out); err != nil {
 		return out, err
 	}
 	if err := in.observeGroups(ctx, &out); err != nil {
@@ -36,6 +40,7 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 		if out.Assigned, err = in.reads.Assigned(ctx, out.Principal.ID); err != nil {
 			return out, err
 		}
+		out.AssignedByOthers = out.Principal.Adopted && !in.adopting.assigned
 	case in.deleting:
 		return out, nil
 	}
@@ -49,7 +54,7 @@ func (in input) observePrincipals(ctx context.Context, out *state) error {
 	found := map[string]principal{}
 	add := func(p databricks.ServicePrincipal) {
 		if p.ExternalID == in.mark {
-			found[p.ID] = principal{p.ID, p.ApplicationID, p.DisplayName, p.Active}
+			found[p.ID] = principal{ID: p.ID, ApplicationID: p.ApplicationID, DisplayName: p.DisplayName, Active: p.Active}
 		}
 	}
 	if *in.known != "" {
@@ -105,7 +110,7 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 		if g == nil {
 			continue
 		}
-		one := group{Name: name, ID: g.ID, Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(in.shared, name), Empty: true}
+		one := group{Name: name, ID: g.ID, Administers: g.Administers(), Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(in.shared, name), Empty: true}
 		for _, m := range g.Members {
 			if out.Principal != nil && m.Value == out.Principal.ID {
 				one.Member = true

@@ -21,6 +21,10 @@ type (
 // planned is the writes that lead from one state to another. What gives access
 // comes last when access grows and first when it shrinks.
 func planned(want, have state) (plan, error) {
+	if have.Elsewhere != nil && want.Confined == nil {
+		return nil, have.Elsewhere
+	}
+	want = withoutAdministration(want, have)
 	for _, g := range want.Groups {
 		if at := have.group(g.Name); (at == nil || at.ID == "") && !g.MayCreate {
 			return nil, fault.Waiting(v1alpha1.ReasonGroupNotFound, fmt.Errorf(
@@ -36,6 +40,9 @@ func planned(want, have state) (plan, error) {
 		return confinement(out, doubtful, want, have)
 	}
 	if want.Principal == nil {
+		if p := have.Principal; p != nil && p.Adopted {
+			out = append(out, doubtful...) // the grants of one that stays do not go with it
+		}
 		return append(out, removals(have)...), nil
 	}
 	out = append(out, principals(want, have)...)
@@ -44,6 +51,9 @@ func planned(want, have state) (plan, error) {
 	out = append(out, given...)
 	out = append(out, confidences(want, have)...)
 	out = append(append(out, failing...), doubtful...)
+	if p := have.Principal; p != nil && p.Unmarked && !want.Adopt {
+		return nil, refusedAdoption(*p, out)
+	}
 	switch {
 	case len(out) > 0:
 	case len(have.Unread) > 0:
@@ -54,10 +64,25 @@ func planned(want, have state) (plan, error) {
 	return out, nil
 }
 
+// withoutAdministration leaves out groups that administer the account, whatever they are
+// called and whatever a Boundary says: who is a member of one stops being it.
+func withoutAdministration(want, have state) state {
+	kept := want.Groups[:0:0]
+	for _, g := range want.Groups {
+		if at := have.group(g.Name); at != nil && at.Administers {
+			want.Unfinished = fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("the group %s administers the account: no Role may be a member", g.Name))
+			continue
+		}
+		kept = append(kept, g)
+	}
+	want.Groups = kept
+	return want
+}
+
 // confinement takes away what a Role has, and leaves its service principal, so that it
 // is the same when the Boundary allows the Role again.
 func confinement(out, doubtful plan, want, have state) (plan, error) {
-	if have.Assigned {
+	if have.Assigned && !have.AssignedByOthers {
 		out = append(out, step{Verb: external.Revoke, Target: "the assignment to the workspace", Want: state{Assigned: true}})
 	}
 	out = append(out, doubtful...)
@@ -114,11 +139,13 @@ func departures(want, have state) plan {
 // removals take the service principal out of the workspace and delete it.
 func removals(have state) plan {
 	var out plan
-	if have.Assigned {
+	if have.Assigned && !have.AssignedByOthers {
 		out = append(out, step{Verb: external.Revoke, Target: "the assignment to the workspace", Want: state{Assigned: true}})
 	}
 	all := have.Duplicates
-	if have.Principal != nil {
+	if p := have.Principal; p != nil && p.Adopted {
+		out = append(out, release(*p)...)
+	} else if p != nil {
 		all = append(slices.Clone(all), *have.Principal)
 	}
 	for _, p := range all {
@@ -134,6 +161,8 @@ func principals(want, have state) plan {
 		out = append(out, step{Verb: external.Delete, Target: "the duplicate service principal " + p.ID, Want: state{Principal: &p}})
 	}
 	switch p := have.Principal; {
+	case want.Principal.Adopted:
+		out = append(out, adoption(want, have)...)
 	case p == nil:
 		out = append(out, step{Verb: external.Create, Target: "the service principal " + want.Principal.DisplayName, Want: state{Principal: want.Principal}})
 	case p.DisplayName != want.Principal.DisplayName || !p.Active:

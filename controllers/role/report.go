@@ -16,10 +16,12 @@ import (
 // Intend records what a step is about to make ours, and what earlier steps learned,
 // so that whatever happens next it is found again.
 func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
-	if have.Principal != nil {
-		r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: have.Principal.ID, ApplicationID: have.Principal.ApplicationID}
+	if have.Principal != nil && !have.Principal.Unmarked {
+		r.Status.ServicePrincipal = reportedPrincipal(r.Status.ServicePrincipal, have)
 	}
 	switch {
+	case s.Want.Assigned && s.Verb == external.Grant && have.Principal != nil && have.Principal.Adopted:
+		r.Status.ServicePrincipal.Assigned = "True"
 	case s.Verb == external.Create && s.Want.Principal != nil:
 		r.Status.Intent = s.Want.Principal.DisplayName
 	case s.Want.Trust != nil && s.Verb == external.Create:
@@ -56,12 +58,12 @@ func records(list []v1alpha1.RoleGrant, more ...boundary.Grant) []v1alpha1.RoleG
 
 // Report fills in the status from what was observed.
 func (adapter) Report(r *v1alpha1.Role, have state) {
-	if have.Principal == nil {
+	if have.Principal == nil || have.Principal.Unmarked {
 		// Its recorded id stays: reads may lag behind, and a deletion must find it.
 		r.Status.Grants = nil
 		return
 	}
-	r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: have.Principal.ID, ApplicationID: have.Principal.ApplicationID}
+	r.Status.ServicePrincipal = reportedPrincipal(r.Status.ServicePrincipal, have)
 	r.Status.Intent = have.Principal.DisplayName
 	r.Status.Scopes = have.Needs.Scopes
 	r.Status.Trust = reportedTrust(r.Status.Trust, have)
@@ -74,7 +76,7 @@ func (adapter) Report(r *v1alpha1.Role, have state) {
 			r.Status.Grants = append(r.Status.Grants, one)
 		}
 	}
-	r.Status.Applied = reportedGrants(r.Status.Applied, have)
+	r.Status.Applied = reportedGrants(r.Status.Applied, onlyRecorded(have, r.Status.Applied))
 }
 
 // reportedGrants is the ownership record after a pass: what is there, and what was
@@ -90,6 +92,9 @@ func reportedGrants(recorded []v1alpha1.RoleGrant, have state) []v1alpha1.RoleGr
 func reportedGroups(recorded []v1alpha1.RoleGroup, have state) []v1alpha1.RoleGroup {
 	var out []v1alpha1.RoleGroup
 	for _, g := range have.Groups {
+		if have.Principal.Adopted && !slices.ContainsFunc(recorded, func(r v1alpha1.RoleGroup) bool { return r.Name == g.Name }) {
+			continue // it was a member before
+		}
 		wanted := slices.Contains(have.MemberOf, g.Name)
 		if g.ID == "" || !g.Member && !wanted && (!g.Ours || g.Keep) {
 			continue

@@ -21,6 +21,12 @@ type state struct {
 	Duplicates []principal
 	Groups     []group
 	Assigned   bool
+	// AssignedByOthers says that the assignment was there before the Role.
+	AssignedByOthers bool
+	// Elsewhere says why the service principal that the Role names cannot be its own.
+	Elsewhere error
+	// Adopt says, of a wanted state, that an unmarked service principal is taken over.
+	Adopt bool
 	// Grants are sorted by type, name and privilege.
 	Grants []boundary.Grant
 	// Missing are the objects that do not exist.
@@ -51,6 +57,10 @@ type state struct {
 type principal struct {
 	ID, ApplicationID, DisplayName string
 	Active                         bool
+	// Adopted says that the Role names it, and did not make it.
+	Adopted bool
+	// Unmarked says, of an adopted one, that it carries no external id yet.
+	Unmarked bool
 }
 
 // unread is an object whose privileges could not be read.
@@ -72,6 +82,8 @@ type group struct {
 	Ours bool
 	// Empty says that nobody else is a member.
 	Empty bool
+	// Administers says that its members may do everything in the account.
+	Administers bool
 	// MayCreate says, of a wanted group, that it may be created.
 	MayCreate bool
 	// Keep says, of a group of ours, that another Role asks for it.

@@ -110,6 +110,9 @@ func unfinished(want, have state) error {
 	if have.Trust != nil && have.Trust.Foreign && (want.Trust != nil || want.KeepTrust) {
 		return fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the service principal has a federation policy %s that does not carry our mark", have.Trust.ID))
 	}
+	if p := have.Principal; want.Unfinished == nil && p != nil && p.Adopted && !p.Active {
+		return fault.Denied(v1alpha1.ReasonPrincipalNotUsable, fmt.Errorf("the service principal %s is deactivated, and the operator does not activate one that it has not made", p.ApplicationID))
+	}
 	return want.Unfinished
 }
 

@@ -48,9 +48,11 @@ var neverJoined = []string{"admins", "account admins", "users", "account users"}
 // Request is what a Role asks for.
 type Request struct {
 	Workspace string
-	MemberOf  []string
-	Grants    []Grant
-	Scopes    []string
+	// ServicePrincipal is the application id of an existing one; empty asks for none.
+	ServicePrincipal string
+	MemberOf         []string
+	Grants           []Grant
+	Scopes           []string
 }
 
 // Check returns a sentence for each thing that is asked for and not allowed.
@@ -58,6 +60,9 @@ func (l *Limits) Check(r Request) []string {
 	var out []string
 	if !l.Workspace(r.Workspace) {
 		out = append(out, asked("the Workspace "+r.Workspace, l.spec.Workspaces))
+	}
+	if id := r.ServicePrincipal; id != "" && !l.ServicePrincipal(id) {
+		out = append(out, asked("the service principal "+id, l.spec.ServicePrincipals))
 	}
 	for _, g := range r.MemberOf {
 		if !l.MemberOf(g) {
@@ -83,6 +88,11 @@ func (l *Limits) Workspace(name string) bool { return anyMatch(l.spec.Workspaces
 // MemberOf says whether roles may be members of a group.
 func (l *Limits) MemberOf(group string) bool {
 	return !administrative(group) && anyMatch(l.spec.Groups.MemberOf, group, "")
+}
+
+// ServicePrincipal says whether roles may adopt an existing service principal, by its application id.
+func (l *Limits) ServicePrincipal(applicationID string) bool {
+	return anyMatch(l.spec.ServicePrincipals, applicationID, "")
 }
 
 // Create says whether a group may be created when it does not exist.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -24,6 +26,26 @@ type ServicePrincipal struct {
 	DisplayName   string `json:"displayName"`
 	ExternalID    string `json:"externalId,omitempty"`
 	Active        bool   `json:"active"`
+	// Roles are those of the account, such as account_admin.
+	Roles []AccountRole `json:"roles,omitempty"`
+}
+
+// AccountRole is a role that a principal or a group has in the account.
+type AccountRole struct {
+	Value string `json:"value"`
+}
+
+// accountAdmin is the role that may do everything.
+const accountAdmin = "account_admin"
+
+// Administers says whether it may do everything in the account.
+func (p ServicePrincipal) Administers() bool { return administers(p.Roles) }
+
+// Administers says whether its members may do everything in the account.
+func (g Group) Administers() bool { return administers(g.Roles) }
+
+func administers(roles []AccountRole) bool {
+	return slices.ContainsFunc(roles, func(r AccountRole) bool { return strings.EqualFold(r.Value, accountAdmin) })
 }
 
 // Group is an account group. DisplayName is unique in the account.
@@ -33,6 +55,8 @@ type Group struct {
 	ExternalID  string `json:"externalId,omitempty"`
 	// Members are numeric ids; only GetGroup fills them in.
 	Members []Member `json:"members,omitempty"`
+	// Roles are those of the account, such as account_admin.
+	Roles []AccountRole `json:"roles,omitempty"`
 }
 
 // Member is a member of a group.
@@ -56,7 +80,7 @@ func (c *Client) scim(rest string) string {
 
 // ServicePrincipals returns those with exactly this display name, page by page.
 func (c *Client) ServicePrincipals(ctx context.Context, displayName string) ([]ServicePrincipal, error) {
-	return scimList[ServicePrincipal](ctx, c, "ServicePrincipals", displayName, func(p ServicePrincipal) string { return p.DisplayName })
+	return scimList[ServicePrincipal](ctx, c, "ServicePrincipals", "displayName", displayName, func(p ServicePrincipal) string { return p.DisplayName })
 }
 
 // ServicePrincipal returns one by its numeric id, or nil when there is none.
@@ -85,6 +109,26 @@ func (c *Client) UpdateServicePrincipal(ctx context.Context, p ServicePrincipal)
 		scimOperation{Op: "replace", Path: "active", Value: fmt.Sprint(p.Active)})
 }
 
+// ServicePrincipalOf returns the one with an application id, or nil when there is none.
+func (c *Client) ServicePrincipalOf(ctx context.Context, applicationID string) (*ServicePrincipal, error) {
+	found, err := scimList(ctx, c, "ServicePrincipals", "applicationId", applicationID, func(p ServicePrincipal) string { return p.ApplicationID })
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return c.ServicePrincipal(ctx, found[0].ID)
+}
+
+// AdoptServicePrincipal sets the external id and, unless it is empty, the display name. An
+// empty external id takes it away.
+func (c *Client) AdoptServicePrincipal(ctx context.Context, id, externalID, displayName string) error {
+	defer c.recently.wrote(principalThing(id))
+	operations := []scimOperation{{Op: "replace", Path: "externalId", Value: externalID}}
+	if displayName != "" {
+		operations = append(operations, scimOperation{Op: "replace", Path: "displayName", Value: displayName})
+	}
+	return c.scimPatch(ctx, "ServicePrincipals", id, operations...)
+}
+
 // DeleteServicePrincipal deletes one, everywhere. What does not exist is deleted.
 func (c *Client) DeleteServicePrincipal(ctx context.Context, id string) error {
 	defer c.recently.wrote(principalThing(id), assignedThing(id))
@@ -93,7 +137,7 @@ func (c *Client) DeleteServicePrincipal(ctx context.Context, id string) error {
 
 // FindGroup returns the account group with exactly this name, with its members, or nil.
 func (c *Client) FindGroup(ctx context.Context, displayName string) (*Group, error) {
-	found, err := scimList[Group](ctx, c, "Groups", displayName, func(g Group) string { return g.DisplayName })
+	found, err := scimList[Group](ctx, c, "Groups", "displayName", displayName, func(g Group) string { return g.DisplayName })
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -102,7 +146,7 @@ func (c *Client) FindGroup(ctx context.Context, displayName string) (*Group, err
 
 // GroupID returns the id of the account group with exactly this name, or "".
 func (c *Client) GroupID(ctx context.Context, displayName string) (string, error) {
-	found, err := scimList[Group](ctx, c, "Groups", displayName, func(g Group) string { return g.DisplayName })
+	found, err := scimList[Group](ctx, c, "Groups", "displayName", displayName, func(g Group) string { return g.DisplayName })
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
@@ -192,16 +236,16 @@ func scimGet[T any](ctx context.Context, c *Client, kind, id string, answered fu
 // mostPages ends a listing that a broken answer would keep going for ever.
 const mostPages = 1000
 
-// scimList keeps of all pages what has the name exactly: SCIM compares without
-// regard to case.
-func scimList[T any](ctx context.Context, c *Client, kind, displayName string, name func(T) string) ([]T, error) {
-	text, err := scimText(displayName)
+// scimList reads all pages and keeps what has the value exactly: SCIM compares
+// without regard to case.
+func scimList[T any](ctx context.Context, c *Client, kind, attribute, wanted string, value func(T) string) ([]T, error) {
+	text, err := scimText(wanted)
 	if err != nil {
 		return nil, err
 	}
 	var out []T
-	err = scimPages(ctx, c, kind, "displayName eq "+text, 100, func(one T) {
-		if name(one) == displayName {
+	err = scimPages(ctx, c, kind, attribute+" eq "+text, 100, func(one T) {
+		if value(one) == wanted {
 			out = append(out, one)
 		}
 	})

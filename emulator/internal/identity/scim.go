@@ -100,11 +100,21 @@ type scimPrincipal struct {
 	DisplayName   string   `json:"displayName,omitempty"`
 	ExternalID    string   `json:"externalId,omitempty"`
 	Active        *bool    `json:"active,omitempty"`
+	Roles         []role   `json:"roles,omitempty"`
+}
+
+// role is a role in the account.
+type role struct {
+	Value string `json:"value"`
 }
 
 func shown(p Principal) scimPrincipal {
 	active := p.Active
-	return scimPrincipal{ID: p.ID, ApplicationID: p.ApplicationID, UserName: p.UserName, DisplayName: p.DisplayName, ExternalID: p.ExternalID, Active: &active}
+	out := scimPrincipal{ID: p.ID, ApplicationID: p.ApplicationID, UserName: p.UserName, DisplayName: p.DisplayName, ExternalID: p.ExternalID, Active: &active}
+	if p.AccountAdmin {
+		out.Roles = []role{{"account_admin"}}
+	}
+	return out
 }
 
 func byNumber(a, b string) int {
@@ -163,6 +173,8 @@ func (st *Store) createServicePrincipal(_ context.Context, r *wire.Request) (any
 	switch {
 	case in.DisplayName == "":
 		return nil, wire.BadParameter("displayName is required")
+	case len(in.Roles) > 0:
+		return nil, wire.BadParameter("the emulator does not give roles")
 	case in.ApplicationID != "" || in.UserName != "" || in.ID != "":
 		return nil, wire.BadParameter("applicationId can be given on Azure only; id and userName never")
 	}
