@@ -388,6 +388,23 @@ func TestThePlanInStatus(t *testing.T) {
 	}
 }
 
+// TestABlockedObjectKeepsNoOldReference: what was missing before may be there by now.
+func TestABlockedObjectKeepsNoOldReference(t *testing.T) {
+	for _, at := range []string{"gather", "desired", "plan"} {
+		t.Run(at, func(t *testing.T) {
+			w := newWorld(t, two)
+			w.fail["gather"] = fault.Waiting("Missing", errors.New("cause"))
+			_, _, _ = w.pass()
+			delete(w.fail, "gather")
+			w.fail[at] = fault.Denied("Refused", errors.New("cause"))
+			_, _, _ = w.pass()
+			if got := summary(w.get()); got != "Ready=False/Refused Stalled=True/Refused" {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
 func TestARateLimitHoldsBackANewGeneration(t *testing.T) {
 	w := newWorld(t, maps.Clone(two))
 	_, _, _ = w.pass()

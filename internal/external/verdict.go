@@ -113,10 +113,12 @@ func (v *verdict) failed(f *fault.Fault, s situation) {
 		v.result.RequeueAfter = max(f.After, leastRateLimit)
 	case fault.ClassDenied, fault.ClassConflict:
 		v.blocked(f)
+		v.resolved()
 		v.observed = s.generation
 		v.result.RequeueAfter = blockedRequeue
 	case fault.ClassInvalid:
 		v.blocked(f)
+		v.resolved()
 		v.observed = s.generation
 		v.err = reconcile.TerminalError(f)
 	case fault.ClassNotConverged:
@@ -140,6 +142,14 @@ func (v *verdict) reconciling(f *fault.Fault, ready metav1.ConditionStatus) {
 	v.conditions.Drop(v1alpha1.ConditionStalled)
 	v.conditions.Put(v1alpha1.ConditionReady, ready, f.Reason, f.Error())
 	v.conditions.Put(v1alpha1.ConditionReconciling, metav1.ConditionTrue, f.Reason, f.Error())
+}
+
+// resolved drops an old message about what was missing: a pass that was refused got past
+// it, or did not look.
+func (v *verdict) resolved() {
+	if c := v.conditions.Get(v1alpha1.ConditionReferencesResolved); c != nil && c.Status != metav1.ConditionTrue {
+		v.conditions.Drop(v1alpha1.ConditionReferencesResolved)
+	}
 }
 
 func (v *verdict) blocked(f *fault.Fault) {
