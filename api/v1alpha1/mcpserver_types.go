@@ -164,6 +164,63 @@ type AccessStatus struct {
 	Matrix []AccessRow `json:"matrix,omitempty"`
 }
 
+// CellFinding is a cell of the matrix that Databricks does not agree with.
+type CellFinding struct {
+	// role is `<namespace>/<name>` of the Role.
+	// +required
+	// +kubebuilder:validation:MaxLength=320
+	Role string `json:"role"`
+	// tool is the name of the tool.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Tool string `json:"tool"`
+	// because names the privileges and objects, and where an open one comes from.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Because string `json:"because,omitempty"`
+	// scopesLacking are scopes that the tool needs and the tokens of the Role do not have. They stop a
+	// call through the server, not somebody who exchanges a token past it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	ScopesLacking []string `json:"scopesLacking,omitempty"`
+}
+
+// EnforcementStatus is what Databricks says of the access matrix: of each role and tool, whether the
+// effective privileges of the role's service principal, its groups included, are as the matrix has it.
+// Of each list the first 256 cells are shown.
+type EnforcementStatus struct {
+	// granted is how many cells that say yes have all that they need.
+	// +optional
+	Granted int32 `json:"granted,omitempty"`
+	// enforced is how many cells that say no Databricks refuses by itself, for want of a grant.
+	// +optional
+	Enforced int32 `json:"enforced,omitempty"`
+	// matrixOnly are cells that say no and need only what other cells of the role need, as `<role> <tool>`.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	MatrixOnly []string `json:"matrixOnly,omitempty"`
+	// open are cells that say no and work by a grant from elsewhere.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Open []CellFinding `json:"open,omitempty"`
+	// missing are cells that say yes and lack a grant.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Missing []CellFinding `json:"missing,omitempty"`
+	// unknown are cells of which Databricks did not say enough.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Unknown []CellFinding `json:"unknown,omitempty"`
+	// checkedAt is when this was first seen.
+	// +optional
+	CheckedAt *metav1.Time `json:"checkedAt,omitempty"`
+}
+
 // SealingKeysStatus says which sealing keys the Secret holds. The keys themselves are nowhere but there.
 type SealingKeysStatus struct {
 	// ids are the ids of the keys: the times from which they are used.
@@ -198,7 +255,7 @@ type PodStatus struct {
 
 // MCPServerStatus is what the operator observed of an MCPServer.
 type MCPServerStatus struct {
-	// conditions: Ready, ReferencesResolved, WithinBoundary, RateLimitsShared, Reconciling, Stalled.
+	// conditions: Ready, ReferencesResolved, WithinBoundary, RateLimitsShared, MatrixEnforced, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -214,6 +271,9 @@ type MCPServerStatus struct {
 	// access is the matrix that the pods enforce.
 	// +optional
 	Access AccessStatus `json:"access,omitzero"`
+	// enforcement is what Databricks says of the matrix.
+	// +optional
+	Enforcement *EnforcementStatus `json:"enforcement,omitempty"`
 	// replicas is how many pods are wanted.
 	// +optional
 	Replicas int32 `json:"replicas,omitempty"`
@@ -236,6 +296,7 @@ type MCPServerStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
 // +kubebuilder:printcolumn:name="Current",type=integer,JSONPath=`.status.currentReplicas`,priority=1
+// +kubebuilder:printcolumn:name="Enforced",type=string,JSONPath=`.status.conditions[?(@.type=="MatrixEnforced")].status`,priority=1
 // +kubebuilder:printcolumn:name="Hash",type=string,JSONPath=`.status.access.hash`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type MCPServer struct {

@@ -35,6 +35,8 @@ type adapter struct {
 	probe  prober
 	// lookups are what Databricks says of objects that tools name.
 	lookups *lookups
+	// audits compare the matrix with Databricks.
+	audits *audits
 	// namespace is the operator's.
 	namespace string
 	now       func() time.Time
@@ -51,6 +53,9 @@ type input struct {
 	document access.Document
 	// left says what of the declaration is not served.
 	left []access.Refusal
+	// enforcement is what Databricks says of the matrix; nil before anything was found.
+	enforcement *v1alpha1.EnforcementStatus
+	resync      time.Duration
 	// sealing are the keys of conversations, or unsealed says why there are none.
 	sealing  sealing
 	unsealed error
@@ -79,8 +84,18 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 	// Nothing that fails here may hold up a revocation.
 	in.sealing, in.unsealed = a.sealingKeys(ctx, s)
 	in.document, in.left, err = e.Compile(s, &ws, a.lookups.of(ctx, s, served(e, s)))
-	return in, err
+	if err != nil {
+		return in, err
+	}
+	if in.resync = time.Duration(ws.Spec.ResyncIntervalSeconds) * time.Second; in.resync <= 0 {
+		in.resync = external.DefaultResync
+	}
+	in.enforcement = a.audits.of(ctx, s, e.Audit(s, in.document), evidence(e, in.document), in.resync)
+	return in, nil
 }
+
+// Resync is the workspace's.
+func (adapter) Resync(in input) time.Duration { return in.resync }
 
 // served are the tools that a server names.
 func served(e access.Estate, s *v1alpha1.MCPServer) []v1alpha1.ToolSpec {
@@ -118,7 +133,11 @@ func (adapter) Conditions(in input) []metav1.Condition {
 	if f := fault.Of(in.refused); f != nil {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, f.Reason, f.Error()
 	}
-	return []metav1.Condition{c, sharing(in.document)}
+	out := []metav1.Condition{c, sharing(in.document)}
+	if in.enforcement != nil { // what an earlier operator found stays until then
+		out = append(out, enforced(in.enforcement))
+	}
+	return out
 }
 
 // sharing says whether every pod has a useful share of the rate limits.
@@ -177,7 +196,7 @@ func unfinished(left []access.Refusal) error {
 // Observe reads the objects past the cache, and asks the pods once the ConfigMap
 // holds the document.
 func (a adapter) Observe(ctx context.Context, in input) (state, error) {
-	out := state{Document: in.document, Replicas: replicas(in.server)}
+	out := state{Document: in.document, Replicas: replicas(in.server), Enforcement: in.enforcement}
 	wanted, err := a.pods.objects(in.server, in.document, in.sealing)
 	if err != nil {
 		return out, err
@@ -252,6 +271,9 @@ func (adapter) Report(s *v1alpha1.MCPServer, have state) {
 		for _, role := range slices.Sorted(maps.Keys(d.Matrix)) {
 			s.Status.Access.Matrix = append(s.Status.Access.Matrix, v1alpha1.AccessRow{Role: role, Tools: d.Matrix[role]})
 		}
+	}
+	if have.Enforcement != nil {
+		s.Status.Enforcement = have.Enforcement
 	}
 	if o := have.object(kindSecret); o != nil {
 		if secret, ok := o.Value.(*corev1.Secret); ok && len(secret.Data) > 0 {

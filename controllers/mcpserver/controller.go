@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -22,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
@@ -69,10 +71,17 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		_, c, err := o.Connect.Named(ctx, workspace)
 		return c, err
 	})
+	compared := newAudits(func(ctx context.Context, workspace string, a access.Audit) access.Effective {
+		_, c, err := o.Connect.Named(ctx, workspace)
+		if err != nil {
+			return unreachable(a, err)
+		}
+		return effective(ctx, c, a)
+	})
 	loop := external.NewReconciler(
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver"), Kind: "MCPServer"},
 		adapter{
-			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
+			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, audits: compared, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
 			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience, WorkloadAudience: o.WorkloadAudience},
 		})
 	all := handler.EnqueueRequestsFromMapFunc(everyServer(mgr.GetClient()))
@@ -89,6 +98,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.Boundary{}, all).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		WatchesRawSource(source.Channel(known.changed, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(compared.changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(estate.Alarm(mgr.GetClient(), serverOfAccess)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
@@ -120,13 +130,14 @@ func podChanged() predicate.Predicate {
 	}}
 }
 
-// roleChanged lets through Roles of which something changed that the document holds.
+// roleChanged lets through Roles of which something changed that the document holds, or
+// that Databricks is compared with.
 func roleChanged() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*v1alpha1.Role)
 		after, also := e.ObjectNew.(*v1alpha1.Role)
 		return !ok || !also || before.Status.ServicePrincipal.ApplicationID != after.Status.ServicePrincipal.ApplicationID ||
-			before.Status.Trust != after.Status.Trust
+			before.Status.Trust != after.Status.Trust || !equality.Semantic.DeepEqual(before.Status.Grants, after.Status.Grants)
 	}})
 }
 

@@ -19,6 +19,8 @@ type state struct {
 	Objects  []object
 	Pods     []pod
 	Replicas int32
+	// Enforcement is what Databricks said of the matrix last, if it was asked.
+	Enforcement *v1alpha1.EnforcementStatus
 	// Unfinished says, of a wanted state, what of the declaration is left out when all else is there.
 	Unfinished error
 }

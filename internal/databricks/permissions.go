@@ -62,6 +62,13 @@ func (o Object) Allows(level string) bool {
 	return slices.Contains(including, level)
 }
 
+// Uses is the level that lets a principal use an object of the kind and no more.
+func (o Object) Uses() string {
+	o.Level = ""
+	level, _ := o.level()
+	return level
+}
+
 // Permission is an entry of an object's access control list. Exactly one of the
 // names is set.
 type Permission struct {
@@ -231,6 +238,11 @@ func (c *Client) endpointID(ctx context.Context, name string) (part, error) {
 
 // permissions reads the direct entries at a path.
 func (c *Client) permissions(ctx context.Context, path string) ([]Permission, error) {
+	return c.entries(ctx, path, false)
+}
+
+// entries reads the direct entries at a path, and with inherited those from above.
+func (c *Client) entries(ctx context.Context, path string, inherited bool) ([]Permission, error) {
 	var out struct {
 		ObjectID string `json:"object_id"`
 		List     []struct {
@@ -251,17 +263,17 @@ func (c *Client) permissions(ctx context.Context, path string) ([]Permission, er
 		// Older types of objects answer like this for what does not exist. What exists lists at least the administrators.
 		return nil, fault.Waiting(ReasonSecurableNotFound, errors.New("the object does not exist: nobody is on its access control list"))
 	}
-	var direct []Permission
+	var found []Permission
 	for _, entry := range out.List {
 		for _, p := range entry.All {
-			if !p.Inherited {
+			if inherited || !p.Inherited {
 				entry.Level = p.Level
-				direct = append(direct, entry.Permission)
+				found = append(found, entry.Permission)
 			}
 		}
 	}
-	slices.SortFunc(direct, comparePermissions) // to compare one answer with the next
-	return direct, nil
+	slices.SortFunc(found, comparePermissions) // to compare one answer with the next
+	return found, nil
 }
 
 func comparePermissions(a, b Permission) int {

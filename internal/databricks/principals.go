@@ -62,6 +62,8 @@ type Group struct {
 // Member is a member of a group.
 type Member struct {
 	Value string `json:"value"`
+	// Ref says of what kind the member is, such as `Groups/1`, where Databricks says it. It is never sent.
+	Ref string `json:"$ref,omitempty"`
 }
 
 // Has says whether a principal is a direct member.
@@ -173,7 +175,7 @@ func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 // AddMember makes a principal a member of a group; members that others added stay.
 func (c *Client) AddMember(ctx context.Context, groupID, principalID string) error {
 	defer c.recently.wrote(groupIDThing(groupID))
-	return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: []Member{{principalID}}})
+	return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: []Member{{Value: principalID}}})
 }
 
 // RemoveMember ends a membership. A group that does not exist has no members.
