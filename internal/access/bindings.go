@@ -20,7 +20,9 @@ type Binding struct {
 
 // Bindings returns the Roles that a policy covers, sorted, and those it means to
 // cover but may not. A Role of another namespace needs the consent of its own
-// Boundary, and its claim value is fixed, so that no tenant can take another's.
+// Boundary, and its claim value is fixed, so that no tenant can take another's. The
+// issuer alone is no consent: a policy brings the keys that it is believed by, so that
+// the Boundary must also allow a server of the policy's namespace.
 func (e Estate) Bindings(p *v1alpha1.FederationPolicy) ([]Binding, []Refusal) {
 	var out []Binding
 	var refusals []Refusal
@@ -68,6 +70,10 @@ func (e Estate) refuseBinding(p *v1alpha1.FederationPolicy, r *v1alpha1.Role) *R
 	case !limits.Issuer(string(p.Spec.Issuer)):
 		return &Refusal{Key(r), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the Boundary %s does not allow the issuer %s for the Role %s; allowed: %s",
 			limits.Name, p.Spec.Issuer, Key(r), limits.Issuers())}
+	case p.Namespace != r.Namespace && !limits.ServersOf(p.Namespace):
+		return &Refusal{Key(r), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf(
+			"the Boundary %s allows no server of the namespace %s, whose FederationPolicy would say who is the Role %s: list one under `servers`",
+			limits.Name, p.Namespace, Key(r))}
 	}
 	return nil
 }

@@ -56,6 +56,18 @@ func TestBindings(t *testing.T) {
 			changes: []change{partners, func(e *Estate) { e.Boundaries[1].Spec.Issuers = []v1alpha1.HTTPSURL{issuer + "/"} }},
 			refused: []string{"acme/west OutsideBoundary"},
 		},
+		"a Role selected needs a Boundary that allows a server of the policy's namespace": {
+			changes: []change{partners, func(e *Estate) {
+				e.Boundaries[1].Spec.Servers = []v1alpha1.NamePattern{"acme/*", "sales-2/*", "sales", "sales/"}
+			}},
+			refused: []string{"acme/west OutsideBoundary"},
+		},
+		"one server is enough": {
+			changes: []change{partners, func(e *Estate) { e.Boundaries[1].Spec.Servers = []v1alpha1.NamePattern{"sales/tools"} }}, want: []string{"acme/west acme/west"},
+		},
+		"a policy of the Role's own namespace needs no server": {
+			changes: []change{func(e *Estate) { e.Boundaries[0].Spec.Servers = nil }}, want: []string{"sales/manager sales-manager"},
+		},
 		"a Role selected whose namespace has no Boundary is refused": {
 			changes: []change{partners, func(e *Estate) { e.Boundaries = e.Boundaries[:1] }}, refused: []string{"acme/west NoBoundary"},
 		},

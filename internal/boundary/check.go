@@ -140,6 +140,15 @@ func (l *Limits) Tool(name string) bool { return anyMatch(l.spec.Tools, name, ""
 // Server says whether roles may be served by an MCPServer, `<namespace>/<name>`.
 func (l *Limits) Server(name string) bool { return anyMatch(l.spec.Servers, name, "/") }
 
+// ServersOf says whether any server of a namespace is allowed, so that the namespace
+// is trusted to say who calls.
+func (l *Limits) ServersOf(namespace string) bool {
+	return slices.ContainsFunc(l.spec.Servers, func(p v1alpha1.NamePattern) bool {
+		of, name, ok := strings.Cut(string(p), "/")
+		return ok && name != "" && match(of, namespace, "/")
+	})
+}
+
 // Hosting says whether MCPServers may run in the namespace.
 func (l *Limits) Hosting() bool { return l.spec.Hosting == v1alpha1.HostingAllowed }
 
