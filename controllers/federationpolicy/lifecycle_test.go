@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 	for namespace, issuers := range map[string][]v1alpha1.HTTPSURL{"platform": {issuer}, "tenant": {issuer}, "closed": {"https://other.example.com/"}} {
 		ns := testenv.Namespace(t, c, namespace, map[string]string{"tier": map[bool]string{true: "sales"}[namespace == "tenant"]})
 		testenv.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: namespace}, Spec: v1alpha1.BoundarySpec{
-			Namespaces: []v1alpha1.BoundaryNamespace{{Name: namespace, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"}, Issuers: issuers,
+			Namespaces: []v1alpha1.BoundaryNamespace{{Name: namespace, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"}, Issuers: issuers, Servers: []v1alpha1.NamePattern{"platform/*"},
 		}})
 	}
 	w.role("platform", "west")
