@@ -71,5 +71,5 @@ func (c *Client) EffectivePermissions(ctx context.Context, o Object) ([]Permissi
 
 // GroupByID returns an account group with its members, or nil when there is none.
 func (c *Client) GroupByID(ctx context.Context, id string) (*Group, error) {
-	return scimGet[Group](ctx, c, "Groups", id)
+	return scimGet(ctx, c, "Groups", id, func(g Group) string { return g.ID })
 }
