@@ -37,10 +37,14 @@ func (g glancer) Glance(_ context.Context, in input) (things, bool, error) {
 	return out, !*g.blind, g.w.fail["glance"]
 }
 
+// drifted is the event of the drift that the test makes. What the pass before it saw can
+// be as old as a shared answer.
+const drifted = `event Warning Drifted Repair: Update a (value: "drifted" -> "1"): nobody declared a change; so for at most 1m0s: the last look that agreed was at 2026-01-02T03:03:05Z`
+
 func TestWhenTheLoopGlances(t *testing.T) {
 	looks, glances := []string{"gather", "observe"}, []string{"gather", "glance"}
 	both := []string{"gather", "glance", "observe"}
-	repairs := []string{"gather", "glance", "observe", "update a", "event Normal Updated Update: a", "observe"}
+	repairs := []string{"gather", "glance", "observe", drifted, "status", "update a", "event Normal Updated Update: a", "observe"}
 	ask := func(o *toy) {
 		o.Annotations = map[string]string{v1alpha1.AnnotationReconcileRequestedAt: time.Now().String()}
 		o.Generation-- // metadata alone
@@ -104,6 +108,7 @@ func TestWhenTheLoopGlances(t *testing.T) {
 func newGlancing(w *world, shared *things, blind *bool) *external.Reconciler[*toy, input, things] {
 	return external.NewReconciler(external.Options{
 		Client: w.client, Recorder: w, Kind: "Toy", Resync: time.Minute, Jitter: func() float64 { return 0.5 },
+		Now: func() time.Time { return w.now },
 	}, external.Adapter[*toy, input, things](glancer{adapter{w}, shared, blind}))
 }
 
