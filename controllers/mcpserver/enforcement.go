@@ -62,7 +62,7 @@ func (l *audits) of(ctx context.Context, s *v1alpha1.MCPServer, a access.Audit, 
 	defer l.mu.Unlock()
 	e := l.entries[s.UID]
 	if e == nil {
-		e = &audited{}
+		e = &audited{used: l.now()}
 		l.entries[s.UID] = e
 		l.forget()
 	}
