@@ -68,7 +68,6 @@ var _ = Describe("the comparison of the matrix with Databricks", func() {
 			ID string `json:"id"`
 		}
 		emulator.Do(GinkgoTB(), http.MethodPost, emulator.AccountURL, account, fmt.Sprintf(`{"displayName":%q,"members":[{"value":%q}]}`, e.Name+" analysts", inner), &outer)
-		DeferCleanup(func() { emulator.Do(GinkgoTB(), http.MethodDelete, emulator.AccountURL, account+"/"+outer.ID, "", nil) })
 		for _, privilege := range []string{"USE_CATALOG", "USE_SCHEMA", "SELECT"} {
 			grant("catalog/main", e.Name+" analysts", "add", privilege)
 		}
@@ -79,15 +78,16 @@ var _ = Describe("the comparison of the matrix with Databricks", func() {
 		for _, privilege := range []string{"USE_CATALOG", "USE_SCHEMA", "SELECT"} {
 			grant("catalog/main", e.Name+" analysts", "remove", privilege)
 		}
+		emulator.Do(GinkgoTB(), http.MethodDelete, emulator.AccountURL, account+"/"+outer.ID, "", nil)
 		ask(e.Server)
 		agrees()
 		eventuallyReady(e.West, e.Partner, e.Access, e.Server)
 
 		By("Databricks not answering the question")
 		emulator.Break(GinkgoTB(), testenv.Fault{Match: testenv.FaultMatch{Method: http.MethodGet, PathRegex: "effective-permissions/table/main.sales.deals", Times: -1}, Stage: "before_commit", Action: "status", Status: http.StatusInternalServerError})
-		DeferCleanup(func() { emulator.Heal(GinkgoTB()) })
 		ask(e.Server)
 		eventuallySays(e.Server, v1alpha1.ConditionMatrixEnforced, metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "main.sales.deals")
+		emulator.Heal(GinkgoTB())
 		eventuallyReady(e.Server)
 	})
 })

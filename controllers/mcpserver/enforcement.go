@@ -46,6 +46,7 @@ type audits struct {
 type audited struct {
 	found   *v1alpha1.EnforcementStatus // nil: nothing yet
 	subject string                      // what was compared, or is being
+	wanted  string                      // what was asked for last
 	due     time.Time
 	running bool
 	used    time.Time
@@ -68,6 +69,7 @@ func (l *audits) of(ctx context.Context, s *v1alpha1.MCPServer, a access.Audit, 
 	}
 	e.used = l.now()
 	subject := evidence + s.Annotations[v1alpha1.AnnotationReconcileRequestedAt]
+	e.wanted = subject
 	if !e.running && (subject != e.subject || !l.now().Before(e.due)) {
 		e.running, e.subject = true, subject
 		go l.compare(context.WithoutCancel(ctx), s.DeepCopy(), a, every)
@@ -108,7 +110,7 @@ func (l *audits) compare(ctx context.Context, s *v1alpha1.MCPServer, a access.Au
 	if !reflect.DeepEqual(before, next) {
 		next.CheckedAt = &metav1.Time{Time: l.now().UTC().Truncate(time.Second)}
 	}
-	told := e.found == nil || !reflect.DeepEqual(e.found, next)
+	told := e.found == nil || !reflect.DeepEqual(e.found, next) || e.wanted != e.subject
 	e.found = next
 	l.mu.Unlock()
 	if !told {
