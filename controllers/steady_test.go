@@ -51,6 +51,7 @@ var _ = Describe("an estate at rest", func() {
 		startPod(e.Server, "a")
 		eventuallyReady(own(e.Server))
 		eventuallyReady(e.West, e.Partner, e.Policy, e.Deals, e.Whoami, e.Access, e.Server, data, connection, model)
+		eventuallySays(e.Server, v1alpha1.ConditionMatrixEnforced, metav1.ConditionTrue, v1alpha1.ReasonEnforced) // it comes beside the passes
 		eventuallyQuiet()
 		runs := []client.Object{
 			&corev1.ConfigMap{}, &corev1.ServiceAccount{}, &corev1.Service{}, &appsv1.Deployment{},

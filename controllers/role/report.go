@@ -27,7 +27,13 @@ func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 	case s.Want.Trust != nil && s.Verb == external.Create:
 		r.Status.Trust.PolicyID = s.Want.Trust.ID
 	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant):
-		for _, name := range append(slices.Clone(have.MemberOf), s.Want.Groups[0].Name) {
+		names := []string{s.Want.Groups[0].Name}
+		for _, name := range have.MemberOf {
+			if g := have.group(name); g == nil || !g.Member { // what an adopted one was a member of is not ours
+				names = append(names, name)
+			}
+		}
+		for _, name := range names {
 			if !slices.ContainsFunc(r.Status.Groups, func(g v1alpha1.RoleGroup) bool { return g.Name == name }) {
 				r.Status.Groups = append(r.Status.Groups, v1alpha1.RoleGroup{Name: name})
 			}
@@ -37,7 +43,9 @@ func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 		// All that is needed at once: one write instead of one for each grant.
 		all := slices.Clone(s.Want.Grants)
 		for _, n := range have.Needs.Grants {
-			all = append(all, n.Grant)
+			if !slices.Contains(have.Grants, n.Grant) { // what an adopted one had is not ours
+				all = append(all, n.Grant)
+			}
 		}
 		r.Status.Applied = records(r.Status.Applied, all...)
 	}
