@@ -136,6 +136,7 @@ func inspect(tree *ast.AST) (args bool, err error) {
 			}
 			at := tree.SourceInfo().GetStartLocation(e.ID())
 			err = &Error{Line: at.Line(), Column: at.Column() + 1, Message: "the pattern of `matches` must be a text in quotes"}
+		default:
 		}
 	}))
 	return args, err
