@@ -61,7 +61,6 @@ var _ = BeforeSuite(func() {
 	emulator = testenv.NewEmulator(t)
 	testenv.Workspace(t, kube, emulator)
 	emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE SCHEMA main.gatehouse", "CREATE SCHEMA main.knowledge",
-		"CREATE CONNECTION github TYPE HTTP OPTIONS (host 'https://api.github.example.com', port '443', base_path '/', bearer_token 'dosetoken')",
 		"CREATE TABLE main.sales.deals (id STRING, region STRING, margin_pct DOUBLE)", "CREATE TABLE main.sales.extra (id STRING)", "CREATE TABLE main.gatehouse.tool_calls (id STRING)")
 	runManager(operatorToken(t.TempDir()))
 	eventuallyReady(named("Workspace", "", "main"))

@@ -207,12 +207,6 @@ func (d *demo) fill(ctx context.Context) error {
 	if len(before) == 0 {
 		statements = append(append([]string{}, tables...), rows...)
 	}
-	token, err := d.secret("github")
-	if err != nil {
-		return err
-	}
-	statements = append(statements, fmt.Sprintf( // of our own making, and without quotes
-		"CREATE CONNECTION IF NOT EXISTS github TYPE HTTP OPTIONS (host 'https://api.github.svc', port '443', base_path '/', bearer_token '%s')", token))
 	// What the operator needs to keep the filter and the masks of the sample's DataPolicy.
 	for _, g := range []string{"USE CATALOG ON CATALOG main", "USE SCHEMA, CREATE FUNCTION, EXECUTE ON SCHEMA main.sales", "MANAGE, SELECT ON TABLE main.sales.deals"} {
 		statements = append(statements, "GRANT "+g+" TO `"+operatorID+"`")
@@ -222,7 +216,7 @@ func (d *demo) fill(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", strings.Join(strings.Fields(s)[:3], " "), err)
 		}
 	}
-	d.say("   the data team made main.sales.deals, main.gatehouse.tool_calls, a handbook with an index, and a connection to an external API")
+	d.say("   the data team made main.sales.deals, main.gatehouse.tool_calls, and a handbook with an index")
 	return nil
 }
 

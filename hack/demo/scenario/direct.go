@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -81,7 +83,23 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 	if len(unreachable) > 0 {
 		return fmt.Errorf("declared yes and refused by Databricks: %s", strings.Join(unreachable, ", "))
 	}
-	return nil
+	return d.enforced(ctx, result)
+}
+
+// enforced waits until the operator, which compares grants instead of trying, says the same.
+func (d *demo) enforced(ctx context.Context, result *Result) error {
+	return until(ctx, "the operator's comparison of the matrix with Databricks", 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+		s, err := d.server(ctx)
+		if err != nil {
+			return false, err
+		}
+		c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionMatrixEnforced)
+		if c == nil || (c.Status == metav1.ConditionTrue) != (result.NoOpen == 0) {
+			return false, nil
+		}
+		d.say("   the MCPServer's condition MatrixEnforced, the new tenant included: %s", c.Message)
+		return true, nil
+	})
 }
 
 // exchange turns a user's token into one of the role's service principal.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -81,7 +82,17 @@ func (d *demo) heal(ctx context.Context, result *Result) error {
 	}
 	result.HealMilliseconds = time.Since(began).Milliseconds()
 	d.say("   asked to look at once, by the annotation %s: it is back after %d ms", v1alpha1.AnnotationReconcileRequestedAt, result.HealMilliseconds)
-	return nil
+	return until(ctx, "the word of it in status", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		if err := d.kube.Get(ctx, client.ObjectKeyFromObject(role), role); err != nil {
+			return false, err
+		}
+		drift := role.Status.LastDrift
+		if drift == nil || drift.DetectedAt.Time.Before(began.Truncate(time.Second)) {
+			return false, nil
+		}
+		d.say("   the Role's status.lastDrift: %s; so since %s at most", strings.Join(drift.What, "; "), drift.Since.UTC().Format(time.TimeOnly))
+		return true, nil
+	})
 }
 
 // dataTeam signs in as the owner of the tables.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -126,6 +127,9 @@ func (d *demo) sample(ctx context.Context, result *Result) error {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return err
 	}
+	if err := d.credential(ctx); err != nil {
+		return err
+	}
 	if err := d.apply(ctx, "-k", dir); err != nil {
 		return err
 	}
@@ -142,6 +146,22 @@ func (d *demo) sample(ctx context.Context, result *Result) error {
 	}
 	result.Pods = int(server.Status.CurrentReplicas)
 	return nil
+}
+
+// credential makes the namespace of the sample and, in it, the Secret that its Connection names.
+func (d *demo) credential(ctx context.Context) error {
+	token, err := d.secret("github")
+	if err != nil {
+		return err
+	}
+	if err := d.apply(ctx, "-f", filepath.Join(d.root, "config/samples/sales/namespace.yaml")); err != nil {
+		return err
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: samplesSpace, Name: "github"}, StringData: map[string]string{"token": token}}
+	if err := d.kube.Create(ctx, secret); !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	return nil // of an earlier run, with the same token
 }
 
 // waitRollout waits until the operator runs the pods of this demo's image: after an
