@@ -119,6 +119,9 @@ var _ = Describe("tools of every type", func() {
 		Eventually(func() map[string]string { return holdings(e.West, objects...) }).Should(Equal(deals))
 		Expect(emulator.Permissions(t, testenv.KindServingEndpoint, testenv.EndpointName)).To(Equal(others))
 		eventuallyReady(e.West)
-		Expect(e.West.Status.Scopes).To(Equal([]string{"sql"}))
+		Eventually(func() []string {
+			Expect(fetch(e.West)).To(Succeed())
+			return e.West.Status.Scopes
+		}).Should(Equal([]string{"sql"})) // status comes after what it tells of
 	})
 })
