@@ -194,7 +194,8 @@ type ConnectionStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
-	MCPServices []string `json:"mcpServices,omitempty"`
+	MCPServices    []string `json:"mcpServices,omitempty"`
+	ExternalStatus `json:",inline"`
 }
 
 // Connection is a Unity Catalog connection to an HTTP service, and the MCP service over it.

@@ -234,7 +234,8 @@ type ModelEndpointStatus struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=128
-	Applied []AppliedSetting `json:"applied,omitempty"`
+	Applied        []AppliedSetting `json:"applied,omitempty"`
+	ExternalStatus `json:",inline"`
 }
 
 // ModelEndpoint is the AI Gateway configuration of an existing serving endpoint.

@@ -176,6 +176,9 @@ func (o *Connection) GetManagementPolicy() string { return string(o.Spec.Managem
 // GetDeletionPolicy returns what happens in Databricks on deletion.
 func (o *Connection) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }
 
+// GetExternalStatus returns what the status says of plans and drift.
+func (o *Connection) GetExternalStatus() *ExternalStatus { return &o.Status.ExternalStatus }
+
 // GetConditions returns the conditions in status.
 func (o *ModelEndpoint) GetConditions() []metav1.Condition { return o.Status.Conditions }
 
@@ -193,3 +196,6 @@ func (o *ModelEndpoint) GetManagementPolicy() string { return string(o.Spec.Mana
 
 // GetDeletionPolicy returns what happens in Databricks on deletion.
 func (o *ModelEndpoint) GetDeletionPolicy() string { return string(o.Spec.DeletionPolicy) }
+
+// GetExternalStatus returns what the status says of plans and drift.
+func (o *ModelEndpoint) GetExternalStatus() *ExternalStatus { return &o.Status.ExternalStatus }

@@ -53,6 +53,8 @@ var (
 	_ external.Intender[*v1alpha1.Connection, state]       = adapter{}
 	_ external.Bounded[input]                              = adapter{}
 	_ external.Scheduled[input]                            = adapter{}
+	_ external.Managed[*v1alpha1.Connection]               = adapter{}
+	_ external.Blamer[state]                               = adapter{}
 	_ Databricks                                           = (*databricks.Client)(nil)
 )
 
@@ -245,6 +247,15 @@ func (in input) applyService(ctx context.Context, have state, s external.Step[st
 		have.Services = append(have.Services, w)
 	}
 	return have, nil
+}
+
+// ChangedBy is the last change of the connection. One that is gone tells nothing, and of
+// an MCP service Databricks is not asked when it was changed.
+func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at time.Time) {
+	if c := have.Connection; c != nil && s.Want.Connection != nil && c.UpdatedAt > 0 {
+		return c.UpdatedBy, time.UnixMilli(c.UpdatedAt)
+	}
+	return "", time.Time{}
 }
 
 // Intend records what is about to be made or taken over, and forgets the fingerprint of a

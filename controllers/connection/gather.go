@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -66,6 +67,11 @@ type rival struct {
 	claims bool
 	// id is that of the connection that it has recorded as its own.
 	id string
+}
+
+// Above is the policy of the Workspace.
+func (a adapter) Above(ctx context.Context, c *v1alpha1.Connection) (external.Management, error) {
+	return external.WorkspaceManagement(ctx, a.reader, c.Spec.WorkspaceRef.Name)
 }
 
 func (a adapter) Gather(ctx context.Context, c *v1alpha1.Connection) (input, error) {

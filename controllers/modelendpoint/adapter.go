@@ -51,6 +51,7 @@ var (
 	_ external.Intender[*v1alpha1.ModelEndpoint, state]       = adapter{}
 	_ external.Bounded[input]                                 = adapter{}
 	_ external.Scheduled[input]                               = adapter{}
+	_ external.Managed[*v1alpha1.ModelEndpoint]               = adapter{}
 )
 
 // Conditions say whether the Boundary allows what is asked for.

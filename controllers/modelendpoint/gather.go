@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -41,6 +42,11 @@ type input struct {
 	recorded []v1alpha1.AppliedSetting
 	placed   *[]v1alpha1.AppliedSetting
 	resync   time.Duration
+}
+
+// Above is the policy of the Workspace.
+func (a adapter) Above(ctx context.Context, m *v1alpha1.ModelEndpoint) (external.Management, error) {
+	return external.WorkspaceManagement(ctx, a.reader, m.Spec.WorkspaceRef.Name)
 }
 
 func (a adapter) Gather(ctx context.Context, m *v1alpha1.ModelEndpoint) (input, error) {

@@ -6,6 +6,7 @@ package modelendpoint
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -194,9 +195,9 @@ func limitOf(entries []map[string]any) string {
 // stays as it is, and so does the configuration when there is nothing to do.
 func changed(g databricks.Gateway, set settings, gone []string) databricks.Gateway {
 	have, out := read(g), g.Clone()
-	for name, value := range set {
-		if !have.same(name, value) {
-			write(out, name, value)
+	for _, name := range slices.Sorted(maps.Keys(set)) { // in one order, so that two writes of the same are the same
+		if !have.same(name, set[name]) {
+			write(out, name, set[name])
 		}
 	}
 	for _, name := range gone {
