@@ -34,6 +34,7 @@ type flags struct {
 	elect, secureMetrics                                                                     bool
 	roles, servers, callRate                                                                 int
 	timeout                                                                                  time.Duration
+	tenure                                                                                   tenure
 }
 
 func main() {
@@ -50,6 +51,7 @@ func main() {
 	flag.BoolVar(&f.secureMetrics, "metrics-secure", true, "serve metrics over HTTPS and to those only whom the cluster lets read them")
 	flag.StringVar(&f.probes, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.BoolVar(&f.elect, "leader-elect", true, "let one of several operators work at a time")
+	f.tenure.flags()
 	flag.IntVar(&f.roles, "role-concurrency", 16, "how many Roles are worked on at the same time")
 	flag.IntVar(&f.servers, "mcpserver-concurrency", 2, "how many MCPServers are worked on at the same time")
 	flag.IntVar(&f.callRate, "databricks-requests-per-second", 100, "how many calls are made at most to each Databricks host in a second; a host that says 429 is left alone for as long as it asks")
@@ -131,7 +133,7 @@ func manager(f flags) (ctrl.Manager, func() error, error) {
 	cluster.QPS, cluster.Burst = 100, 200 // the default makes a revocation wait behind status writes
 	var fence func() error
 	if f.elect {
-		if fence, err = elect(&o, cluster, f.namespace); err != nil {
+		if fence, err = elect(&o, cluster, f.namespace, f.tenure); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -126,13 +126,20 @@ func (w *world) unmarked() string {
 // start starts an operator.
 func (w *world) start() {
 	w.t.Helper()
-	w.operator = exec.Command(w.program,
+	w.operator = w.launch("--leader-elect=false")
+}
+
+// launch starts an operator with some more flags.
+func (w *world) launch(more ...string) *exec.Cmd {
+	w.t.Helper()
+	cmd := exec.Command(w.program, append(more,
 		"--kubeconfig="+w.kubeconfig, "--installation="+installation, "--namespace="+testenv.OperatorNamespace, "--mcp-server-image=example.com/mcp-server:1",
-		"--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0")
-	w.operator.Stdout, w.operator.Stderr = &w.log, &w.log
-	if err := w.operator.Start(); err != nil {
+		"--metrics-bind-address=0", "--health-probe-bind-address=0")...)
+	cmd.Stdout, cmd.Stderr = &w.log, &w.log
+	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
+	return cmd
 }
 
 // kill ends the operator with SIGKILL: nothing of it runs any more when kill returns.
