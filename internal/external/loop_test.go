@@ -177,15 +177,23 @@ func TestManagementAndDeletionPolicies(t *testing.T) {
 			message: "The management policy of the box is Paused: nothing is read or written, and the deletion waits until it is another",
 			summary: "Ready=Unknown/Paused ReferencesResolved=True/Resolved Synced=True/Synced",
 		},
-		"ObserveOnly of what it lives in lets a deletion go and touches nothing": {now: func(*toy) {}, above: observeOnly, deleted: true, want: []string{"metadata"}},
+		"ObserveOnly of what it lives in lets a deletion go and touches nothing": {now: func(*toy) {}, above: observeOnly, deleted: true, want: []string{
+			"inventory",
+			"event Warning LeftBehind Delete: The management policy of the box is ObserveOnly, so that this stays in Databricks and nobody looks after it: a and 1 more; the list of toys has the list",
+			"metadata",
+		}},
 		"a laxer policy of what it lives in takes nothing from its own": {
 			now: policy("Paused"), above: observeOnly, want: []string{"status"}, message: "The management policy is Paused: nothing is read or written",
 			summary: "Ready=Unknown/Paused ReferencesResolved=True/Resolved Synced=True/Synced",
 		},
-		"ObserveOnly with nothing to do is Ready":            {now: policy("ObserveOnly"), want: []string{"gather", "observe", "status"}, summary: ready, requeue: time.Minute},
-		"ObserveOnly lets a deletion go and touches nothing": {now: policy("ObserveOnly"), deleted: true, want: []string{"metadata"}},
-		"Orphan leaves everything and does not even look":    {now: func(o *toy) { o.Spec.DeletionPolicy = "Orphan" }, deleted: true, want: []string{"metadata"}},
-		"Orphan does nothing to what lives":                  {now: func(o *toy) { o.Spec.DeletionPolicy = "Orphan" }, want: []string{"gather", "observe", "status"}, summary: ready, requeue: time.Minute},
+		"ObserveOnly with nothing to do is Ready": {now: policy("ObserveOnly"), want: []string{"gather", "observe", "status"}, summary: ready, requeue: time.Minute},
+		"ObserveOnly lets a deletion go and touches nothing": {now: policy("ObserveOnly"), deleted: true, want: []string{
+			"inventory", "event Warning LeftBehind Delete: The management policy is ObserveOnly, so that this stays in Databricks and nobody looks after it: a and 1 more; the list of toys has the list", "metadata",
+		}},
+		"Orphan leaves everything and does not even look": {now: func(o *toy) { o.Spec.DeletionPolicy = "Orphan" }, deleted: true, want: []string{
+			"inventory", "event Warning LeftBehind Delete: The deletion policy is Orphan, so that this stays in Databricks and nobody looks after it: a and 1 more; the list of toys has the list", "metadata",
+		}},
+		"Orphan does nothing to what lives": {now: func(o *toy) { o.Spec.DeletionPolicy = "Orphan" }, want: []string{"gather", "observe", "status"}, summary: ready, requeue: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, maps.Clone(two))

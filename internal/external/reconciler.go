@@ -40,6 +40,8 @@ type Options struct {
 	Recorder events.EventRecorder
 	// Kind names the kind in metrics. Required.
 	Kind string
+	// LeftBehind keeps inventories of what objects that go leave outside. Nil: only an event tells of it.
+	LeftBehind LeftBehind
 	// Resync is how often the outside is looked at. Default DefaultResync. An Adapter that is Scheduled decides itself.
 	Resync time.Duration
 	// Jitter draws a number in [0, 1). Default math/rand.
@@ -162,7 +164,11 @@ func (p *pass[O, I, S]) converge(ctx context.Context) error {
 // remove plans towards nothing and then lets the object go.
 func (p *pass[O, I, S]) remove(ctx context.Context) error {
 	p.rested.forget(p.obj)
-	if p.obj.GetDeletionPolicy() != "Orphan" && !p.management.observeOnly() {
+	if p.obj.GetDeletionPolicy() == "Orphan" || p.management.observeOnly() {
+		if err := p.leave(ctx); err != nil {
+			return err
+		}
+	} else {
 		in, err := p.adapter.Gather(ctx, p.obj)
 		if err != nil {
 			return fmt.Errorf("gather: %w", err)

@@ -96,6 +96,8 @@ type world struct {
 	after bool
 	// above is the policy of what the object lives in.
 	above external.Management
+	// kept are the inventories of what was left behind.
+	kept []external.Remains
 	// now is the time, and changed who changed a thing last, and when.
 	now     time.Time
 	changed map[string]change
@@ -180,7 +182,7 @@ func (w *world) Eventf(_, _ runtime.Object, kind, reason, action, note string, a
 // restart is a new process over the same cluster and the same outside.
 func (w *world) restart() *external.Reconciler[*toy, input, things] {
 	return external.NewReconciler(external.Options{
-		Client: w.client, Recorder: w, Kind: "Toy", Resync: time.Minute, Jitter: func() float64 { return 0.5 },
+		Client: w.client, Recorder: w, Kind: "Toy", LeftBehind: w, Resync: time.Minute, Jitter: func() float64 { return 0.5 },
 		Now: func() time.Time { return w.now },
 	}, external.Adapter[*toy, input, things](adapter{w}))
 }
@@ -258,10 +260,20 @@ var (
 	_ external.Intender[*toy, things]       = adapter{}
 	_ external.Managed[*toy]                = adapter{}
 	_ external.Blamer[things]               = adapter{}
+	_ external.Leaver[*toy]                 = adapter{}
 )
 
 func (a adapter) Above(context.Context, *toy) (external.Management, error) {
 	return a.w.above, a.w.fail["above"]
+}
+
+func (a adapter) Left(obj *toy) (workspace string, lines []string) {
+	return "home", obj.Status.Applied
+}
+
+// Keep makes the world the keeper of inventories.
+func (w *world) Keep(_ context.Context, r external.Remains) (string, error) {
+	return "the list of toys", w.write("inventory", func() error { w.kept = append(w.kept, r); return nil })
 }
 
 func (a adapter) ChangedBy(_ things, s external.Step[things]) (string, time.Time) {
