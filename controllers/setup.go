@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/toolaccess"
 	"github.com/gatehouse-dev/gatehouse/controllers/workspace"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/leftbehind"
 )
 
 // Options are what all controllers are made of.
@@ -40,6 +41,7 @@ type Options struct {
 
 // Setup adds all controllers to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
+	left := leftbehind.Store{Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Namespace: o.Servers.Namespace}
 	for _, c := range []struct {
 		kind  string
 		setup func() error
@@ -47,21 +49,21 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		{"Workspace", func() error { return workspace.Setup(mgr, workspace.Options{Connect: o.Connect}) }},
 		{"Boundary", func() error { return boundary.Setup(mgr) }},
 		{"Role", func() error {
-			return role.Setup(mgr, role.Options{Connect: o.Connect, Installation: o.Installation, Concurrency: o.RoleConcurrency, Issuer: o.Issuer, Audience: o.WorkloadAudience})
+			return role.Setup(mgr, role.Options{Connect: o.Connect, Installation: o.Installation, Concurrency: o.RoleConcurrency, Issuer: o.Issuer, Audience: o.WorkloadAudience, LeftBehind: left})
 		}},
 		{"FederationPolicy", func() error {
-			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation})
+			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation, LeftBehind: left})
 		}},
 		{"DataPolicy", func() error {
-			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation, Issuer: o.Issuer})
+			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation, Issuer: o.Issuer, LeftBehind: left})
 		}},
 		{"Connection", func() error {
 			return connection.Setup(mgr, connection.Options{
-				Connect: o.Connect, Installation: o.Installation, Namespace: o.Servers.Namespace, OperatorName: o.Servers.OperatorName, SecretPoll: o.SecretPoll,
+				Connect: o.Connect, Installation: o.Installation, Namespace: o.Servers.Namespace, OperatorName: o.Servers.OperatorName, SecretPoll: o.SecretPoll, LeftBehind: left,
 			})
 		}},
 		{"ModelEndpoint", func() error {
-			return modelendpoint.Setup(mgr, modelendpoint.Options{Connect: o.Connect, Installation: o.Installation})
+			return modelendpoint.Setup(mgr, modelendpoint.Options{Connect: o.Connect, Installation: o.Installation, LeftBehind: left})
 		}},
 		{"Tool", func() error { return tool.Setup(mgr) }},
 		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},

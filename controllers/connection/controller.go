@@ -45,6 +45,8 @@ type Options struct {
 	OperatorName string
 	// SecretPoll is how often Secrets are asked for their versions. Default DefaultSecretPoll.
 	SecretPoll time.Duration
+	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
+	LeftBehind external.LeftBehind
 }
 
 // connected adapts a connect.Connector.
@@ -65,7 +67,7 @@ func newAdapter(c client.Client, live client.Reader, o Options) adapter {
 // NewReconciler makes the loop of Connections over a client that reads and writes the
 // cluster, and a reader past its cache.
 func NewReconciler(c client.Client, live client.Reader, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Connection, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Connection"}, newAdapter(c, live, o))
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Connection", LeftBehind: o.LeftBehind}, newAdapter(c, live, o))
 }
 
 // Setup adds the controller to a manager.
@@ -78,7 +80,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := mgr.Add(poll); err != nil {
 		return fmt.Errorf("add the look at Secrets: %w", err)
 	}
-	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Kind: "Connection"}, a)
+	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Kind: "Connection", LeftBehind: o.LeftBehind}, a)
 	where := func(concerns func(*v1alpha1.Connection, client.Object) bool) handler.EventHandler {
 		return handler.EnqueueRequestsFromMapFunc(connectionsWhere(mgr.GetClient(), concerns))
 	}

@@ -38,6 +38,8 @@ type Options struct {
 	Installation string
 	// Issuer says who issues the cluster's tokens. Without it nobody is asked whether groups are seen.
 	Issuer Issuer
+	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
+	LeftBehind external.LeftBehind
 }
 
 // connected adapts a connect.Connector.
@@ -61,7 +63,7 @@ func newAdapter(c client.Reader, o Options) adapter {
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *Reconciler {
 	a := newAdapter(c, o)
 	return &Reconciler{
-		loop:   external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "DataPolicy"}, a),
+		loop:   external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "DataPolicy", LeftBehind: o.LeftBehind}, a),
 		client: c, recorder: recorder, connect: connected{o.Connect}, verifier: a.verifier,
 	}
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
+	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
+	LeftBehind external.LeftBehind
 }
 
 // connected adapts a connect.Connector.
@@ -45,7 +47,7 @@ var _ Databricks = (*databricks.Client)(nil)
 
 // NewReconciler makes the loop of FederationPolicies over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.FederationPolicy, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "FederationPolicy"},
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "FederationPolicy", LeftBehind: o.LeftBehind},
 		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, looked: &looked{}})
 }
 

@@ -31,6 +31,8 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
+	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
+	LeftBehind external.LeftBehind
 }
 
 // connected adapts a connect.Connector.
@@ -43,7 +45,7 @@ func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace,
 
 // NewReconciler makes the loop of ModelEndpoints over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.ModelEndpoint, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "ModelEndpoint"},
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "ModelEndpoint", LeftBehind: o.LeftBehind},
 		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation})
 }
 

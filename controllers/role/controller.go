@@ -48,6 +48,8 @@ type Options struct {
 	// Concurrency is how many Roles are worked on at the same time. Default 16: most of
 	// a pass is waiting for Databricks.
 	Concurrency int
+	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
+	LeftBehind external.LeftBehind
 }
 
 // connector is what the adapter needs of a connect.Connector.
@@ -84,7 +86,7 @@ func (a adapter) mark(r *v1alpha1.Role) string {
 
 // NewReconciler makes the loop of Roles over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Role, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Role"},
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Role", LeftBehind: o.LeftBehind},
 		newAdapter(c, o))
 }
 
