@@ -89,7 +89,7 @@ func (a adapter) Gather(ctx context.Context, c *v1alpha1.Connection) (input, err
 		return in, err
 	}
 	begun := c.Status.Intent != "" || in.id != "" || len(in.services) > 0
-	if in.outside != nil && !deleting && !(begun && in.takesAway(c)) {
+	if in.outside != nil && !deleting && (!begun || !in.takesAway(c)) {
 		return in, nil // nothing outside is looked at or touched: Desired says why
 	}
 	ws, cl, err := a.connect.Named(ctx, c.Spec.WorkspaceRef.Name)
@@ -100,13 +100,13 @@ func (a adapter) Gather(ctx context.Context, c *v1alpha1.Connection) (input, err
 		case deleting && fault.Is(err, fault.ClassWaiting):
 			err = fmt.Errorf("%w: what this Connection has in Databricks cannot be removed; set `deletionPolicy` to Orphan to leave it there", err)
 		case in.outside != nil && fault.Is(err, fault.ClassWaiting):
-			return in, nil //nolint:nilerr // that it is not allowed is what matters
+			return in, nil // that it is not allowed is what matters
 		}
 		return in, err
 	}
 	in.client, in.resync = cl, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
 	if deleting || in.outside != nil {
-		return in, nil
+		return in, nil //nolint:nilerr // there is none here
 	}
 	in.secret, in.unread = a.secret(ctx, c)
 	if in.unread == nil {
@@ -205,7 +205,8 @@ func (in input) holder(found *databricks.Connection) string {
 	first := "" // by name, so that every pass says the same
 	for key, r := range in.rivals {
 		recorded := found != nil && r.id == found.ID
-		if !r.same || !(recorded && (!mine || r.older) || r.claims && r.older && !mine) {
+		wins := recorded && (!mine || r.older) || r.claims && r.older && !mine
+		if !r.same || !wins {
 			continue
 		}
 		if first == "" || key < first {

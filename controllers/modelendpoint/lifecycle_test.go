@@ -342,7 +342,7 @@ func TestLifecycle(t *testing.T) {
 			}
 		}
 	})
-	t.Run("drift is repaired", func(t *testing.T) {
+	t.Run("drift is repaired", func(*testing.T) {
 		w.set(others)
 		w.settle("model")
 		w.has(w.first(), ourMark)
@@ -417,7 +417,7 @@ func TestLifecycle(t *testing.T) {
 		allow(name, "gone-*")
 		w.settle("model")
 	})
-	t.Run("deleting takes off what it had set", func(t *testing.T) {
+	t.Run("deleting takes off what it had set", func(*testing.T) {
 		w.remove("model")
 		w.has(others, "")
 	})

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -240,9 +241,9 @@ func (e *emulator) calls(ctx context.Context) (counts, error) {
 	if err != nil {
 		return counts{}, fmt.Errorf("read the emulator's calls: %w", err)
 	}
-	next := counts{e.seen.all, e.seen.writes, e.seen.limited, make(map[string]int, len(e.seen.kinds))}
-	for k, n := range e.seen.kinds {
-		next.kinds[k] = n
+	next := counts{e.seen.all, e.seen.writes, e.seen.limited, maps.Clone(e.seen.kinds)}
+	if next.kinds == nil {
+		next.kinds = map[string]int{}
 	}
 	for _, c := range list {
 		e.last = c.Seq

@@ -61,7 +61,7 @@ func (b *scaleBench) declare(ctx context.Context, root string) error {
 		{"mcpserver.yaml", func() client.Object { return &v1alpha1.MCPServer{} }},
 		{"tools.yaml", func() client.Object { return &v1alpha1.Tool{} }},
 	} {
-		raw, err := os.ReadFile(filepath.Join(root, "config", "samples", "sales", s.file)) //nolint:gosec // of the repository
+		raw, err := os.ReadFile(filepath.Join(root, "config", "samples", "sales", s.file))
 		if err != nil {
 			return fmt.Errorf("read the sample: %w", err)
 		}

@@ -61,7 +61,7 @@ func TestWhenTheLoopGlances(t *testing.T) {
 		"drift that the glance does not show yet": {func(w *world, _ things, _ *bool) { w.things["a"] = "drifted" }, glances, glances},
 		"shared answers cannot tell":              {func(_ *world, _ things, blind *bool) { *blind = true }, both, both},
 		"shared answers fail":                     {func(w *world, _ things, _ *bool) { w.fail["glance"] = errors.New("truncated") }, both, both},
-		"a plan cannot be made of it":             {func(w *world, shared things, _ *bool) { delete(shared, "a") }, both, both},
+		"a plan cannot be made of it":             {func(_ *world, shared things, _ *bool) { delete(shared, "a") }, both, both},
 		"asked by annotation":                     {func(w *world, _ things, _ *bool) { w.change(ask) }, looks, glances},
 		"a new generation, and nothing else": {func(w *world, _ things, _ *bool) { w.change(func(*toy) {}) },
 			[]string{"gather", "observe", "status"}, glances},

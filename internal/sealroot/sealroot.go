@@ -19,8 +19,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 )
 
-// Name is the name of the Secret, and Key the key in it.
-const Name, Key = "gatehouse-sealing-root", "root"
+const (
+	// Name is the name of the Secret.
+	Name = "gatehouse-sealing-root"
+	// Key is the key in it.
+	Key = "root"
+)
 
 // Store is where the root is.
 type Store struct {
