@@ -40,7 +40,9 @@ spec:
   grants:
     - {type: Table, names: [main.sales.*], privileges: [SELECT]}
   issuers: [https://idp.example.com/]
-  dataPolicies: {tables: [main.sales.*]}`, `
+  dataPolicies: {tables: [main.sales.*]}
+  connections: {names: [crm_*], hosts: [API.example.com]}
+  modelEndpoints: {names: [sales-*], payloadTables: [main.logs.sales_*]}`, `
 apiVersion: gatehouse.dev/v1alpha1
 kind: Boundary
 metadata: {name: other}
@@ -65,7 +67,20 @@ spec:
 	issuer := func(url string) string {
 		return `{apiVersion: gatehouse.dev/v1alpha1, kind: FederationPolicy, metadata: {generateName: f-, namespace: tenant}, spec: {workspaceRef: {name: main}, issuer: "` + url + `", audiences: [a], claims: {role: role}, roles: [{name: x, subject: x}]}}`
 	}
+	connection := func(name, host string) string {
+		return `{apiVersion: gatehouse.dev/v1alpha1, kind: Connection, metadata: {generateName: c-, namespace: tenant}, spec: {workspaceRef: {name: main}, connectionName: ` + name + `, host: "` + host + `", bearerToken: {secretRef: {name: s, key: k}}}}`
+	}
+	model := func(name, more string) string {
+		return `{apiVersion: gatehouse.dev/v1alpha1, kind: ModelEndpoint, metadata: {generateName: m-, namespace: tenant}, spec: {workspaceRef: {name: main}, endpointName: ` + name + `, usageTracking: Enabled` + more + `}}`
+	}
 	for name, x := range map[string]struct{ object, refused string }{
+		"a connection":                         {connection("crm_a", "https://api.EXAMPLE.com"), ""},
+		"a connection outside":                 {connection("hr", "https://api.example.com"), "does not allow the connection hr"},
+		"a host outside":                       {connection("crm_a", "https://api.example.com.evil.org"), "does not allow connections to api.example.com.evil.org"},
+		"a serving endpoint":                   {model("sales-a", ""), ""},
+		"a serving endpoint outside":           {model("hr", ""), "does not allow ModelEndpoints on hr"},
+		"payload logging":                      {model("sales-a", ", payloadLogging: {catalog: main, schema: logs, tablePrefix: sales_a}"), ""},
+		"payload logging outside":              {model("sales-a", ", payloadLogging: {catalog: main, schema: hr, tablePrefix: a}"), "does not allow payload logging into main.hr.a"},
 		"a Role within the Boundary":           {role("tenant", ", memberOf: [sales_west], grants: [{type: Table, name: main.sales.deals, privileges: [SELECT]}]"), ""},
 		"a Role that asks for nothing":         {role("tenant", ""), ""},
 		"another Workspace":                    {strings.Replace(role("tenant", ""), "{name: main}", "{name: prod}", 1), "the Boundary tenant does not allow the Workspace prod"},
