@@ -68,7 +68,7 @@ func answerError(ctx context.Context, resp common.ResponseWrapper) error {
 		return err
 	}
 	if resp.Response != nil {
-		out.retryAfter = upstream.RetryAfter(resp.Response.Header, time.Now())
+		out.retryAfter = min(upstream.RetryAfter(resp.Response.Header, time.Now()), mostPatience)
 	}
 	return out
 }

@@ -17,6 +17,10 @@ import (
 // meanwhile, and be refused each. The zero value is ready to use.
 type gates struct{ until sync.Map }
 
+// mostPatience is how long an answer can ask to be left alone: a broken one must not
+// hold up revocations for days.
+const mostPatience = 10 * time.Minute
+
 var errLeftAlone = errors.New("Databricks asked for no more calls of this kind for a while") //nolint:staticcheck // a name
 
 // pass says whether a call may be made, and otherwise when.

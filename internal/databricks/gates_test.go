@@ -46,6 +46,17 @@ func TestWhatIsToBeLeftAloneIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestNobodyIsLeftAloneForDays(t *testing.T) {
+	s := newService(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "2000000")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	_, err := s.client(t).CreateServicePrincipal(t.Context(), databricks.ServicePrincipal{DisplayName: "x"})
+	if f := fault.Of(err); f == nil || f.Class != fault.ClassRateLimited || f.After != 10*time.Minute {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAnEmptyObjectIsNoAnswer(t *testing.T) {
 	answer := `{}`
 	s := newService(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })
