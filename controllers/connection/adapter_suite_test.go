@@ -16,6 +16,7 @@ import (
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.call(http.MethodPost, connections, `{"name":"theirs","connection_type":"HTTP","options":{"host":"https://theirs.example.com","bearer_token":"t","is_mcp_connection":"true"}}`)
 	w.call(http.MethodPost, services+"?mcp_service_id=theirs&parent=schemas/main.shared", `{"config":{"source_connection":{"name":"connections/theirs"}}}`)

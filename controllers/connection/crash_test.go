@@ -22,6 +22,7 @@ func changed(s *v1alpha1.ConnectionSpec) {
 // changing, rotating and deleting a Connection, before it takes effect, after that with
 // the answer lost, and after its answer; a new operator then finishes.
 func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	crash := func() {
 		w.dead.Store(true)
@@ -123,6 +124,7 @@ func (w *world) crash(act, stage string, n int) bool {
 // TestTheSecretGoesBackAfterACrash: a credential was written and its answer lost, and the
 // Secret has the old one again. Status must not say that the old one is there.
 func TestTheSecretGoesBackAfterACrash(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("gh"))
 	w.settle("gh")

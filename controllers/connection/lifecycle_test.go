@@ -37,6 +37,7 @@ func (w *world) as(want map[string]string) {
 }
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("gh"))
 	c := w.settle("gh")
@@ -179,6 +180,7 @@ func TestLifecycle(t *testing.T) {
 
 // TestANewCredentialReachesTheService calls the service through the connection.
 func TestANewCredentialReachesTheService(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var seen atomic.Value
 	host, port := w.emulator.Upstream(t, func(_ http.ResponseWriter, r *http.Request) { seen.Store(r.Header.Get("Authorization")) })
@@ -219,6 +221,7 @@ func TestANewCredentialReachesTheService(t *testing.T) {
 
 // TestASecretIsLookedAtAgain: of a Secret whose right is granted, or whose content changes, the Connection is worked on.
 func TestASecretIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := declared("gh")
 	c.Spec.BearerToken.SecretRef.Name = "late"

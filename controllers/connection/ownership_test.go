@@ -32,6 +32,7 @@ func (w *world) says(c *v1alpha1.Connection, reason string, words ...string) {
 }
 
 func TestWhatOthersHaveMadeIsNotTouched(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.call(http.MethodPost, connections, theirs)
 	before := w.found()
@@ -95,6 +96,7 @@ func TestWhatOthersHaveMadeIsNotTouched(t *testing.T) {
 }
 
 func TestEachConnectionHasOneOwner(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("gh"))
 	rival := declared("aaa")
@@ -131,6 +133,7 @@ func TestEachConnectionHasOneOwner(t *testing.T) {
 }
 
 func TestABoundaryThatShrinksTakesAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("gh"))
 	w.settle("gh")
@@ -186,6 +189,7 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 }
 
 func TestAWorkspaceWithoutMCPServices(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{PathRegex: "/mcp-services", Times: -1}, Stage: "before_commit", Action: "status", Status: http.StatusNotImplemented})
 	testenv.Create(t, w.kube, declared("gh"))
@@ -205,6 +209,7 @@ func TestAWorkspaceWithoutMCPServices(t *testing.T) {
 }
 
 func TestSecretsThatAreNoCredentials(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("gh"))
 	for token, words := range map[string]string{"": "must not be empty", "\n": "must not be empty", "a\nb": "line breaks", "a\rb": "line breaks", "a\x00b": "control characters"} {

@@ -27,6 +27,7 @@ func (w *world) manage(policy v1alpha1.ManagementPolicy) {
 }
 
 func TestDriftIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("model"))
 	w.settle("model")

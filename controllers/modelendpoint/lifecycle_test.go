@@ -277,6 +277,7 @@ func (w *world) remove(name string) {
 }
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := declared("model")
 	testenv.Create(t, w.kube, m)
@@ -307,6 +308,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 }
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("model"))
 	m := w.settle("model")
@@ -441,6 +443,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	configured := `{"rate_limits":[{"calls":7,"renewal_period":"minute"}]}`
 	w.set(configured)
@@ -477,6 +480,7 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 }
 
 func TestEachEndpointHasOneOwner(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("model"))
 	time.Sleep(time.Until(w.get("model").CreationTimestamp.Add(1100 * time.Millisecond))) // times of creation are whole seconds
@@ -496,6 +500,7 @@ func TestEachEndpointHasOneOwner(t *testing.T) {
 }
 
 func TestWhatCannotBeHad(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for label, c := range map[string]struct {
 		edit              func(*v1alpha1.ModelEndpointSpec)
@@ -538,6 +543,7 @@ func TestWhatCannotBeHad(t *testing.T) {
 // TestAConcurrentWriterLosesNothing lets somebody else write after each of our reads
 // but the last, and over our write.
 func TestAConcurrentWriterLosesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	testenv.Create(t, w.kube, declared("model"))
 	w.settle("model")
@@ -571,6 +577,7 @@ func TestAConcurrentWriterLosesNothing(t *testing.T) {
 // changing and deleting a ModelEndpoint: before it takes effect, after that, and
 // after its answer. A new operator then finishes.
 func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	crash := func() {
 		w.dead.Store(true)

@@ -42,8 +42,9 @@ const (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// start runs an API server and all controllers until the test ends.
-func start(t *testing.T) client.Client {
+// start runs an API server and all controllers until the test ends. Changes are made to
+// the options of their manager.
+func start(t *testing.T, changes ...func(*ctrl.Options)) client.Client {
 	t.Helper()
 	ctrl.SetLogger(zap.New(zap.WriteTo(t.Output())))
 	config, kube := testenv.Cluster(t)
@@ -53,6 +54,9 @@ func start(t *testing.T) client.Client {
 		t.Fatal(err)
 	}
 	o.Metrics = metricsserver.Options{BindAddress: "0"}
+	for _, c := range changes {
+		c(&o)
+	}
 	mgr, err := ctrl.NewManager(config, o)
 	if err != nil {
 		t.Fatal(err)
