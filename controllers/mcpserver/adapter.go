@@ -94,8 +94,14 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 	return in, nil
 }
 
-// Resync is the workspace's.
-func (adapter) Resync(in input) time.Duration { return in.resync }
+// Resync is the workspace's, and sooner while the comparison with Databricks finds
+// something that is not as declared.
+func (adapter) Resync(in input) time.Duration {
+	if in.enforcement != nil && !clean(in.enforcement) {
+		return min(in.resync, auditRetry)
+	}
+	return in.resync
+}
 
 // served are the tools that a server names.
 func served(e access.Estate, s *v1alpha1.MCPServer) []v1alpha1.ToolSpec {

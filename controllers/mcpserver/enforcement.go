@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	// auditTimeout bounds one comparison, and auditRetry is when one that could not read everything is made again.
+	// auditTimeout bounds one comparison, and auditRetry is when one is made again that did not find
+	// everything as declared: what it found may be on its way already.
 	auditTimeout, auditRetry = 3 * time.Minute, 30 * time.Second
 	// auditSettle lets what just changed be granted before it is looked at.
 	auditSettle = time.Second
@@ -97,7 +98,7 @@ func (l *audits) compare(ctx context.Context, s *v1alpha1.MCPServer, a access.Au
 	l.mu.Lock()
 	e := l.entries[s.UID]
 	e.running, e.due = false, l.now().Add(every)
-	if len(result.Unknown) > 0 {
+	if !clean(next) {
 		e.due = l.now().Add(min(auditRetry, every))
 	}
 	before := e.found
@@ -128,11 +129,12 @@ func evidence(e access.Estate, d access.Document) string {
 		ID     string
 		Grants []v1alpha1.RoleGrant
 		Groups []v1alpha1.RoleGroup
+		Agreed *v1alpha1.Agreement // another one once drift was repaired
 	}
 	all := map[string]held{}
 	for i := range e.Roles {
 		if r := &e.Roles[i]; d.Roles[access.Key(r)].ApplicationID != "" {
-			all[access.Key(r)] = held{r.Status.ServicePrincipal.ID, r.Status.Grants, r.Status.Groups}
+			all[access.Key(r)] = held{r.Status.ServicePrincipal.ID, r.Status.Grants, r.Status.Groups, r.Status.Agreed}
 		}
 	}
 	raw, err := json.Marshal(all)
@@ -140,6 +142,11 @@ func evidence(e access.Estate, d access.Document) string {
 		return d.Hash
 	}
 	return d.Hash + string(raw)
+}
+
+// clean says that everything was found as declared.
+func clean(s *v1alpha1.EnforcementStatus) bool {
+	return s != nil && len(s.Open)+len(s.Missing)+len(s.Unknown) == 0
 }
 
 func statusOf(f access.Enforcement) *v1alpha1.EnforcementStatus {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
@@ -84,8 +85,9 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	if err != nil {
 		return in, err
 	}
+	elsewhere := a.elsewhere(ctx, r)
 	for i := range e.Roles {
-		if o := &e.Roles[i]; o.DeletionTimestamp.IsZero() && o.UID != r.UID {
+		if o := &e.Roles[i]; o.DeletionTimestamp.IsZero() && o.UID != r.UID && !elsewhere(o.Spec.WorkspaceRef.Name) {
 			for _, g := range o.Spec.MemberOf {
 				in.shared = append(in.shared, string(g))
 			}
@@ -117,6 +119,32 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	in.trust = a.trusting(ctx, r, in.deleting || in.confined)
 	in.client, in.reads, in.resync = client, client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
 	return in, nil
+}
+
+// elsewhere tells Workspaces of another account than the Role's, whose groups are others
+// though they have the same names. What cannot be read counts as of the same.
+func (a adapter) elsewhere(ctx context.Context, r *v1alpha1.Role) func(workspace string) bool {
+	type account struct{ host, id string }
+	known := map[string]*account{}
+	of := func(name string) *account {
+		if out, ok := known[name]; ok {
+			return out
+		}
+		var ws v1alpha1.Workspace
+		known[name] = nil
+		if err := a.reader.Get(ctx, types.NamespacedName{Name: name}, &ws); err == nil {
+			known[name] = &account{string(ws.Spec.AccountHost), ws.Spec.AccountID}
+		}
+		return known[name]
+	}
+	own := r.Spec.WorkspaceRef.Name
+	return func(workspace string) bool {
+		if workspace == own {
+			return false
+		}
+		mine, theirs := of(own), of(workspace)
+		return mine != nil && theirs != nil && *mine != *theirs
+	}
 }
 
 // refusal says why the Boundary does not allow what the Role asks for; nil means it does.

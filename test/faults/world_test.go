@@ -54,6 +54,7 @@ func start(t *testing.T, changes ...func(*ctrl.Options)) client.Client {
 		t.Fatal(err)
 	}
 	o.Metrics = metricsserver.Options{BindAddress: "0"}
+	o.Controller.SkipNameValidation = new(true) // several tests of this process have a manager
 	for _, c := range changes {
 		c(&o)
 	}
