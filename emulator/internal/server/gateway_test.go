@@ -99,9 +99,8 @@ func TestLimitsOfPrincipalsAreIndependent(t *testing.T) {
 	if got := ask(other); got != 200 {
 		t.Errorf("without a limit: %d", got)
 	}
-	code, out := 0, map[string]any{}
 	limits(`{"calls":0,"renewal_period":"minute"}`)
-	if code, out = other.do("POST", chat, messages("When?")); code != 429 || out["error_code"] != "REQUEST_LIMIT_EXCEEDED" {
+	if code, out := other.do("POST", chat, messages("When?")); code != 429 || out["error_code"] != "REQUEST_LIMIT_EXCEEDED" {
 		t.Errorf("no calls at all: %d %v", code, out)
 	}
 }
