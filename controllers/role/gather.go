@@ -13,6 +13,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
@@ -43,8 +44,9 @@ type input struct {
 	confined bool
 	// mayCreate are the groups of memberOf that may be created.
 	mayCreate []string
-	// shared are groups that other Roles ask for.
-	shared []string
+	// shared returns the groups that other Roles ask for, as of now: one that is on its
+	// way out with this one may have begun later.
+	shared func(context.Context) ([]string, error)
 	needs  access.Needs
 	trust  trusting
 	// adopting is about a service principal that existed before the Role.
@@ -52,6 +54,9 @@ type input struct {
 	// The ownership record, as the pass found it.
 	intent  string
 	groups  []string
+	// mentioned are the groups of the spec of a Role that is deleted. One of ours that is
+	// not in its record may have been kept for others who went too.
+	mentioned []string
 	applied []boundary.Grant
 	// known is the recorded id of the service principal; it learns a new one.
 	known  *string
@@ -85,16 +90,13 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	if err != nil {
 		return in, err
 	}
-	elsewhere := a.elsewhere(ctx, r)
-	for i := range e.Roles {
-		if o := &e.Roles[i]; o.DeletionTimestamp.IsZero() && o.UID != r.UID && !elsewhere(o.Spec.WorkspaceRef.Name) {
-			for _, g := range o.Spec.MemberOf {
-				in.shared = append(in.shared, string(g))
-			}
-		}
-	}
+	in.shared = func(ctx context.Context) ([]string, error) { return a.shared(ctx, r) }
 	in.adopting = a.adopting(r, e)
-	if !in.deleting {
+	if in.deleting {
+		for _, g := range r.Spec.MemberOf {
+			in.mentioned = append(in.mentioned, string(g))
+		}
+	} else {
 		e = e.Of(r) // what follows is of this Role alone
 		cells, refusals := e.Cells()
 		in.needs = e.Needs(r, cells)
@@ -119,6 +121,24 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	in.trust = a.trusting(ctx, r, in.deleting || in.confined)
 	in.client, in.reads, in.resync = client, client, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
 	return in, nil
+}
+
+// shared are the groups that Roles beside this one ask for.
+func (a adapter) shared(ctx context.Context, r *v1alpha1.Role) ([]string, error) {
+	var all v1alpha1.RoleList
+	if err := a.reader.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the Roles: %w", err)
+	}
+	var out []string
+	elsewhere := a.elsewhere(ctx, r)
+	for i := range all.Items {
+		if o := &all.Items[i]; len(o.Spec.MemberOf) > 0 && o.DeletionTimestamp.IsZero() && o.UID != r.UID && !elsewhere(o.Spec.WorkspaceRef.Name) {
+			for _, g := range o.Spec.MemberOf {
+				out = append(out, string(g))
+			}
+		}
+	}
+	return out, nil
 }
 
 // elsewhere tells Workspaces of another account than the Role's, whose groups are others

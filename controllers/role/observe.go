@@ -100,7 +100,14 @@ func (in input) observePrincipals(ctx context.Context, out *state) error {
 }
 
 func (in input) observeGroups(ctx context.Context, out *state) error {
-	names := slices.Concat(in.memberOf, in.groups)
+	names := slices.Concat(in.memberOf, in.groups, in.mentioned)
+	if len(names) == 0 {
+		return nil
+	}
+	shared, err := in.shared(ctx)
+	if err != nil {
+		return err
+	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		g, err := in.reads.FindGroup(ctx, name)
@@ -110,13 +117,16 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 		if g == nil {
 			continue
 		}
-		one := group{Name: name, ID: g.ID, Administers: g.Administers(), Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(in.shared, name), Empty: true}
+		one := group{Name: name, ID: g.ID, Administers: g.Administers(), Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(shared, name), Empty: true}
 		for _, m := range g.Members {
 			if out.Principal != nil && m.Value == out.Principal.ID {
 				one.Member = true
 				continue
 			}
 			one.Empty = false
+		}
+		if recorded := slices.Contains(in.groups, name); in.deleting && !recorded && !(one.Ours && len(g.Members) == 0) {
+			continue // of a group that is not in the record only what is left over is ours
 		}
 		out.Groups = append(out.Groups, one)
 	}
