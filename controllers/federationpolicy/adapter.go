@@ -4,8 +4,10 @@
 package federationpolicy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -174,10 +176,10 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	for _, b := range in.bindings {
 		p := policyOf(in.installation, in.policy, b)
 		wanted[p.key()] = p
-		out.Wanted = append(out.Wanted, p.key())
+		out.Wanted = append(out.Wanted, p.record())
 	}
 	for _, b := range in.applied {
-		k := key{b.ServicePrincipalID, b.PolicyID}
+		k := keyOf(b)
 		if _, ok := wanted[k]; !ok && b.PolicyID != "" {
 			wanted[k] = policy{Role: b.Role, Subject: b.Subject}
 		}
@@ -216,11 +218,13 @@ func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at tim
 	return "", at
 }
 
-// Intend records a policy before it is created.
-func (adapter) Intend(p *v1alpha1.FederationPolicy, _ state, s external.Step[state]) {
-	if s.Verb == external.Create {
-		p.Status.Applied = merged(p.Status.Applied, s.Want.Policies[0].record())
+// Intend records a policy before it is created, and with it all others that are wanted:
+// one write instead of one for each Role.
+func (adapter) Intend(p *v1alpha1.FederationPolicy, have state, s external.Step[state]) {
+	if s.Verb != external.Create || slices.Contains(p.Status.Applied, s.Want.Policies[0].record()) {
+		return
 	}
+	p.Status.Applied = merged(p.Status.Applied, append(slices.Clone(have.Wanted), s.Want.Policies[0].record())...)
 }
 
 // Report fills in the status from what was observed.
@@ -235,22 +239,22 @@ func (adapter) Report(p *v1alpha1.FederationPolicy, have state) {
 		}
 	}
 	// A record of what is still wanted stays: the answer to its create may have been lost.
-	for _, r := range recorded {
-		if slices.Contains(have.Wanted, key{r.ServicePrincipalID, r.PolicyID}) {
-			p.Status.Applied = merged(p.Status.Applied, r)
-		}
+	wanted := map[key]bool{}
+	for _, w := range have.Wanted {
+		wanted[keyOf(w)] = true
 	}
+	recorded = slices.DeleteFunc(slices.Clone(recorded), func(r v1alpha1.BoundRole) bool { return !wanted[keyOf(r)] })
+	p.Status.Applied = merged(p.Status.Applied, recorded...)
 	slices.SortFunc(p.Status.Roles, func(a, b v1alpha1.BoundRole) int { return strings.Compare(a.Role, b.Role) })
 }
 
-// merged adds a record, or replaces the one of the same policy.
-func merged(list []v1alpha1.BoundRole, r v1alpha1.BoundRole) []v1alpha1.BoundRole {
-	out := slices.DeleteFunc(slices.Clone(list), func(o v1alpha1.BoundRole) bool {
-		return o.ServicePrincipalID == r.ServicePrincipalID && o.PolicyID == r.PolicyID
+// merged adds records; each replaces the one of the same policy.
+func merged(list []v1alpha1.BoundRole, more ...v1alpha1.BoundRole) []v1alpha1.BoundRole {
+	of := map[key]v1alpha1.BoundRole{}
+	for _, r := range slices.Concat(list, more) {
+		of[keyOf(r)] = r
+	}
+	return slices.SortedFunc(maps.Values(of), func(a, b v1alpha1.BoundRole) int {
+		return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.ServicePrincipalID, b.ServicePrincipalID), strings.Compare(a.PolicyID, b.PolicyID))
 	})
-	out = append(out, r)
-	slices.SortFunc(out, func(a, b v1alpha1.BoundRole) int {
-		return strings.Compare(a.Role+" "+a.ServicePrincipalID, b.Role+" "+b.ServicePrincipalID)
-	})
-	return out
 }

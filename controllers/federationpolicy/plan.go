@@ -19,8 +19,8 @@ import (
 // state is the policies of one FederationPolicy in Databricks, sorted.
 type state struct {
 	Policies []policy
-	// Wanted are those that the spec asks for, for the report.
-	Wanted []key
+	// Wanted are those that the spec asks for, for the records.
+	Wanted []v1alpha1.BoundRole
 	// Unfinished says, of a wanted state, what is still missing from it when all of it is there.
 	Unfinished error
 }
@@ -53,6 +53,17 @@ func (s state) find(k key) *policy {
 	return nil
 }
 
+// byKey finds policies where there are many to be found.
+func (s state) byKey() map[key]*policy {
+	out := make(map[key]*policy, len(s.Policies))
+	for i := range s.Policies {
+		out[s.Policies[i].key()] = &s.Policies[i]
+	}
+	return out
+}
+
+func keyOf(b v1alpha1.BoundRole) key { return key{b.ServicePrincipalID, b.PolicyID} }
+
 // description is the mark that our policies carry.
 func description(installation string, p *v1alpha1.FederationPolicy) string {
 	return trust.Description(installation, "federationpolicy", access.Key(p))
@@ -77,13 +88,14 @@ type step = external.Step[state]
 // planned is the writes that lead from one state to another: what ends trust first.
 func planned(want, have state) (external.Plan[state], error) {
 	var out external.Plan[state]
+	wanted, held := want.byKey(), have.byKey()
 	for _, h := range have.Policies {
-		if want.find(h.key()) == nil && !h.Foreign {
+		if wanted[h.key()] == nil && !h.Foreign {
 			out = append(out, step{Verb: external.Delete, Target: text(h), Want: state{Policies: []policy{h}}})
 		}
 	}
 	for _, w := range want.Policies {
-		h := have.find(w.key())
+		h := held[w.key()]
 		switch {
 		case h == nil:
 			out = append(out, step{Verb: external.Create, Target: text(w), Want: state{Policies: []policy{w}}})

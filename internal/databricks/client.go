@@ -90,6 +90,15 @@ type Client struct {
 	workspace *api
 	serial    keyedMutex
 	recently  *recently
+
+	// What many Roles want at the same time is asked for, and written, for all of them.
+	grants       together[string, map[string][]string]
+	entriesOf    together[struct{}, []Permission]
+	assigned     together[struct{}, map[string][]string]
+	groups       together[struct{}, *Group]
+	grantChanges together[*grantChange, struct{}]
+	levelChanges together[*levelChange, struct{}]
+	memberships  together[*membership, struct{}]
 }
 
 func newClient(e Endpoint, o PoolOptions) (*Client, error) {

@@ -5,7 +5,9 @@ package databricks
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -31,62 +33,100 @@ type assignment struct {
 
 // Grants returns the direct privileges of one principal on an object. An object
 // that does not exist is a fault Waiting with ReasonSecurableNotFound. An empty
-// principal holds nothing: the call then says only whether the object exists.
+// principal holds nothing: the call then says only whether the object exists. Those who
+// ask for the same object at the same time share a call.
 func (c *Client) Grants(ctx context.Context, s Securable, principal string) ([]string, error) {
+	all, err := c.grants.ask(ctx, grantsThing(s), principal, func(ctx context.Context, principals []string) (map[string][]string, error) {
+		switch slices.Sort(principals); {
+		case principals[0] != principals[len(principals)-1]:
+			return c.allGrants(ctx, s)
+		case principals[0] == "":
+			return c.readGrants(ctx, s, map[string]any{})
+		}
+		return c.readGrants(ctx, s, map[string]any{"principal": principals[0]})
+	})
+	if principal == "" || err != nil {
+		return nil, err
+	}
+	return slices.Clone(all[principal]), nil
+}
+
+// grantsPage lets the server choose the size of a page.
+const grantsPage = 0
+
+// allGrants returns the direct privileges of all principals on an object.
+func (c *Client) allGrants(ctx context.Context, s Securable) (map[string][]string, error) {
+	return c.readGrants(ctx, s, map[string]any{"max_results": grantsPage})
+}
+
+// readGrants returns direct privileges on an object by principal. Who is not known holds nothing.
+func (c *Client) readGrants(ctx context.Context, s Securable, query map[string]any) (map[string][]string, error) {
 	path, err := s.path("permissions")
 	if err != nil {
 		return nil, err
 	}
-	var out []string
-	for token, page := "", 0; page < mostPages; page++ {
-		query := map[string]any{}
-		if principal != "" {
-			query["principal"] = principal
-		}
-		if token != "" {
-			query["page_token"] = token
-		}
+	_, one := query["principal"]
+	out := map[string][]string{}
+	for range mostPages {
 		var answer struct {
 			Assignments []assignment `json:"privilege_assignments"`
 			Next        string       `json:"next_page_token"`
 		}
 		err := c.workspace.do(ctx, http.MethodGet, path, query, nil, &answer)
-		if fault.Of(err) != nil && fault.Of(err).Reason == ReasonPrincipalNotVisible {
-			return nil, nil // who is not known holds nothing
+		if one && fault.Of(err) != nil && fault.Of(err).Reason == ReasonPrincipalNotVisible {
+			return out, nil
 		}
 		if err != nil {
 			return nil, securableFault(err)
 		}
 		for _, a := range answer.Assignments {
-			if principal != "" && a.Principal == principal {
-				for _, p := range a.Privileges {
-					out = append(out, strings.ReplaceAll(p, " ", "_"))
-				}
+			for _, p := range a.Privileges {
+				out[a.Principal] = append(out[a.Principal], strings.ReplaceAll(p, " ", "_"))
 			}
 		}
-		if token = answer.Next; token == "" {
+		if answer.Next == "" {
 			return out, nil
 		}
+		query = maps.Clone(query)
+		query["page_token"] = answer.Next
 	}
 	return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 }
 
+// grantChange is what is to change for one principal on an object.
+type grantChange struct {
+	Principal string   `json:"principal"`
+	Add       []string `json:"add,omitempty"`
+	Remove    []string `json:"remove,omitempty"`
+	err       error
+}
+
 // ChangeGrants adds and removes direct privileges of one principal; those of
-// others stay.
+// others stay. Changes of the same object at the same time share a call.
 func (c *Client) ChangeGrants(ctx context.Context, s Securable, principal string, add, remove []string) error {
+	mine := &grantChange{Principal: principal, Add: add, Remove: remove}
+	_, err := c.grantChanges.ask(ctx, grantsThing(s), mine, func(ctx context.Context, changes []*grantChange) (struct{}, error) {
+		inOne(changes, func(g *grantChange) string { return g.Principal }, func(some ...*grantChange) error { return c.changeGrants(ctx, s, some) },
+			func(g *grantChange, err error) { g.err = err })
+		return struct{}{}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return mine.err
+}
+
+func (c *Client) changeGrants(ctx context.Context, s Securable, changes []*grantChange) error {
 	path, err := s.path("permissions")
 	if err != nil {
 		return err
 	}
-	change := map[string]any{"principal": principal}
-	if len(add) > 0 {
-		change["add"] = add
-	}
-	if len(remove) > 0 {
-		change["remove"] = remove
-	}
-	defer c.recently.wrote(grantThing(s, principal))
-	return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, map[string]any{"changes": []any{change}}, nil))
+	defer func() {
+		for _, g := range changes {
+			c.recently.wrote(grantThing(s, g.Principal))
+		}
+	}()
+	return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, map[string]any{"changes": changes, "omit_permissions_in_response": true}, nil))
 }
 
 // RevokeGrants removes privileges; an object or a principal that does not exist has none.

@@ -79,13 +79,17 @@ type Permission struct {
 }
 
 // ObjectPermissions returns the direct entries of an object. An object that does
-// not exist is a fault Waiting with ReasonSecurableNotFound.
+// not exist is a fault Waiting with ReasonSecurableNotFound. Those who ask for the same
+// object at the same time share a call.
 func (c *Client) ObjectPermissions(ctx context.Context, o Object) ([]Permission, error) {
-	path, err := c.permissionsPath(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return c.permissions(ctx, path)
+	list, err := c.entriesOf.ask(ctx, objectThing(o), struct{}{}, func(ctx context.Context, _ []struct{}) ([]Permission, error) {
+		path, err := c.permissionsPath(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return c.permissions(ctx, path)
+	})
+	return slices.Clone(list), err
 }
 
 // Levels returns the levels that a service principal holds directly on an object. An
@@ -105,35 +109,67 @@ func levelsOf(all []Permission, applicationID string) []string {
 	return out
 }
 
+// levelChange is a level that one service principal is to be given, or not to have any more.
+type levelChange struct {
+	applicationID string
+	err           error
+}
+
 // GrantObject gives a service principal a level on an object; the entries of others stay.
 // The API keeps one level for each principal, and writing one replaces another, so
-// that nothing is written when the service principal may do more already.
+// that nothing is written when the service principal may do more already. Those who are
+// given the same at the same time share the calls.
 func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string) error {
 	level, including := o.level()
 	if len(including) == 0 {
 		return fault.Invalid(ReasonRejected, fmt.Errorf("the level %q on the kind %q of objects is not one that is granted", tidy(level, 64), tidy(string(o.Kind), 64)))
 	}
-	path, err := c.permissionsPath(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer c.serial.lock(path)()
-	all, err := c.permissions(ctx, path)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(all, func(p Permission) bool {
-		return p.ServicePrincipalName == applicationID && slices.Contains(including, p.Level)
-	}) {
+	return c.changeLevel(ctx, "grant "+level, o, applicationID, func(ctx context.Context, path string, all []*levelChange) error {
+		have, err := c.permissions(ctx, path)
+		if err != nil {
+			return err
+		}
+		missing := slices.DeleteFunc(slices.Clone(all), func(l *levelChange) bool {
+			return slices.ContainsFunc(have, func(p Permission) bool {
+				return p.ServicePrincipalName == l.applicationID && slices.Contains(including, p.Level)
+			})
+		})
+		inOne(missing, func(l *levelChange) string { return l.applicationID }, func(some ...*levelChange) error { return c.grantObject(ctx, path, o, some) },
+			func(l *levelChange, err error) { l.err = err })
 		return nil
+	})
+}
+
+func (c *Client) grantObject(ctx context.Context, path string, o Object, all []*levelChange) error {
+	level, _ := o.level()
+	entries := make([]Permission, len(all))
+	for i, l := range all {
+		entries[i] = Permission{ServicePrincipalName: l.applicationID, Level: level}
+		defer c.recently.wrote(levelThing(o, l.applicationID))
 	}
-	entry := Permission{ServicePrincipalName: applicationID, Level: level}
-	defer c.recently.wrote(levelThing(o, applicationID))
-	err = c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entry), nil)
+	err := c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entries...), nil)
 	if isMissing(err) { // the object was there a moment ago
 		return fault.Waiting(ReasonPrincipalNotVisible, err)
 	}
 	return err
+}
+
+// changeLevel makes a change of an access control list together with those who want the
+// same change of it at the same time, and alone with the list.
+func (c *Client) changeLevel(ctx context.Context, what string, o Object, applicationID string, change func(context.Context, string, []*levelChange) error) error {
+	mine := &levelChange{applicationID: applicationID}
+	_, err := c.levelChanges.ask(ctx, what+" "+objectThing(o), mine, func(ctx context.Context, all []*levelChange) (struct{}, error) {
+		path, err := c.permissionsPath(ctx, o)
+		if err == nil {
+			defer c.serial.lock(path)()
+			err = change(ctx, path, all)
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	return mine.err
 }
 
 // mostRevocations bounds how often RevokeObject begins anew.
@@ -150,24 +186,29 @@ const mostRevocations = 5
 // is not put back: that could give access to whom it was just taken from. What
 // remains is an entry that somebody else adds between the last read and the write:
 // it is lost, and no answer tells of it.
+//
+// Those from whom the same is taken at the same time share the calls.
 func (c *Client) RevokeObject(ctx context.Context, o Object, applicationID string) error {
-	path, err := c.permissionsPath(ctx, o)
-	if err == nil {
-		defer c.serial.lock(path)()
+	level, _ := o.level()
+	err := c.changeLevel(ctx, "revoke "+level, o, applicationID, func(ctx context.Context, path string, all []*levelChange) error {
 		defer c.recently.wrote(objectThing(o)) // all entries are written back
-		level, _ := o.level()
-		err = c.revoke(ctx, path, Permission{ServicePrincipalName: applicationID, Level: level})
-	}
+		ours := make([]Permission, len(all))
+		for i, l := range all {
+			ours[i] = Permission{ServicePrincipalName: l.applicationID, Level: level}
+		}
+		return c.revoke(ctx, path, ours)
+	})
 	if f := fault.Of(err); f != nil && f.Reason == ReasonSecurableNotFound {
 		return nil
 	}
 	return err
 }
 
-func (c *Client) revoke(ctx context.Context, path string, ours Permission) error {
+func (c *Client) revoke(ctx context.Context, path string, ours []Permission) error {
+	isOurs := func(p Permission) bool { return slices.Contains(ours, p) }
 	have, err := c.permissions(ctx, path)
 	for range mostRevocations {
-		if err != nil || !slices.Contains(have, ours) {
+		if err != nil || !slices.ContainsFunc(have, isOurs) {
 			return err
 		}
 		before := have
@@ -177,7 +218,7 @@ func (c *Client) revoke(ctx context.Context, path string, ours Permission) error
 		if !slices.Equal(have, before) {
 			continue
 		}
-		rest := slices.DeleteFunc(slices.Clone(have), func(p Permission) bool { return p == ours })
+		rest := slices.DeleteFunc(slices.Clone(have), isOurs)
 		written := c.workspace.do(ctx, http.MethodPut, path, nil, accessControl(rest...), nil)
 		if written != nil && !isMissing(written) {
 			return written
@@ -186,7 +227,7 @@ func (c *Client) revoke(ctx context.Context, path string, ours Permission) error
 			return written // the object is there: something else is missing, such as a principal of the others
 		}
 	}
-	if err != nil || !slices.Contains(have, ours) {
+	if err != nil || !slices.ContainsFunc(have, isOurs) {
 		return err
 	}
 	return fault.Transient(ReasonUnavailable, errors.New("the access control list keeps changing while an entry is taken away from it"))

@@ -138,7 +138,20 @@ func (c *Client) DeleteServicePrincipal(ctx context.Context, id string) error {
 }
 
 // FindGroup returns the account group with exactly this name, with its members, or nil.
+// Those who ask for it at the same time share the calls.
 func (c *Client) FindGroup(ctx context.Context, displayName string) (*Group, error) {
+	g, err := c.groups.ask(ctx, groupThing(displayName), struct{}{}, func(ctx context.Context, _ []struct{}) (*Group, error) {
+		return c.findGroup(ctx, displayName)
+	})
+	if g == nil || err != nil {
+		return nil, err
+	}
+	own := *g
+	own.Members = slices.Clone(g.Members)
+	return &own, nil
+}
+
+func (c *Client) findGroup(ctx context.Context, displayName string) (*Group, error) {
 	found, err := scimList[Group](ctx, c, "Groups", "displayName", displayName, func(g Group) string { return g.DisplayName })
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -172,10 +185,34 @@ func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 	return c.scimDelete(ctx, "Groups", id)
 }
 
-// AddMember makes a principal a member of a group; members that others added stay.
+// membership is a principal that is to be a member of a group.
+type membership struct {
+	principalID string
+	err         error
+}
+
+// AddMember makes a principal a member of a group; members that others added stay. Those
+// who are added to a group at the same time share a call.
 func (c *Client) AddMember(ctx context.Context, groupID, principalID string) error {
+	mine := &membership{principalID: principalID}
+	_, err := c.memberships.ask(ctx, groupIDThing(groupID), mine, func(ctx context.Context, all []*membership) (struct{}, error) {
+		inOne(all, func(m *membership) string { return m.principalID }, func(some ...*membership) error { return c.addMembers(ctx, groupID, some) },
+			func(m *membership, err error) { m.err = err })
+		return struct{}{}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return mine.err
+}
+
+func (c *Client) addMembers(ctx context.Context, groupID string, all []*membership) error {
+	members := make([]Member, len(all))
+	for i, m := range all {
+		members[i].Value = m.principalID
+	}
 	defer c.recently.wrote(groupIDThing(groupID))
-	return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: []Member{{Value: principalID}}})
+	return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: members})
 }
 
 // RemoveMember ends a membership. A group that does not exist has no members.

@@ -5,12 +5,8 @@ package databricks
 
 import (
 	"context"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
 // Recent reads as the Client does, from answers that it shares with all who read the
@@ -164,38 +160,4 @@ func (c *Client) RecentPolicy(ctx context.Context, age time.Duration, principalI
 // who may become one is worth a call.
 func (r *Recent) Policy(ctx context.Context, principalID, id string) (*FederationPolicy, error) {
 	return r.client.Policy(ctx, principalID, id)
-}
-
-// grantsPage lets the server choose the size of a page.
-const grantsPage = 0
-
-// allGrants returns the direct privileges of all principals on an object.
-func (c *Client) allGrants(ctx context.Context, s Securable) (map[string][]string, error) {
-	path, err := s.path("permissions")
-	if err != nil {
-		return nil, err
-	}
-	out := map[string][]string{}
-	for token, page := "", 0; page < mostPages; page++ {
-		query := map[string]any{"max_results": grantsPage}
-		if token != "" {
-			query["page_token"] = token
-		}
-		var answer struct {
-			Assignments []assignment `json:"privilege_assignments"`
-			Next        string       `json:"next_page_token"`
-		}
-		if err := c.workspace.do(ctx, http.MethodGet, path, query, nil, &answer); err != nil {
-			return nil, securableFault(err)
-		}
-		for _, a := range answer.Assignments {
-			for _, p := range a.Privileges {
-				out[a.Principal] = append(out[a.Principal], strings.ReplaceAll(p, " ", "_"))
-			}
-		}
-		if token = answer.Next; token == "" {
-			return out, nil
-		}
-	}
-	return nil, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 }

@@ -52,8 +52,15 @@ func (c *Client) assignmentPath(rest string) string {
 	return "/api/2.0/accounts/" + url.PathEscape(c.endpoint.AccountID) + "/workspaces/" + url.PathEscape(c.endpoint.WorkspaceID) + "/permissionassignments" + rest
 }
 
-// assignments maps numeric principal ids to permissions.
+// assignments maps numeric principal ids to permissions. Those who ask at the same time
+// share a call, and the map.
 func (c *Client) assignments(ctx context.Context) (map[string][]string, error) {
+	return c.assigned.ask(ctx, allAssignments, struct{}{}, func(ctx context.Context, _ []struct{}) (map[string][]string, error) {
+		return c.readAssignments(ctx)
+	})
+}
+
+func (c *Client) readAssignments(ctx context.Context) (map[string][]string, error) {
 	var out struct {
 		Assignments []struct {
 			Principal struct {

@@ -4,6 +4,7 @@
 package external
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -274,6 +275,9 @@ func (p *pass[O, I, S]) patchStatus(ctx context.Context) error {
 	now, err := statusOf(p.obj)
 	if err != nil {
 		return err
+	}
+	if bytes.Equal(p.written, now) {
+		return nil
 	}
 	patch, err := jsonpatch.CreateMergePatch(p.written, now)
 	if err != nil {
