@@ -87,16 +87,21 @@ func (w *world) declared(name string) *v1alpha1.FederationPolicy {
 	}}
 }
 
-// pass is one pass of a freshly started operator.
-func (w *world) pass(p *v1alpha1.FederationPolicy) error {
+// operator is one that has just started, and writes through a client.
+func (w *world) operator(c client.Client) func(*v1alpha1.FederationPolicy) error {
 	connector := connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
-	loop := federationpolicy.NewReconciler(w.kube, events.NewFakeRecorder(1000), federationpolicy.Options{Connect: connector, Installation: installation})
-	_, err := loop.Reconcile(w.t.Context(), p)
-	return err
+	loop := federationpolicy.NewReconciler(c, events.NewFakeRecorder(1000), federationpolicy.Options{Connect: connector, Installation: installation})
+	return func(p *v1alpha1.FederationPolicy) error {
+		_, err := loop.Reconcile(w.t.Context(), p)
+		return err
+	}
 }
+
+// pass is one pass of a freshly started operator.
+func (w *world) pass(p *v1alpha1.FederationPolicy) error { return w.operator(w.kube)(p) }
 
 // get reads a FederationPolicy; nil when it is gone.
 func (w *world) get(name string) *v1alpha1.FederationPolicy {

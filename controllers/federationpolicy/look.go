@@ -87,7 +87,7 @@ func (a adapter) read(ctx context.Context, in input, wanted map[key]policy) ([]p
 			if settled && recorded[k] && w.ID != "" {
 				found, _ = trust.Observe(ctx, lately, k.principal, k.id, w.Description) // what it cannot tell is looked at
 			}
-			if found == nil || *found != w.Policy {
+			if found == nil || !found.Is(w.Policy) {
 				var err error
 				if found, err = trust.Observe(ctx, in.client, k.principal, k.id, description(in.installation, in.policy)); err != nil || found == nil {
 					return err

@@ -29,6 +29,12 @@ type Policy struct {
 	Foreign bool
 }
 
+// Is says whether a policy is as wanted, whenever it was changed.
+func (p Policy) Is(want Policy) bool {
+	p.UpdatedAt, want.UpdatedAt = time.Time{}, time.Time{}
+	return p == want
+}
+
 // Rules are databricks.OIDCPolicy in a form that can be compared.
 type Rules struct{ Issuer, Audiences, Subject, SubjectClaim, JWKSURI, JWKSJSON string }
 
