@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/calllog"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/faults"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/serving"
 )
 
 // longestWait bounds a long poll.
@@ -23,6 +24,8 @@ type admin struct {
 	calls  *calllog.Log
 	store  *identity.Store
 	genie  http.Handler
+	// endpoints tell of the rows that they could not log.
+	endpoints *serving.Service
 }
 
 func (a admin) handler() http.Handler {
@@ -49,6 +52,10 @@ func (a admin) handler() http.Handler {
 	mux.HandleFunc("DELETE /admin/calls", func(w http.ResponseWriter, _ *http.Request) {
 		a.calls.Clear()
 		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /admin/unlogged", func(w http.ResponseWriter, _ *http.Request) {
+		rows, total := a.endpoints.Unlogged()
+		send(w, http.StatusOK, map[string]any{"total": total, "rows": rows})
 	})
 	mux.HandleFunc("PUT /admin/lag", a.setLag)
 	mux.Handle("POST /admin/genie", a.genie)

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/genie"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/oauth"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/serving"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
@@ -46,10 +47,14 @@ type Server struct {
 	Admin     http.Handler
 	opts      Options
 	engine    *sqlengine.Engine
+	endpoints *serving.Service
 }
 
-// Close lets go of the state.
-func (s *Server) Close() error { return s.engine.Close() }
+// Close writes what is still to be logged and lets go of the state.
+func (s *Server) Close() error {
+	s.endpoints.Close()
+	return s.engine.Close()
+}
 
 // New puts the emulator together.
 func New(o Options) (*Server, error) {
@@ -72,7 +77,7 @@ func New(o Options) (*Server, error) {
 	}
 	routes := append(tokens.Routes(), store.Routes(o.Config.AccountID, o.Config.Workspace.ID)...)
 	o.genieControl = &genie.Control{}
-	engine, sqlRoutes, err := o.sql(store)
+	engine, endpoints, sqlRoutes, err := o.sql(store)
 	if err != nil {
 		return nil, err
 	}
@@ -85,16 +90,16 @@ func New(o Options) (*Server, error) {
 		return wire.Handler(wire.Options{Audience: a, Routes: routes, Authenticate: tokens.Authenticate, Faults: set, Calls: calls, Log: o.Log})
 	}
 	return &Server{
-		Account: host(wire.Account), Workspace: host(wire.Workspace), opts: o, engine: engine,
-		Admin: admin{faults: set, calls: calls, store: store, genie: o.genieControl}.handler(),
+		Account: host(wire.Account), Workspace: host(wire.Workspace), opts: o, engine: engine, endpoints: endpoints,
+		Admin: admin{faults: set, calls: calls, store: store, genie: o.genieControl, endpoints: endpoints}.handler(),
 	}, nil
 }
 
 // sql puts together the metastore, the warehouses and what runs on them.
-func (o Options) sql(store *identity.Store) (*sqlengine.Engine, []wire.Route, error) {
+func (o Options) sql(store *identity.Store) (*sqlengine.Engine, *serving.Service, []wire.Route, error) {
 	metastore, err := uc.Open(o.StateDir, store)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var list []warehouses.Warehouse
 	for _, w := range o.Config.Warehouses {
@@ -102,26 +107,26 @@ func (o Options) sql(store *identity.Store) (*sqlengine.Engine, []wire.Route, er
 	}
 	house, err := warehouses.Open(warehouses.Options{Directory: store, Warehouses: list, StateDir: o.StateDir})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	engine, err := sqlengine.Open(o.StateDir, metastore)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	connectionRoutes, err := o.connections(store, engine)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	run := statements.New(statements.Options{Executor: engine, Directory: o.sessions(store), Warehouses: house})
 	genieRoutes, err := o.genie(store, house, engine, run)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	aiRoutes, err := o.ai(store, house, engine)
+	endpoints, aiRoutes, err := o.ai(store, house, engine)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return engine, slices.Concat(house.Routes(), unitycatalog.Routes(metastore), connectionRoutes, run.Routes(), aiRoutes, genieRoutes), nil
+	return engine, endpoints, slices.Concat(house.Routes(), unitycatalog.Routes(metastore), connectionRoutes, run.Routes(), aiRoutes, genieRoutes), nil
 }
 
 // sessions says what the sessions of statements see of their owner's groups. Grants and

@@ -158,7 +158,7 @@ func (e ServingEndpoint) endpoint() serving.Endpoint {
 }
 
 // serving puts the endpoints together with what their agents ask.
-func (o Options) serving(store *identity.Store, house *warehouses.Store, engine *sqlengine.Engine, indexes *vectorsearch.Service) ([]wire.Route, error) {
+func (o Options) serving(store *identity.Store, house *warehouses.Store, engine *sqlengine.Engine, indexes *vectorsearch.Service) (*serving.Service, []wire.Route, error) {
 	ids := map[string]bool{}
 	var endpoints []serving.Endpoint
 	for _, e := range o.Config.Serving.Endpoints {
@@ -170,26 +170,27 @@ func (o Options) serving(store *identity.Store, house *warehouses.Store, engine 
 		Exists: func(id string) bool { return ids[id] },
 	}, store)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	service, err := serving.New(serving.Options{
 		Endpoints: endpoints, Access: access, Executor: engine, Directory: o.sessions(store), Warehouses: house, Searcher: indexes,
 		WorkspaceURL: o.WorkspaceURL, TimeScale: o.TimeScale,
 		Markers: o.Config.Switches.SupervisorMarkers, Forbid: o.Config.Switches.SupervisorForbids, StateDir: o.StateDir,
+		Tables: engine, AccountID: o.Config.AccountID, WorkspaceID: o.Config.Workspace.ID, Log: o.Log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return append(service.Routes(), access.Routes()...), nil
+	return service, append(service.Routes(), access.Routes()...), nil
 }
 
 // ai puts together what answers questions from rows that are there: indexes, and the
 // endpoints whose agents ask them.
-func (o Options) ai(store *identity.Store, house *warehouses.Store, engine *sqlengine.Engine) ([]wire.Route, error) {
+func (o Options) ai(store *identity.Store, house *warehouses.Store, engine *sqlengine.Engine) (*serving.Service, []wire.Route, error) {
 	indexes, routes, err := o.vectorSearch(store, engine)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	more, err := o.serving(store, house, engine, indexes)
-	return append(routes, more...), err
+	service, more, err := o.serving(store, house, engine, indexes)
+	return service, append(routes, more...), err
 }

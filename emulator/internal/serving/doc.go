@@ -17,7 +17,15 @@
 //
 // An endpoint has an AI Gateway, which is enforced: limits of calls and of tokens, words
 // that are refused, and personal data of the kinds that a pattern can find. What needs
-// a model or a table (safety, topics, payloads, usage) is refused by name.
+// a model or a second one (safety, topics, fallbacks) is refused by name.
+//
+// Invocations are logged where that is turned on, a moment after they were answered:
+//
+//	invocation --inference table--> <catalog>.<schema>.<prefix>_payload, of whoever turned it on
+//	           --usage tracking--> system.serving.endpoint_usage, which nobody can read without a grant
+//
+// What a supervisor asks of another endpoint's model is part of the supervisor's
+// invocation: neither that endpoint's limits nor its tables know of it.
 //
 // Access lists go by the id of an endpoint and not by its name.
 package serving

@@ -4,16 +4,11 @@
 package serving
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -66,8 +61,23 @@ const (
 	mostKeywords = 100
 )
 
-// check says what is wrong with a configuration, or not implemented of it.
-func (g gateway) check() error {
+var payloadTablePattern = regexp.MustCompile(`^[a-z0-9_-]{1,255}\.[a-z0-9_-]{1,255}\.[a-z0-9_-]{1,255}$`)
+
+func (g *gateway) logsPayloads() bool { return g != nil && g.Payloads != nil && g.Payloads.Enabled }
+
+func (g *gateway) tracksUsage() bool { return g != nil && g.Usage != nil && g.Usage.Enabled }
+
+// table is the full name of the table of an endpoint, whose name is the default prefix.
+func (c inference) table(endpoint string) string {
+	prefix := c.Prefix
+	if prefix == "" {
+		prefix = endpoint
+	}
+	return strings.ToLower(c.Catalog + "." + c.Schema + "." + prefix + "_payload")
+}
+
+// check says what is wrong with the configuration of an endpoint, or not implemented of it.
+func (g *gateway) check(name string) error {
 	if len(g.Limits) > mostLimits {
 		return wire.BadParameter(fmt.Sprintf("rate_limits must have at most %d entries", mostLimits))
 	}
@@ -79,12 +89,10 @@ func (g gateway) check() error {
 	switch {
 	case g.Fallback != nil && g.Fallback.Enabled:
 		return notImplemented("the field fallback_config.enabled")
-	case g.Payloads != nil && g.Payloads.Enabled && (g.Payloads.Catalog == "" || g.Payloads.Schema == ""):
+	case g.logsPayloads() && (g.Payloads.Catalog == "" || g.Payloads.Schema == ""):
 		return wire.BadParameter("inference_table_config must have catalog_name and schema_name when it is enabled")
-	case g.Payloads != nil && g.Payloads.Enabled:
-		return notImplemented("the field inference_table_config.enabled")
-	case g.Usage != nil && g.Usage.Enabled:
-		return notImplemented("the field usage_tracking_config.enabled")
+	case g.logsPayloads() && !payloadTablePattern.MatchString(g.Payloads.table(name)):
+		return wire.BadParameter("inference_table_config must be made of letters, digits, hyphens and underscores")
 	case g.Guardrails == nil:
 		return nil
 	}
@@ -124,153 +132,4 @@ func (g *guardrail) check(side string) error {
 		return wire.BadParameter(fmt.Sprintf("guardrails.%s.invalid_keywords must be at most %d words, none of them empty", side, mostKeywords))
 	}
 	return nil
-}
-
-// kept is what is kept of an endpoint beside its declaration.
-type kept struct {
-	Gateway *gateway          `json:"gateway,omitempty"`
-	Tags    map[string]string `json:"tags,omitempty"`
-}
-
-// gateways are the configurations and tags of endpoints, by id, and what was asked of them.
-type gateways struct {
-	mu   sync.Mutex
-	file string
-	kept map[string]kept
-	hits map[string][]hit
-	now  func() time.Time
-}
-
-func openGateways(dir string) (*gateways, error) {
-	g := &gateways{kept: map[string]kept{}, hits: map[string][]hit{}, now: time.Now}
-	if dir == "" {
-		return g, nil
-	}
-	g.file = filepath.Join(dir, "serving-gateways.json")
-	raw, err := os.ReadFile(g.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return g, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &g.kept)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the AI Gateways: %w", err)
-	}
-	return g, nil
-}
-
-func (g *gateways) get(id string) kept {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.kept[id]
-}
-
-// change changes what is kept of an endpoint, and keeps it over a restart.
-func (g *gateways) change(id string, change func(k *kept) error) (kept, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	k := g.kept[id]
-	tags := map[string]string{}
-	for key, v := range k.Tags {
-		tags[key] = v
-	}
-	k.Tags = tags
-	if err := change(&k); err != nil {
-		return kept{}, err
-	}
-	g.kept[id] = k
-	if g.file == "" {
-		return k, nil
-	}
-	raw, err := json.MarshalIndent(g.kept, "", " ")
-	if err == nil {
-		err = os.WriteFile(g.file+".tmp", raw, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(g.file+".tmp", g.file)
-	}
-	return k, err
-}
-
-// managed is the endpoint of a request whose caller may manage it.
-func (s *Service) managed(r *wire.Request) (Endpoint, error) {
-	e, err := s.find(r.PathValue("name"))
-	if err != nil {
-		return e, err
-	}
-	if s.level(r.Caller.Principal(), e.Name) != "CAN_MANAGE" {
-		return e, wire.Denied("You do not have permission to manage the serving endpoint '" + e.Name + "'.")
-	}
-	return e, nil
-}
-
-func (s *Service) putGateway(_ context.Context, r *wire.Request) (any, error) {
-	e, err := s.managed(r)
-	if err != nil {
-		return nil, err
-	}
-	var in gateway
-	if err := r.Decode(&in); err != nil {
-		return nil, err
-	}
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	_, err = s.gateways.change(EndpointID(e.Name), func(k *kept) error { k.Gateway = &in; return nil })
-	return in, err
-}
-
-// mostTags, longestKey and longestValue bound tags.
-const (
-	mostTags     = 20
-	longestKey   = 127
-	longestValue = 255
-)
-
-func (s *Service) patchTags(_ context.Context, r *wire.Request) (any, error) {
-	e, err := s.managed(r)
-	if err != nil {
-		return nil, err
-	}
-	var in struct {
-		Add []struct {
-			Key   string `json:"key"`
-			Value string `json:"value"`
-		} `json:"add_tags"`
-		Delete []string `json:"delete_tags"`
-	}
-	if err := r.Decode(&in); err != nil {
-		return nil, err
-	}
-	k, err := s.gateways.change(EndpointID(e.Name), func(k *kept) error {
-		for _, key := range in.Delete {
-			delete(k.Tags, key)
-		}
-		for _, t := range in.Add {
-			if t.Key == "" || len(t.Key) > longestKey || len(t.Value) > longestValue {
-				return wire.BadParameter(fmt.Sprintf("the key of a tag must have 1 to %d characters, its value at most %d", longestKey, longestValue))
-			}
-			k.Tags[t.Key] = t.Value
-		}
-		if len(k.Tags) > mostTags {
-			return wire.BadParameter(fmt.Sprintf("an endpoint has at most %d tags", mostTags))
-		}
-		return nil
-	})
-	return map[string]any{"tags": k.tags()}, err
-}
-
-// tags are in order.
-func (k kept) tags() []any {
-	keys := []string{}
-	for key := range k.Tags {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	out := []any{}
-	for _, key := range keys {
-		out = append(out, map[string]string{"key": key, "value": k.Tags[key]})
-	}
-	return out
 }

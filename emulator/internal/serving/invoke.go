@@ -54,7 +54,8 @@ type reply struct {
 	prompt, completion int
 }
 
-// invoke serves an invocation: existence, then CAN_QUERY, then the request itself.
+// invoke serves an invocation: existence, then CAN_QUERY, then the request itself. What
+// comes of a request that was let in is logged, also when that is a refusal.
 func (s *Service) invoke(ctx context.Context, r *wire.Request) (any, error) {
 	e, err := s.find(r.PathValue("name"))
 	if err != nil {
@@ -64,38 +65,54 @@ func (s *Service) invoke(ctx context.Context, r *wire.Request) (any, error) {
 	if !s.mayQuery(me, e.Name) {
 		return nil, wire.Denied("You do not have permission to query the serving endpoint '" + e.Name + "'.")
 	}
+	k := s.gateways.get(EndpointID(e.Name))
+	i := &invocation{endpoint: e, requester: me, at: time.Now(), body: r.Body}
+	out, err := s.serve(ctx, r, k.Gateway, i)
+	s.log(k, i, out, err)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// serve answers a request that was let in.
+func (s *Service) serve(ctx context.Context, r *wire.Request, gate *gateway, i *invocation) (wire.Reply, error) {
+	e, none := i.endpoint, wire.Reply{}
 	var in request
 	if err := r.Decode(&in); err != nil {
-		return nil, err
+		return none, err
 	}
 	shape, conversation, limit, err := in.check(e)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	gate := s.gateways.get(EndpointID(e.Name)).Gateway
-	counters, err := s.admit(EndpointID(e.Name), me, gate)
+	i.asked(conversation)
+	counters, err := s.admit(EndpointID(e.Name), i.requester, gate)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if conversation, err = gate.lookIn(conversation); err != nil {
-		return nil, err
+		return none, err
 	}
+	began := time.Now()
 	if err := s.wait(ctx, e.Latency); err != nil {
-		return nil, err
+		return none, err
 	}
 	var out reply
 	if len(e.Agents) > 0 {
-		out, err = s.supervise(ctx, me, e, conversation)
+		out, err = s.supervise(ctx, i.requester, e, conversation)
 	} else {
 		out = e.answer(conversation)
 	}
+	i.ran = time.Since(began)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	out.finish(limit, conversation)
+	i.said(out)
 	s.spend(counters, out.prompt+out.completion)
 	if err := gate.lookOut(&out); err != nil {
-		return nil, err
+		return none, err
 	}
 	body := out.chat(e)
 	if shape == ShapeResponses {

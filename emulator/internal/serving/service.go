@@ -7,6 +7,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
@@ -113,15 +115,22 @@ type Options struct {
 	Forbid bool
 	// StateDir keeps AI Gateways and tags over a restart; empty keeps none.
 	StateDir string
+	// Tables are what invocations are logged in.
+	Tables Tables
+	// AccountID and WorkspaceID are what usage is told of.
+	AccountID, WorkspaceID string
+	// Log is told of rows that could not be written.
+	Log *slog.Logger
 }
 
 // Service serves endpoints. It is safe for concurrent use.
 type Service struct {
 	Options
 	gateways *gateways
+	recorder *recorder
 }
 
-// New makes a Service.
+// New makes a Service with the tables of its usage. Close it to have the last rows written.
 func New(o Options) (*Service, error) {
 	if o.TimeScale <= 0 {
 		o.TimeScale = 1
@@ -130,8 +139,18 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{o, g}, nil
+	if err := makeUsageTables(o.Tables); err != nil {
+		return nil, fmt.Errorf("make the tables of usage: %w", err)
+	}
+	return &Service{o, g, newRecorder(o.Tables, o.Log)}, nil
 }
+
+// Close waits until everything that was asked is logged.
+func (s *Service) Close() { s.recorder.close() }
+
+// Unlogged are the latest rows that could not be written, oldest first, and how many
+// there have been.
+func (s *Service) Unlogged() ([]Unlogged, int) { return s.recorder.unlogged() }
 
 // EndpointID is the id of an endpoint: 32 hexadecimal digits that stay the same over a restart.
 func EndpointID(name string) string {

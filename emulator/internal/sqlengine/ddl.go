@@ -49,6 +49,9 @@ func (r *run) mayCreate(parent uc.Securable, privilege string) error {
 	if _, ok := r.engine.Store.Get(parent); !ok {
 		return notFound(parent)
 	}
+	if parent.InSystem() {
+		return insufficient(privilege, parent.Type, parent.Name)
+	}
 	catalog, schema, inSchema := strings.Cut(parent.Name, ".")
 	if err := r.engine.may(r.session, uc.Securable{Type: uc.TypeCatalog, Name: catalog}, "USE_CATALOG"); err != nil {
 		return err
@@ -146,18 +149,11 @@ func (r *run) createTable() (*Result, error) {
 	if fresh, err := r.fresh(s, ifNotExists); !fresh || err != nil {
 		return &Result{}, err
 	}
-	definitions := make([]string, len(columns))
-	for i, c := range columns {
-		definitions[i] = name(c.Name) + " " + duckType(c.Type)
-		if c.NotNull {
-			definitions[i] += " NOT NULL"
-		}
-	}
-	if _, err := r.engine.db.ExecContext(r.ctx, "CREATE OR REPLACE TABLE "+dataName(full)+" ("+strings.Join(definitions, ", ")+")"); err != nil {
-		return nil, engineError(err)
-	}
 	o := r.object(s, comment)
 	o.Columns = columns
+	if err := r.engine.makeRows(r.ctx, "CREATE OR REPLACE TABLE ", o); err != nil {
+		return nil, err
+	}
 	return &Result{}, r.engine.Store.Put(o)
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
 // Statement is one statement with what it binds.
@@ -102,6 +104,9 @@ func (e *Engine) Execute(ctx context.Context, s Session, st Statement) (*Result,
 	err = run.http.because(err)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
+	}
+	if refused, ok := errors.AsType[*wire.Error](err); ok && refused.Status == http.StatusForbidden {
+		err = failure("42501", "[INSUFFICIENT_PERMISSIONS] %s", refused.Message)
 	}
 	return result, err
 }
@@ -273,6 +278,9 @@ func (e *Engine) mayTouch(s Session, full, privilege string) error {
 	}
 	if o.Index {
 		return notImplemented("SQL over a vector search index")
+	}
+	if object.InSystem() && privilege != "SELECT" {
+		return insufficient(privilege, object.Type, full)
 	}
 	if err := e.may(s, object, privilege); err != nil {
 		return err

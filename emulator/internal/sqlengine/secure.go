@@ -278,7 +278,11 @@ func baseColumns(columns []string) []node {
 
 // cast wraps an expression in a cast to a Databricks type.
 func (r *rewriter) cast(expression node, t string) (node, error) {
-	tree, err := r.engine.parse(r.ctx, "SELECT CAST(NULL AS "+duckType(t)+")")
+	stored, err := storedType(t)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := r.engine.parse(r.ctx, "SELECT CAST(NULL AS "+stored+")")
 	if err != nil {
 		return nil, err
 	}

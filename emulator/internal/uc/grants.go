@@ -48,7 +48,7 @@ func (st *Store) Holds(principal string, s Securable, privilege string) bool {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	for at := s; at.Name != ""; at = at.Parent() {
-		if o, ok := st.s.Objects[at.key()]; ok && slices.Contains(names, o.Owner) {
+		if o, ok := st.s.Objects[at.key()]; ok && o.ownedBy(names) {
 			return true
 		}
 		for _, n := range names {
@@ -151,7 +151,8 @@ func (st *Store) Apply(s Securable, changes []Change) error {
 
 func (st *Store) checkChange(s Securable, c Change) error {
 	for _, p := range slices.Concat(c.Add, c.Remove) {
-		if !slices.Contains(applicable[s.Type], p) {
+		grantable := !s.InSystem() || slices.Contains(systemPrivileges, p) || !slices.Contains(c.Add, p)
+		if !grantable || !slices.Contains(applicable[s.Type], p) {
 			return wire.BadParameter(fmt.Sprintf(
 				"Privilege %s is not applicable to this entity [name:%s/%s]. If this seems unexpected, please check the privilege version of the metastore in use [1.0].",
 				p, strings.ToUpper(s.Type), strings.ToUpper(s.Type)+map[bool]string{true: "_HTTP", false: "_STANDARD"}[s.Type == TypeConnection]))
@@ -196,7 +197,7 @@ func (st *Store) Visible(principal string, s Securable) bool {
 		if o.Securable() != s && !inside && !above {
 			continue
 		}
-		if slices.Contains(names, o.Owner) {
+		if o.ownedBy(names) {
 			return true
 		}
 		for _, n := range names {

@@ -188,6 +188,9 @@ func (st *Store) Get(s Securable) (Object, bool) {
 
 // Rename gives an object that nothing is in another name and keeps the grants on it.
 func (st *Store) Rename(s Securable, to string) error {
+	if err := errors.Join(readOnly(s), readOnly(Securable{s.Type, to})); err != nil {
+		return err
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	o, ok := st.s.Objects[s.key()]
@@ -219,8 +222,11 @@ func (st *Store) List(kind string, parent Securable) []Object {
 	return out
 }
 
-// Put writes an object.
+// Put writes an object, of any catalog but system.
 func (st *Store) Put(o Object) error {
+	if err := readOnly(o.Securable()); err != nil {
+		return err
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.s.Objects[o.Securable().key()] = o
@@ -229,6 +235,9 @@ func (st *Store) Put(o Object) error {
 
 // Drop removes an object with all that is in it and all grants on them.
 func (st *Store) Drop(s Securable) error {
+	if err := readOnly(s); err != nil {
+		return err
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for key, o := range st.s.Objects {

@@ -5,7 +5,6 @@ package wire
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -141,10 +140,9 @@ func (e endpoint) authorize(r *http.Request) (Caller, error) {
 
 // failed shapes an error as the route's kind of API does.
 func (e endpoint) failed(err error) (int, http.Header, []byte) {
-	var we *Error
-	if !errors.As(err, &we) {
+	we, known := Answered(err)
+	if !known {
 		e.Log.Error("Failed a call", "route", e.route.Method+" "+e.route.Pattern, "err", err)
-		we = &Error{Status: http.StatusInternalServerError, Code: "INTERNAL_ERROR", Message: "the emulator failed"}
 	}
 	var body any
 	switch {
@@ -159,7 +157,7 @@ func (e endpoint) failed(err error) (int, http.Header, []byte) {
 		}
 		body = scim
 	default:
-		body = map[string]any{"error_code": we.Code, "message": we.Message, "details": []any{}}
+		body = we.Body()
 	}
 	raw, _ := json.Marshal(body) // strings always encode
 	return we.Status, we.Header, raw

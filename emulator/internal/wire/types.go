@@ -130,6 +130,20 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
+// Body is what is answered in JSON, by what is neither OAuth nor SCIM.
+func (e *Error) Body() any {
+	return map[string]any{"error_code": e.Code, "message": e.Message, "details": []any{}}
+}
+
+// Answered is an error as it is answered. What is no Error is not known, and answered
+// as an internal one that says nothing more.
+func Answered(err error) (answer *Error, known bool) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e, true
+	}
+	return &Error{Status: http.StatusInternalServerError, Code: "INTERNAL_ERROR", Message: "the emulator failed"}, false
+}
+
 // Invalid is a request that cannot be served as it is.
 func Invalid(code, message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Message: message}

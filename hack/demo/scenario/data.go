@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -204,7 +205,7 @@ func (d *demo) fill(ctx context.Context) error {
 		return err
 	}
 	statements := tables
-	if len(before) == 0 {
+	if !slices.ContainsFunc(before, func(row []*string) bool { return row[0] != nil && *row[0] == "main" }) {
 		statements = append(append([]string{}, tables...), rows...)
 	}
 	// What the operator needs to keep the filter and the masks of the sample's DataPolicy.

@@ -1,0 +1,186 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package serving
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
+)
+
+// kept is what is kept of an endpoint beside its declaration.
+type kept struct {
+	Gateway *gateway          `json:"gateway,omitempty"`
+	Tags    map[string]string `json:"tags,omitempty"`
+	// Payloads is the table that requests and answers go to; nil when they are not logged.
+	Payloads *payloadTable `json:"payloads,omitempty"`
+	// Described says that system.serving.served_entities tells of the endpoint.
+	Described bool `json:"described,omitempty"`
+}
+
+// gateways are the configurations and tags of endpoints, by id, and what was asked of them.
+type gateways struct {
+	// configure lets one configuration be written at a time; what it makes must not hold up invocations.
+	configure sync.Mutex
+	mu        sync.Mutex
+	file      string
+	kept      map[string]kept
+	hits      map[string][]hit
+	now       func() time.Time
+}
+
+func openGateways(dir string) (*gateways, error) {
+	g := &gateways{kept: map[string]kept{}, hits: map[string][]hit{}, now: time.Now}
+	if dir == "" {
+		return g, nil
+	}
+	g.file = filepath.Join(dir, "serving-gateways.json")
+	raw, err := os.ReadFile(g.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return g, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &g.kept)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the AI Gateways: %w", err)
+	}
+	return g, nil
+}
+
+func (g *gateways) get(id string) kept {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.kept[id]
+}
+
+// change changes what is kept of an endpoint, and keeps it over a restart.
+func (g *gateways) change(id string, change func(k *kept) error) (kept, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	k := g.kept[id]
+	tags := map[string]string{}
+	for key, v := range k.Tags {
+		tags[key] = v
+	}
+	k.Tags = tags
+	if err := change(&k); err != nil {
+		return kept{}, err
+	}
+	g.kept[id] = k
+	if g.file == "" {
+		return k, nil
+	}
+	raw, err := json.MarshalIndent(g.kept, "", " ")
+	if err == nil {
+		err = os.WriteFile(g.file+".tmp", raw, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(g.file+".tmp", g.file)
+	}
+	return k, err
+}
+
+// managed is the endpoint of a request whose caller may manage it.
+func (s *Service) managed(r *wire.Request) (Endpoint, error) {
+	e, err := s.find(r.PathValue("name"))
+	if err != nil {
+		return e, err
+	}
+	if s.level(r.Caller.Principal(), e.Name) != "CAN_MANAGE" {
+		return e, wire.Denied("You do not have permission to manage the serving endpoint '" + e.Name + "'.")
+	}
+	return e, nil
+}
+
+func (s *Service) putGateway(ctx context.Context, r *wire.Request) (any, error) {
+	e, err := s.managed(r)
+	if err != nil {
+		return nil, err
+	}
+	var in gateway
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	if err := in.check(e.Name); err != nil {
+		return nil, err
+	}
+	s.gateways.configure.Lock()
+	defer s.gateways.configure.Unlock()
+	before := s.gateways.get(EndpointID(e.Name))
+	payloads, err := s.payloads(ctx, r.Caller.Principal(), e, before, &in)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.gateways.change(EndpointID(e.Name), func(k *kept) error {
+		k.Gateway, k.Payloads, k.Described = &in, payloads, k.Described || in.tracksUsage()
+		return nil
+	})
+	if err == nil && in.tracksUsage() && !before.Described {
+		s.describe(e)
+	}
+	return in, err
+}
+
+// mostTags, longestKey and longestValue bound tags.
+const (
+	mostTags     = 20
+	longestKey   = 127
+	longestValue = 255
+)
+
+func (s *Service) patchTags(_ context.Context, r *wire.Request) (any, error) {
+	e, err := s.managed(r)
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Add []struct {
+			Key   string `json:"key"`
+			Value string `json:"value"`
+		} `json:"add_tags"`
+		Delete []string `json:"delete_tags"`
+	}
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	k, err := s.gateways.change(EndpointID(e.Name), func(k *kept) error {
+		for _, key := range in.Delete {
+			delete(k.Tags, key)
+		}
+		for _, t := range in.Add {
+			if t.Key == "" || len(t.Key) > longestKey || len(t.Value) > longestValue {
+				return wire.BadParameter(fmt.Sprintf("the key of a tag must have 1 to %d characters, its value at most %d", longestKey, longestValue))
+			}
+			k.Tags[t.Key] = t.Value
+		}
+		if len(k.Tags) > mostTags {
+			return wire.BadParameter(fmt.Sprintf("an endpoint has at most %d tags", mostTags))
+		}
+		return nil
+	})
+	return map[string]any{"tags": k.tags()}, err
+}
+
+// tags are in order.
+func (k kept) tags() []any {
+	keys := []string{}
+	for key := range k.Tags {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	out := []any{}
+	for _, key := range keys {
+		out = append(out, map[string]string{"key": key, "value": k.Tags[key]})
+	}
+	return out
+}
