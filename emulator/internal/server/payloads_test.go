@@ -57,12 +57,12 @@ func TestInvocationsAreLogged(t *testing.T) {
 	e := startWith(t, "", withServing)
 	owner, role, _, app := e.setup()
 	asker := role("model-serving")
-	configure := func(body string) { t.Helper(); owner.must("PUT", endpoint+"/ai-gateway", body) }
+	configure := func(body string) { e.t.Helper(); owner.must("PUT", endpoint+"/ai-gateway", body) }
 	ask := func(who seat, body string, want int) map[string]any {
-		t.Helper()
+		e.t.Helper()
 		got, out := who.do("POST", chat, body)
 		if got != want {
-			t.Fatalf("%s: %d %v, want %d", body, got, out, want)
+			e.t.Fatalf("%s: %d %v, want %d", body, got, out, want)
 		}
 		return out
 	}
@@ -86,6 +86,7 @@ func TestInvocationsAreLogged(t *testing.T) {
 		}
 	}
 	t.Run("the tables tell of the same requests", func(t *testing.T) {
+		e.t = t
 		got := owner.eventually("SELECT concat_ws(' ', CAST(p.status_code AS STRING), e.endpoint_name, e.endpoint_id, e.task, e.entity_type) FROM "+payloadRows+" p JOIN "+usageRows+
 			" u ON p.databricks_request_id = u.databricks_request_id JOIN system.serving.served_entities e ON u.served_entity_id = e.served_entity_id AND p.served_entity_id = e.served_entity_id", len(want))
 		for _, row := range got {
@@ -95,6 +96,7 @@ func TestInvocationsAreLogged(t *testing.T) {
 		}
 	})
 	t.Run("bodies are as they were sent and answered", func(t *testing.T) {
+		e.t = t
 		response, _ := json.Marshal(answer)
 		got := owner.eventually("SELECT response FROM "+payloadRows+" WHERE client_request_id = 'mine'", 1)
 		var kept map[string]any
@@ -112,6 +114,7 @@ func TestInvocationsAreLogged(t *testing.T) {
 		}
 	})
 	t.Run("all columns hold what they are for", func(t *testing.T) {
+		e.t = t
 		today := time.Now().UTC()
 		got := owner.eventually("SELECT concat_ws('|', CAST(request_date AS STRING), CAST(sampling_fraction AS STRING), CAST(execution_duration_ms >= 0 AS STRING), CAST(logging_error_codes AS STRING)) FROM "+payloadRows+" WHERE client_request_id = 'mine'", 1)
 		if got[0] != today.Format(time.DateOnly)+"|1.0|true|[]" && got[0] != today.Add(-time.Minute).Format(time.DateOnly)+"|1.0|true|[]" {
@@ -130,6 +133,7 @@ func TestInvocationsAreLogged(t *testing.T) {
 		}
 	})
 	t.Run("a request too large for a row is answered, and its row says so", func(t *testing.T) {
+		e.t = t
 		configure("{" + logged + "}")
 		ask(owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"large","context":{"x":"`+strings.Repeat("x", 1<<20)+`"}}`, 200)
 		got := owner.eventually("SELECT concat_ws(' ', coalesce(request, 'NULL'), CAST(length(response) > 0 AS STRING), array_join(logging_error_codes, ',')) FROM "+payloadRows+" WHERE client_request_id = 'large'", 1)
@@ -138,7 +142,11 @@ func TestInvocationsAreLogged(t *testing.T) {
 		}
 	})
 	t.Run("what is not asked for is not logged", func(t *testing.T) {
-		for _, body := range []string{`{}`, `{"usage_tracking_config":{"enabled":false},"inference_table_config":{"enabled":false,"catalog_name":"main","schema_name":"sales"}}`} {
+		e.t = t
+		for _, body := range []string{
+			`{}`, `{"usage_tracking_config":{"enabled":false},"inference_table_config":{"enabled":false,"catalog_name":"main","schema_name":"sales"}}`,
+			`{"usage_tracking_config":{"enabled":true}}`, table("sales", "chat"), // one more row each
+		} {
 			configure(body)
 			ask(owner, refunds, 200)
 		}
@@ -146,9 +154,10 @@ func TestInvocationsAreLogged(t *testing.T) {
 		ask(owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"last"}`, 200) // rows are written in the order of the calls
 		for _, from := range []string{payloadRows, usageRows} {
 			owner.eventually("SELECT 1 FROM "+from+" WHERE client_request_id = 'last'", 1)
-			owner.eventually("SELECT 1 FROM "+from, len(want)+2)
+			owner.eventually("SELECT 1 FROM "+from, len(want)+3)
 		}
 	})
+	e.t = t
 	if out := unlogged(e); out.Total != 0 {
 		t.Errorf("not logged: %+v", out)
 	}

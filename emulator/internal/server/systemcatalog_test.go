@@ -6,6 +6,8 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -66,9 +68,13 @@ func (e *site) idOf(app string) string {
 }
 
 func TestTheSystemCatalogIsThePlatforms(t *testing.T) {
-	e := startWith(t, "", withServing)
+	state := t.TempDir() // of a time when there was no such catalog
+	before := `{"objects":{},"grants":{"catalog:system":{"` + adminApp + `":["ALL_PRIVILEGES","MODIFY"]}}}`
+	if err := os.WriteFile(filepath.Join(state, "metastore.json"), []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := startWith(t, state, withServing)
 	owner, _, _, _ := e.setup()
-	owner.mayReadUsage(adminApp)
 	for _, statement := range []string{
 		"CREATE CATALOG system", "CREATE SCHEMA system.mine", "CREATE TABLE system.serving.mine (x INT)", "CREATE FUNCTION system.serving.f() RETURNS INT RETURN 1",
 		"CREATE VIEW system.serving.v AS SELECT 1 AS x", "CREATE OR REPLACE VIEW system.serving.endpoint_usage AS SELECT 1 AS x",
