@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 		ns := testenv.Namespace(t, c, space, nil)
 		testenv.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: space}, Spec: v1alpha1.BoundarySpec{
 			Namespaces: []v1alpha1.BoundaryNamespace{{Name: space, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"},
-			ModelEndpoints: v1alpha1.BoundaryModelEndpoints{Names: []v1alpha1.NamePattern{name, "gone-*"}, PayloadTables: []v1alpha1.NamePattern{"main.logs.*"}},
+			ModelEndpoints: v1alpha1.BoundaryModelEndpoints{Names: []v1alpha1.NamePattern{name, "gone-*"}, PayloadTables: []v1alpha1.NamePattern{"main.logs.*", "main.audit.*"}},
 		}})
 	}
 	w.role("west", w.west.ID)
@@ -574,7 +574,7 @@ func TestAConcurrentWriterLosesNothing(t *testing.T) {
 }
 
 // TestACrashAtAnyCallEndsTheSame lets the operator crash at each call of creating,
-// changing and deleting a ModelEndpoint: before it takes effect, after that, and
+// changing and deleting a ModelEndpoint, and of moving its payload logging: before it takes effect, after that, and
 // after its answer. A new operator then finishes.
 func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 	t.Parallel()
@@ -587,8 +587,11 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 		}
 	}
 	w.struck.Store(&crash)
+	w.emulator.SQL(t, "CREATE SCHEMA main.logs", "CREATE SCHEMA main.audit")
 	for _, stage := range []string{"before_commit", "after_commit", "after_reply"} {
-		for act, want := range map[string][2]string{"create": {w.first(), ourMark}, "change": {w.second(), ourMark}, "delete": {others, ""}} {
+		for act, want := range map[string][2]string{
+			"create": {w.first(), ourMark}, "change": {w.second(), ourMark}, "move": {w.logging("audit"), ourMark}, "delete": {others, ""},
+		} {
 			t.Run(act+" "+stage, func(t *testing.T) {
 				w.t = t
 				for n := 1; ; n++ {
@@ -618,6 +621,10 @@ func (w *world) crash(act, stage string, n int, want [2]string) bool {
 	switch act {
 	case "change":
 		w.edit("model", changed)
+	case "move":
+		w.edit("model", payloads("logs"))
+		w.settle("model")
+		w.edit("model", payloads("audit"))
 	case "delete":
 		if err := w.kube.Delete(t.Context(), w.get("model")); err != nil {
 			t.Fatal(err)
@@ -634,7 +641,7 @@ func (w *world) crash(act, stage string, n int, want [2]string) bool {
 	cancel()
 	crashed := w.dead.Swap(false)
 	w.emulator.Heal(t)
-	if g, _ := w.seen(); act == "change" && !strings.Contains(text(g), w.west.ID) {
+	if g, _ := w.seen(); (act == "change" || act == "move") && !strings.Contains(text(g), w.west.ID) {
 		t.Errorf("the crash left the role without a limit: %v", g)
 	}
 	w.settle("model")
