@@ -30,6 +30,7 @@ type Databricks interface {
 	ChangeGateway(ctx context.Context, name string, change func(databricks.GatewayEndpoint) (databricks.Gateway, error)) error
 	TagEndpoint(ctx context.Context, name, key, value string) error
 	UntagEndpoint(ctx context.Context, name, key string) error
+	SchemaExists(ctx context.Context, name string) (bool, error)
 }
 
 var _ Databricks = (*databricks.Client)(nil)
@@ -140,6 +141,11 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 		have.Mark = s.Want.Mark
 		return have, nil
 	}
+	if s.Want.Next != "" {
+		if err := awaits(ctx, in.client, s.Want.Next); err != nil {
+			return have, err
+		}
+	}
 	err := in.client.ChangeGateway(ctx, name, func(e databricks.GatewayEndpoint) (databricks.Gateway, error) {
 		if m := e.Tags[tagKey]; m != in.mark && (s.Verb != external.Delete || m != "") {
 			return nil, fault.Conflict(v1alpha1.ReasonConflict, fmt.Errorf("the mark of the serving endpoint %s has become %q: it is not touched", name, m))
@@ -162,6 +168,21 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 	}
 	have.Recorded = append(slices.Clone(have.Recorded), records(s.Want)...)
 	return have, nil
+}
+
+// awaits says why payload logging would not come on again where it is to be moved: it is
+// not turned off then.
+func awaits(ctx context.Context, c Databricks, next string) error {
+	var t table
+	if err := json.Unmarshal([]byte(next), &t); err != nil {
+		return fmt.Errorf("read where payload logging is moved: %w", err)
+	}
+	schema := t.Catalog + "." + t.Schema
+	there, err := c.SchemaExists(ctx, schema)
+	if err == nil && !there {
+		err = fault.Waiting(v1alpha1.ReasonSecurableNotFound, fmt.Errorf("payload logging stays where it is: the schema %s does not exist, or the operator may not see it", schema))
+	}
+	return err
 }
 
 // records are the entries of the ownership record for the settings of a step.

@@ -41,8 +41,10 @@ type state struct {
 	Settings settings
 	// Roles are the Roles that settings are about, by name of the setting.
 	Roles map[string]string
-	// Gone are, of a step, the settings that it takes away.
+	// Gone are, of a step, the settings that it takes away, and Next is where payload
+	// logging, which it turns off, is to be turned on again.
 	Gone []string
+	Next string
 
 	// Of a wanted state: Adopt says that what others have set is replaced, Rival why an
 	// unmarked endpoint is another's, Unfinished what is missing when all of this is
@@ -66,7 +68,8 @@ func (s state) recorded(name string) bool {
 }
 
 // planned is the writes that lead from one state to another: the mark first, and all
-// settings in one. Payload logging can be moved only while it is off.
+// settings in one. Payload logging is turned on last: whether its table can be had shows
+// only then, and no limit waits for it.
 func planned(want, have state) (external.Plan[state], error) {
 	if want.Mark == "" {
 		return removed(have), nil
@@ -96,11 +99,8 @@ func planned(want, have state) (external.Plan[state], error) {
 			set[name] = want.Settings[name]
 		}
 	}
-	if now, there := have.Settings[inferenceTable]; there && set[inferenceTable] != "" {
-		off := step(external.Update, want, nil, []string{inferenceTable})
-		off.Diff = []external.Difference{{Path: inferenceTable, Have: shown(now), Want: "off, to be moved"}}
-		out = append(out, off)
-	}
+	payloads, logged := set[inferenceTable]
+	delete(set, inferenceTable)
 	if len(set)+len(gone) > 0 {
 		one := step(external.Update, want, set, gone)
 		for _, name := range slices.Sorted(maps.Keys(set)) {
@@ -110,6 +110,9 @@ func planned(want, have state) (external.Plan[state], error) {
 			one.Diff = append(one.Diff, difference(name, have.Settings[name], ""))
 		}
 		out = append(out, one)
+	}
+	if logged {
+		out = append(out, logging(want, have.Settings[inferenceTable], payloads)...)
 	}
 	switch {
 	case len(theirs) > 0 && !want.Adopt:
@@ -121,6 +124,19 @@ func planned(want, have state) (external.Plan[state], error) {
 		return nil, want.Unfinished
 	}
 	return out, nil
+}
+
+// logging turns payload logging on. It can be moved only while it is off.
+func logging(about state, now, next string) external.Plan[state] {
+	on := step(external.Update, about, settings{inferenceTable: next}, nil)
+	on.Diff = []external.Difference{difference(inferenceTable, now, next)}
+	if now == "" {
+		return external.Plan[state]{on}
+	}
+	off := step(external.Update, about, nil, []string{inferenceTable})
+	off.Want.Next = next
+	off.Diff = []external.Difference{{Path: inferenceTable, Have: shown(now), Want: "off, to be moved"}}
+	return external.Plan[state]{off, on}
 }
 
 // removed takes away what is ours, and the mark last. What carries the mark of

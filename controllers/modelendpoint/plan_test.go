@@ -67,7 +67,11 @@ func TestPlan(t *testing.T) {
 		"busy with nothing to do":             {want: state{Settings: settings{west: limit}}, have: state{Mark: ours, Busy: true, Settings: settings{west: limit}}},
 		"missing":                             {want: state{Settings: settings{west: limit}}, have: state{Missing: true}, class: fault.ClassWaiting, says: "does not exist"},
 		"payload logging is moved while off":  {want: state{Settings: settings{"inference_table_config": at("b")}}, have: state{Mark: ours, Settings: settings{"inference_table_config": at("a")}, Recorded: record("inference_table_config")}, plan: `Update the AI Gateway of the serving endpoint e (inference_table_config: "{catalog_name:m,schema_name:s,table_name_prefix:a}" -> "off, to be moved"); Update the AI Gateway of the serving endpoint e (inference_table_config: "{catalog_name:m,schema_name:s,table_name_prefix:a}" -> "{catalog_name:m,schema_name:s,table_name_prefix:b}")`},
-		"words are not shown":                 {want: state{Settings: settings{words: `["falcon"]`}}, have: state{Mark: ours}, hides: "falcon"},
+		"payload logging is turned on last": {
+			want: state{Settings: settings{"inference_table_config": at("b"), west: limit}}, have: state{Mark: ours, Settings: settings{pii: `"MASK"`}, Recorded: record(pii)},
+			plan: `Update the AI Gateway of the serving endpoint e (rate_limits/service_principal/app: "" -> "{calls:5}", guardrails/input/pii: "MASK" -> ""); Update the AI Gateway of the serving endpoint e (inference_table_config: "" -> "{catalog_name:m,schema_name:s,table_name_prefix:b}")`,
+		},
+		"words are not shown": {want: state{Settings: settings{words: `["falcon"]`}}, have: state{Mark: ours}, hides: "falcon"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want.Endpoint, c.want.Mark, c.have.Endpoint, c.have.Ours = "e", ours, "e", ours

@@ -100,3 +100,24 @@ func (c *Client) ConnectionHost(ctx context.Context, name string) (string, error
 	}
 	return out.Options["host"], nil
 }
+
+// SchemaExists says whether there is a schema of a full name that the operator may see.
+func (c *Client) SchemaExists(ctx context.Context, name string) (bool, error) {
+	n, err := securableName(name)
+	if err != nil {
+		return false, err
+	}
+	var out struct {
+		FullName string `json:"full_name"`
+	}
+	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.1/unity-catalog/schemas/"+string(n), nil, nil, &out); err != nil {
+		if isMissing(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	if !strings.EqualFold(out.FullName, name) {
+		return false, fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
+	}
+	return true, nil
+}

@@ -47,7 +47,7 @@ func (g *gates) close(method, path string, err error) {
 // endpoints are what is limited by itself, as they stand in paths.
 var endpoints = []string{
 	"/scim/v2/ServicePrincipals", "/scim/v2/Groups", "/permissionassignments", "/federationPolicies",
-	"/unity-catalog/permissions/", "/unity-catalog/tables/", "/unity-catalog/functions/", "/unity-catalog/connections/",
+	"/unity-catalog/permissions/", "/unity-catalog/schemas/", "/unity-catalog/tables/", "/unity-catalog/functions/", "/unity-catalog/connections/",
 	"/permissions/", "/serving-endpoints/", "/sql/statements",
 }
 

@@ -149,3 +149,29 @@ func TestErrorsOfGateways(t *testing.T) {
 		t.Errorf("calls %v", s.calls[before:])
 	}
 }
+
+func TestASchemaIsThereOrNotOrNotKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		there  bool
+		class  fault.Class
+	}{
+		"there":                   {status: 200, body: `{"full_name":"main.Logs"}`, there: true},
+		"not there":               {status: 404, body: `{"error_code":"SCHEMA_DOES_NOT_EXIST","message":"Schema 'main.logs' does not exist."}`},
+		"another":                 {status: 200, body: `{"full_name":"main.other"}`, class: fault.ClassTransient},
+		"nobody's 404":            {status: 404, body: `<html>`, class: fault.ClassTransient},
+		"for somebody else's use": {status: 403, body: `{"error_code":"PERMISSION_DENIED","message":"no"}`, class: fault.ClassDenied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, answers(c.status, c.body))
+			there, err := s.client(t).SchemaExists(t.Context(), "main.logs")
+			if there != c.there || c.class == "" && err != nil || c.class != "" && !fault.Is(err, c.class) {
+				t.Errorf("%t %v, want %t %s", there, err, c.there, c.class)
+			}
+			if s.calls[0] != "GET /api/2.1/unity-catalog/schemas/main.logs" {
+				t.Errorf("called %v", s.calls)
+			}
+		})
+	}
+}

@@ -69,6 +69,7 @@ func named(t *testing.T, s *service) []placed {
 		at("Client.Ask", "warehouse", name, func(n string) error { return failed(c.Ask(ctx, "app", token, statement(n))) }),
 		at("Client.Function", "name", name, func(n string) error { return failed(c.Function(ctx, "main.sales."+n)) }),
 		at("Client.Table", "name", name, func(n string) error { return failed(c.Table(ctx, "main.sales."+n)) }),
+		at("Client.SchemaExists", "name", name, func(n string) error { return failed(c.SchemaExists(ctx, "main."+n)) }),
 		at("Client.ConnectionHost", "name", name, func(n string) error { return failed(c.ConnectionHost(ctx, n)) }),
 		at("Client.Connection", "name", name, func(n string) error { return failed(c.Connection(ctx, n)) }),
 		at("Client.CreateConnection", "name", name, func(n string) error {
