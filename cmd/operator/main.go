@@ -52,7 +52,7 @@ func main() {
 	flag.StringVar(&f.probes, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.BoolVar(&f.elect, "leader-elect", true, "let one of several operators work at a time")
 	f.tenure.flags()
-	flag.IntVar(&f.roles, "role-concurrency", 16, "how many Roles are worked on at the same time")
+	flag.IntVar(&f.roles, "role-concurrency", 64, "how many Roles are worked on at the same time")
 	flag.IntVar(&f.servers, "mcpserver-concurrency", 2, "how many MCPServers are worked on at the same time")
 	flag.IntVar(&f.callRate, "databricks-requests-per-second", 100, "how many calls are made at most to each Databricks host in a second; a host that says 429 is left alone for as long as it asks")
 	flag.DurationVar(&f.timeout, "reconciliation-timeout", 2*time.Minute, "how long one pass may take")

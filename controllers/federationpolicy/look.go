@@ -55,7 +55,8 @@ func (l *looked) forget(p *v1alpha1.FederationPolicy) {
 	l.versions.Delete(client.ObjectKeyFromObject(p))
 }
 
-// recent reads by answers that may be some age old.
+// recent reads by answers that may be some age old. With none it asks, and what it is
+// told serves those who ask later.
 type recent struct {
 	Databricks
 	age time.Duration
@@ -89,7 +90,7 @@ func (a adapter) read(ctx context.Context, in input, wanted map[key]policy) ([]p
 			}
 			if found == nil || !found.Is(w.Policy) {
 				var err error
-				if found, err = trust.Observe(ctx, in.client, k.principal, k.id, description(in.installation, in.policy)); err != nil || found == nil {
+				if found, err = trust.Observe(ctx, recent{in.client, 0}, k.principal, k.id, description(in.installation, in.policy)); err != nil || found == nil {
 					return err
 				}
 			}

@@ -45,8 +45,8 @@ type Options struct {
 	Issuer Issuer
 	// Audience is that of tokens of ServiceAccounts. Default databricks.
 	Audience string
-	// Concurrency is how many Roles are worked on at the same time. Default 16: most of
-	// a pass is waiting for Databricks.
+	// Concurrency is how many Roles are worked on at the same time. Default 64: most of
+	// a pass is waiting for Databricks, and Roles that wait for the same share a call.
 	Concurrency int
 	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
 	LeftBehind external.LeftBehind
@@ -93,7 +93,7 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *e
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Concurrency <= 0 {
-		o.Concurrency = 16
+		o.Concurrency = 64
 	}
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-role"), o)
 	others := rolesWithOtherNeeds(mgr.GetClient())

@@ -52,12 +52,12 @@ type input struct {
 	// adopting is about a service principal that existed before the Role.
 	adopting adopting
 	// The ownership record, as the pass found it.
-	intent  string
-	groups  []string
+	intent string
+	groups []string
 	// mentioned are the groups of the spec of a Role that is deleted. One of ours that is
 	// not in its record may have been kept for others who went too.
 	mentioned []string
-	applied []boundary.Grant
+	applied   []boundary.Grant
 	// known is the recorded id of the service principal; it learns a new one.
 	known  *string
 	resync time.Duration
