@@ -148,6 +148,7 @@ type FederatedRole struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be lower-case letters, digits, dashes and dots, with a letter or digit first and last in each part"
 	Name string `json:"name"`
 	// subject is the value of the role claim that stands for the Role. It must not contain a
 	// slash: values with one belong to `namespaceSelector`.

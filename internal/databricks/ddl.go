@@ -56,7 +56,7 @@ func (c *Client) RunStatement(ctx context.Context, warehouseID, statement string
 	if a.Status.State == "SUCCEEDED" {
 		return nil
 	}
-	if a.Status.State == "" {
+	if a.Status.State == "" || a.unfinished() {
 		return fault.Transient(ReasonUnexpectedAnswer, errUnexpectedAnswer)
 	}
 	return statementFault(statementFailure(&a))

@@ -147,8 +147,14 @@ func (c call) begin(ctx context.Context, body any, repeatable bool) (*statementA
 	}
 }
 
+// running says whether there is something to wait for. A statement without an id that
+// can be part of a request cannot be asked for.
 func (a *statementAnswer) running() bool {
-	return a.StatementID != "" && (a.Status.State == "PENDING" || a.Status.State == "RUNNING")
+	return a.unfinished() && identityPattern.MatchString(a.StatementID)
+}
+
+func (a *statementAnswer) unfinished() bool {
+	return a.Status.State == "PENDING" || a.Status.State == "RUNNING"
 }
 
 func statementPath(id string) string { return "/api/2.0/sql/statements/" + url.PathEscape(id) }

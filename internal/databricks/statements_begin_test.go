@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
 // TestAStatementWhosePostIsHeldBackIsCancelledWhenNobodyWaits lets the caller go
@@ -26,7 +27,7 @@ func TestAStatementWhosePostIsHeldBackIsCancelledWhenNobodyWaits(t *testing.T) {
 		}
 		close(posted)
 		<-release
-		_, _ = io.WriteString(w, `{"statement_id":"s/1","status":{"state":"RUNNING"}}`)
+		_, _ = io.WriteString(w, `{"statement_id":"s-1","status":{"state":"RUNNING"}}`)
 	}))
 	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -48,10 +49,27 @@ func TestAStatementWhosePostIsHeldBackIsCancelledWhenNobodyWaits(t *testing.T) {
 	close(release)
 	select {
 	case path := <-cancelled:
-		if path != "/api/2.0/sql/statements/s/1/cancel" {
+		if path != "/api/2.0/sql/statements/s-1/cancel" {
 			t.Errorf("called %s", path)
 		}
 	case <-time.After(time.Minute):
 		t.Fatal("the statement was not cancelled")
+	}
+}
+
+// TestAStatementIDThatIsNoneIsNotAskedFor: what Databricks answers becomes part of the next request.
+func TestAStatementIDThatIsNoneIsNotAskedFor(t *testing.T) {
+	for _, id := range []string{"../../2.0/token", "..", "a/b", "a%2fb", ""} {
+		s := newService(t, answers(http.StatusOK, `{"statement_id":"`+id+`","status":{"state":"RUNNING"}}`))
+		_, err := databricks.NewStatements(s.URL, s.Server.Client()).Execute(t.Context(), "token", databricks.StatementRequest{WarehouseID: "w", Statement: "SELECT 1"})
+		if err == nil {
+			t.Errorf("%q: a statement that cannot be asked for succeeded", id)
+		}
+		if err := s.client(t).RunStatement(t.Context(), "w", "SELECT 1"); !fault.Is(err, fault.ClassTransient) {
+			t.Errorf("%q: RunStatement ended in %v", id, err)
+		}
+		if calls := s.made(); len(calls) != 2 {
+			t.Errorf("%q: calls %v, want the two that begin", id, calls)
+		}
 	}
 }

@@ -43,20 +43,24 @@ func homoglyph(s string) string {
 }
 
 // values are fields that name nothing in a URL or a statement: texts, values that are
-// bound or sent as JSON, what tokens are compared with, and names of objects of the
-// cluster, which are looked up there.
-var values = regexp.MustCompile(`^boundary |[rR]efs?(\[\])?\.(name|key)$|^federationpolicy spec\.(roles\[\]\.name|allowedClients\[\]|audiences\[\]|keys\.inline)$|` +
-	`^toolaccess spec\.rules\[\]\.(roles\[\]|when)$|^modelendpoint spec\.(rateLimits\[\]\.role\.name|guardrails\..*)$|\.caBundle$|` +
+// bound or sent as JSON, what tokens are compared with, and names that are compared with
+// those of Roles.
+var values = regexp.MustCompile(`^boundary |^federationpolicy spec\.(allowedClients\[\]|audiences\[\]|keys\.inline)$|` +
+	`^toolaccess spec\.rules\[\]\.(roles\[\]|when)$|^modelendpoint spec\.guardrails\..*$|\.caBundle$|` +
 	`^tool spec\.(description|title|sql\.statement|vectorSearch\.filters\[\]\.value)$`)
 
 // harmless are, by field, the spoilt values that mean nothing else there: a group's name
-// may end in a dot, a path may be longer, and a value of SQL may hold what does not end it.
+// may end in a dot, a path may be longer, a value of SQL may hold what does not end it, and
+// a key of a Secret is looked up in it.
 var harmless = map[string][]string{
 	"connection spec.basePath":                              {"a dot at the end", "a slash"},
 	"connection spec.comment":                               {"a back quote", "a dot at the end", "a double quote", "a homoglyph", "a parent segment", "a quote", "a slash", "an escaped slash", "two dots"},
 	"connection spec.mcpService.tools[]":                    {"a dot at the end", "a parent segment", "a slash", "two dots"},
 	"connection spec.oauthM2M.clientID":                     {"a back quote", "a dot at the end", "a double quote", "a parent segment", "a quote", "a slash", "an escaped slash", "two dots"},
 	"connection spec.oauthM2M.scope":                        {"a back quote", "a dot at the end", "a double quote", "a parent segment", "a quote", "a slash", "an escaped slash", "two dots"},
+	"connection spec.bearerToken.secretRef.key":             {"a dot at the end", "two dots"},
+	"connection spec.oauthM2M.clientSecretRef.key":          {"a dot at the end", "two dots"},
+	"workspace spec.authentication.clientSecretRef.key":     {"a dot at the end", "two dots"},
 	"connection spec.oauthM2M.tokenEndpoint":                {"a dot at the end", "a parent segment", "a slash"},
 	"datapolicy spec.columnMasks[].otherwise.constant":      {"a dot at the end", "a homoglyph", "a parent segment", "a slash", "an escaped slash", "two dots"},
 	"datapolicy spec.columnMasks[].visibleTo.groups[]":      {"a dot at the end"},
