@@ -82,7 +82,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Kind: "Connection", LeftBehind: o.LeftBehind}, a)
 	where := func(concerns func(*v1alpha1.Connection, client.Object) bool) handler.EventHandler {
-		return handler.EnqueueRequestsFromMapFunc(connectionsWhere(mgr.GetClient(), concerns))
+		return external.Concerned(mgr.GetClient(), &v1alpha1.ConnectionList{}, concerns)
 	}
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
@@ -103,20 +103,4 @@ func rivals(c *v1alpha1.Connection, o client.Object) bool {
 	}
 	sameService := c.Spec.MCPService != nil && other.Spec.MCPService != nil && c.Spec.MCPService.Name == other.Spec.MCPService.Name
 	return other.Spec.ConnectionName == c.Spec.ConnectionName || sameService
-}
-
-func connectionsWhere(c client.Reader, concerns func(*v1alpha1.Connection, client.Object) bool) handler.MapFunc {
-	return func(ctx context.Context, o client.Object) []reconcile.Request {
-		var list v1alpha1.ConnectionList
-		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		var out []reconcile.Request
-		for i := range list.Items {
-			if concerns(&list.Items[i], o) {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-			}
-		}
-		return out
-	}
 }

@@ -141,7 +141,7 @@ func (a adapter) decide(ctx context.Context, in *input, c *v1alpha1.Connection) 
 		r := rival{same: o.Spec.WorkspaceRef == c.Spec.WorkspaceRef && o.Spec.ConnectionName == c.Spec.ConnectionName, id: o.Status.ConnectionID}
 		if r.same {
 			refusal, _ := outside(e, o)
-			r.older, r.claims = older(o, c), o.DeletionTimestamp.IsZero() && refusal == nil
+			r.older, r.claims = access.Older(o, c), o.DeletionTimestamp.IsZero() && refusal == nil
 		}
 		in.rivals[access.Key(o)] = r
 	}
@@ -179,13 +179,6 @@ func hosts(s v1alpha1.ConnectionSpec) []string {
 		}
 	}
 	return all
-}
-
-func older(o, c *v1alpha1.Connection) bool {
-	if !o.CreationTimestamp.Equal(&c.CreationTimestamp) {
-		return o.CreationTimestamp.Before(&c.CreationTimestamp)
-	}
-	return access.Key(o) < access.Key(c)
 }
 
 // holder says who else has a connection: whose mark is there, or else who recorded it as

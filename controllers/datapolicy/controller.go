@@ -72,7 +72,7 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *R
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-datapolicy"), o)
 	where := func(concerns func(*v1alpha1.DataPolicy, client.Object) bool) handler.EventHandler {
-		return handler.EnqueueRequestsFromMapFunc(policiesWhere(mgr.GetClient(), concerns))
+		return external.Concerned(mgr.GetClient(), &v1alpha1.DataPolicyList{}, concerns)
 	}
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
@@ -113,20 +113,4 @@ func witnessChanged() predicate.Predicate {
 func rivals(p *v1alpha1.DataPolicy, o client.Object) bool {
 	other, ok := o.(*v1alpha1.DataPolicy)
 	return ok && other.UID != p.UID && other.Spec.Table == p.Spec.Table
-}
-
-func policiesWhere(c client.Reader, concerns func(*v1alpha1.DataPolicy, client.Object) bool) handler.MapFunc {
-	return func(ctx context.Context, o client.Object) []reconcile.Request {
-		var list v1alpha1.DataPolicyList
-		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		var out []reconcile.Request
-		for i := range list.Items {
-			if concerns(&list.Items[i], o) {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-			}
-		}
-		return out
-	}
 }

@@ -96,7 +96,7 @@ func (a adapter) decide(ctx context.Context, in *input, p *v1alpha1.DataPolicy) 
 	}
 	for i := range all.Items {
 		o := &all.Items[i]
-		if what := overlap(o, p); what != "" && older(o, p) && outside(e, o) == nil {
+		if what := overlap(o, p); what != "" && access.Older(o, p) && outside(e, o) == nil {
 			in.refused = fault.Conflict(v1alpha1.ReasonConflict, fmt.Errorf("the DataPolicy %s is older and has %s of %s already: each has one owner", access.Key(o), what, p.Spec.Table))
 			return nil
 		}
@@ -132,13 +132,6 @@ func overlap(o, p *v1alpha1.DataPolicy) string {
 		}
 	}
 	return ""
-}
-
-func older(o, p *v1alpha1.DataPolicy) bool {
-	if !o.CreationTimestamp.Equal(&p.CreationTimestamp) {
-		return o.CreationTimestamp.Before(&p.CreationTimestamp)
-	}
-	return access.Key(o) < access.Key(p)
 }
 
 // fit turns the spec into SQL for the columns that the table has.

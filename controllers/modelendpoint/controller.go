@@ -53,7 +53,7 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *e
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-modelendpoint"), o)
 	where := func(concerns func(*v1alpha1.ModelEndpoint, client.Object) bool) handler.EventHandler {
-		return handler.EnqueueRequestsFromMapFunc(endpointsWhere(mgr.GetClient(), concerns))
+		return external.Concerned(mgr.GetClient(), &v1alpha1.ModelEndpointList{}, concerns)
 	}
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
@@ -81,20 +81,4 @@ func principalChanged() predicate.Predicate {
 		after, okay := e.ObjectNew.(*v1alpha1.Role)
 		return !ok || !okay || before.Status.ServicePrincipal.ApplicationID != after.Status.ServicePrincipal.ApplicationID
 	}}
-}
-
-func endpointsWhere(c client.Reader, concerns func(*v1alpha1.ModelEndpoint, client.Object) bool) handler.MapFunc {
-	return func(ctx context.Context, o client.Object) []reconcile.Request {
-		var list v1alpha1.ModelEndpointList
-		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		var out []reconcile.Request
-		for i := range list.Items {
-			if concerns(&list.Items[i], o) {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-			}
-		}
-		return out
-	}
 }

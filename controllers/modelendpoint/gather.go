@@ -91,7 +91,7 @@ func (a adapter) decide(ctx context.Context, in *input, m *v1alpha1.ModelEndpoin
 	for i := range all.Items {
 		o := &all.Items[i]
 		in.living[mark(a.installation, o.Namespace, o.Name)] = true
-		if in.rival == nil && rivals(m, o) && o.DeletionTimestamp.IsZero() && older(o, m) && outside(e, o) == nil {
+		if in.rival == nil && rivals(m, o) && o.DeletionTimestamp.IsZero() && access.Older(o, m) && outside(e, o) == nil {
 			in.rival = fault.Conflict(v1alpha1.ReasonConflict, fmt.Errorf("the ModelEndpoint %s is older and about the serving endpoint %s too: each endpoint has one owner", access.Key(o), m.Spec.EndpointName))
 		}
 	}
@@ -147,11 +147,4 @@ func outside(e access.Estate, m *v1alpha1.ModelEndpoint) *fault.Fault {
 // rivals says whether two ModelEndpoints are about the same endpoint.
 func rivals(m, o *v1alpha1.ModelEndpoint) bool {
 	return o.UID != m.UID && o.Spec.WorkspaceRef == m.Spec.WorkspaceRef && o.Spec.EndpointName == m.Spec.EndpointName
-}
-
-func older(o, m *v1alpha1.ModelEndpoint) bool {
-	if !o.CreationTimestamp.Equal(&m.CreationTimestamp) {
-		return o.CreationTimestamp.Before(&m.CreationTimestamp)
-	}
-	return access.Key(o) < access.Key(m)
 }

@@ -45,6 +45,16 @@ type Namespace struct {
 // Key names a namespaced resource, `<namespace>/<name>`.
 func Key(o metav1.Object) string { return o.GetNamespace() + "/" + o.GetName() }
 
+// Older says which of two that want the same was there first: the creation decides, and
+// within a second the key.
+func Older(a, b metav1.Object) bool {
+	first, second := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	if !first.Equal(&second) {
+		return first.Before(&second)
+	}
+	return Key(a) < Key(b)
+}
+
 // Cell is a cell of the matrix that says yes.
 type Cell struct {
 	// Server and Role are `<namespace>/<name>`.
