@@ -298,9 +298,15 @@ func (e *Emulator) Heal(t testing.TB) {
 // Held waits for a call to be held and says whether one is.
 func (e *Emulator) Held(t testing.TB, seconds int) bool {
 	t.Helper()
+	return e.Holding(t, seconds) > 0
+}
+
+// Holding waits for a call to be held and says how many are.
+func (e *Emulator) Holding(t testing.TB, seconds int) int {
+	t.Helper()
 	var holds []json.RawMessage
 	e.admin(t, http.MethodGet, fmt.Sprintf("/admin/holds?wait=%d", seconds), nil, &holds)
-	return len(holds) > 0
+	return len(holds)
 }
 
 // Calls are those since a number; Writes those of them that changed something.
@@ -393,6 +399,13 @@ func (e *Emulator) SQL(t testing.TB, statements ...string) {
 // Grants are the privileges that a principal holds directly on an object.
 func (e *Emulator) Grants(t testing.TB, kind, name, principal string) []string {
 	t.Helper()
+	return e.AllGrants(t, kind, name)[principal]
+}
+
+// AllGrants are the privileges that are held directly on an object, by the name of who
+// holds them, which is the application id of a service principal.
+func (e *Emulator) AllGrants(t testing.TB, kind, name string) map[string][]string {
+	t.Helper()
 	var out struct {
 		List []struct {
 			Principal  string   `json:"principal"`
@@ -400,12 +413,11 @@ func (e *Emulator) Grants(t testing.TB, kind, name, principal string) []string {
 		} `json:"privilege_assignments"`
 	}
 	e.Do(t, http.MethodGet, e.WorkspaceURL, "/api/2.1/unity-catalog/permissions/"+kind+"/"+name, "", &out)
+	all := map[string][]string{}
 	for _, a := range out.List {
-		if a.Principal == principal {
-			return a.Privileges
-		}
+		all[a.Principal] = a.Privileges
 	}
-	return nil
+	return all
 }
 
 // Kinds of objects with an access control list, as they stand in the URL.

@@ -12,7 +12,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/testenv"
 )
 
@@ -21,7 +20,7 @@ func TestFaults(t *testing.T) {
 	t.Run("cases", func(t *testing.T) { // ends when all of them have
 		for name, run := range map[string]func(*world){
 			"lost-answers": lostAnswers, "long-outage": longOutage, "slow-answers": slowAnswers,
-			"lag": lag, "other-answers": otherAnswers, "throttled": throttled,
+			"lag": lag, "other-answers": otherAnswers,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -34,16 +33,9 @@ func TestFaults(t *testing.T) {
 // lostAnswers loses the answer of every POST after it took effect.
 func lostAnswers(w *world) {
 	w.breaks(http.MethodPost, "^/api/", testenv.Fault{Stage: "after_commit", Action: "reset"})
-	ref := v1alpha1.LocalReference{Name: w.name}
 	r := w.role("west")
-	p := &v1alpha1.FederationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: "idp"}, Spec: v1alpha1.FederationPolicySpec{
-		WorkspaceRef: ref, Issuer: issuer, Audiences: []string{"https://tools.example.com/mcp"}, Claims: v1alpha1.FederationClaims{Role: "role"},
-		Roles: []v1alpha1.FederatedRole{{Name: "west", Subject: "west"}},
-	}}
-	d := &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: "deals"}, Spec: v1alpha1.DataPolicySpec{
-		WorkspaceRef: ref, WarehouseID: testenv.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
-		ColumnMasks: []v1alpha1.ColumnMask{{Column: "region", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"gh_west"}}}},
-	}}
+	p := w.idp("west")
+	d := w.mask("deals")
 	testenv.Create(w, w.kube, r, p, d)
 	w.ready(r, p, d)
 	for _, path := range []string{principals, groups, policies} {
@@ -54,42 +46,13 @@ func lostAnswers(w *world) {
 	if sp := w.one(r); len(sp.Policies) != 1 {
 		w.Errorf("%d policies", len(sp.Policies))
 	}
-	var made struct {
-		Functions []struct {
-			Name string `json:"full_name"`
-		} `json:"functions"`
-	}
-	w.emulator.Heal(w) // the test's own statement below is to arrive
-	w.emulator.Do(w, http.MethodGet, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/functions?catalog_name=main&schema_name=sales", "", &made)
-	if len(made.Functions) != 1 {
-		w.Errorf("functions %v, want one", made.Functions)
+	w.emulator.Heal(w) // the test's own call below is to arrive
+	if made := w.functions(); len(made) != 1 {
+		w.Errorf("functions %v, want one", made)
 	}
 	w.remove(p, d, r)
 	w.gone(p, d, r)
 	w.nothing()
-}
-
-// longOutage answers 503 to everything for longer than several attempts.
-func longOutage(w *world) {
-	r := w.role("west")
-	testenv.Create(w, w.kube, r)
-	w.ready(r)
-	before := w.one(r)
-	since := w.emulator.Last(w)
-	w.breaks("", "^/api/", testenv.Fault{Stage: "before_commit", Action: "status", Status: http.StatusServiceUnavailable})
-	w.ask(r)
-	if c := w.says(r, metav1.ConditionUnknown); c.Reason != "DatabricksUnavailable" {
-		w.Errorf("Ready is %+v", c)
-	}
-	time.Sleep(3 * time.Second) // many attempts
-	w.emulator.Heal(w)
-	w.ready(r) // by itself
-	if after := w.one(r); after.ID != before.ID {
-		w.Errorf("the service principal was %s and is %s", before.ID, after.ID)
-	}
-	if writes := w.emulator.Writes(w, since); len(writes) > 0 {
-		w.Errorf("writes: %v", writes)
-	}
 }
 
 // slowAnswers answers creates when the operator has long given up.
@@ -167,63 +130,5 @@ func otherAnswers(w *world) {
 	}
 	w.emulator.Heal(w)
 	w.gone(r)
-	w.nothing()
-}
-
-// throttled refuses creates for a while: nobody asks again before it is due, and a Role
-// that creates nothing goes on.
-func throttled(w *world) {
-	const many, rest = 60, 20 * time.Second
-	other := w.role("other")
-	testenv.Create(w, w.kube, other)
-	w.ready(other)
-	since := w.emulator.Last(w)
-	w.emulator.Break(w, testenv.Fault{
-		Match: testenv.FaultMatch{Method: http.MethodPost, PathRegex: principals, Times: 1}, Stage: "before_commit", Action: "status",
-		Status: http.StatusTooManyRequests, RetryAfter: "20",
-	})
-	var roles []*v1alpha1.Role
-	for i := range many {
-		r := w.role("r" + string(rune('a'+i/10)) + string(rune('a'+i%10)))
-		roles = append(roles, r)
-		testenv.Create(w, w.kube, r)
-	}
-	w.struck(since)
-
-	if err := w.fetch(other); err != nil {
-		w.Fatal(err)
-	}
-	other.Spec.MemberOf = append(other.Spec.MemberOf, "gh_more")
-	if err := w.kube.Update(w.Context(), other); err != nil {
-		w.Fatal(err)
-	}
-	w.ready(other)
-	var refused time.Time
-	for _, c := range w.emulator.Calls(w, since) {
-		if c.Status == http.StatusTooManyRequests {
-			refused = c.At
-		}
-	}
-	if late := time.Since(refused); late > rest {
-		w.Logf("the machine is slow: the other Role was ready %v after the refusal", late)
-	}
-	for _, r := range roles {
-		w.ready(r)
-		w.one(r)
-	}
-	for _, c := range w.emulator.Calls(w, since) {
-		// Those that were under way when the answer came are not held against it.
-		if c.Method == http.MethodPost && strings.HasSuffix(c.Path, "/ServicePrincipals") && c.At.After(refused.Add(2*time.Second)) && c.At.Before(refused.Add(rest)) {
-			w.Errorf("asked again %v after the refusal, want %v", c.At.Sub(refused), rest)
-		}
-	}
-	for _, r := range roles { // all at once
-		w.remove(r)
-	}
-	for _, r := range roles {
-		w.gone(r)
-	}
-	w.remove(other)
-	w.gone(other)
 	w.nothing()
 }

@@ -105,9 +105,14 @@ func newWorld(t *testing.T, kube client.Client, name string) *world {
 	all := []v1alpha1.NamePattern{"*"}
 	testenv.Create(t, kube, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
 		Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{v1alpha1.NamePattern(name)},
-		Groups:  v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"gh_*"}, Create: []v1alpha1.NamePattern{"gh_*"}},
-		Grants:  []v1alpha1.BoundaryGrant{{Type: "Table", Names: []v1alpha1.NamePattern{"main.sales.*"}, Privileges: []v1alpha1.Privilege{"SELECT"}}},
-		Issuers: []v1alpha1.HTTPSURL{issuer}, Warehouses: all,
+		Groups: v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"gh_*"}, Create: []v1alpha1.NamePattern{"gh_*"}},
+		Grants: []v1alpha1.BoundaryGrant{
+			{Type: "Catalog", Names: []v1alpha1.NamePattern{"main"}, Privileges: []v1alpha1.Privilege{"USE_CATALOG"}},
+			{Type: "Schema", Names: []v1alpha1.NamePattern{"main.sales"}, Privileges: []v1alpha1.Privilege{"USE_SCHEMA"}},
+			{Type: "Table", Names: []v1alpha1.NamePattern{"main.sales.*"}, Privileges: []v1alpha1.Privilege{"SELECT"}},
+		},
+		Issuers: []v1alpha1.HTTPSURL{issuer}, Warehouses: all, ServicePrincipals: all,
+		Tools: all, Servers: []v1alpha1.NamePattern{v1alpha1.NamePattern(name + "/*")}, Scopes: []v1alpha1.OAuthScope{"sql"}, Hosting: v1alpha1.HostingAllowed,
 		DataPolicies: v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}},
 	}})
 	return w
@@ -200,41 +205,19 @@ func (w *world) struck(since int64) {
 // committed counts the writes that took effect at a path.
 func (w *world) committed(method, path string) int {
 	w.Helper()
+	return w.committedSince(0, method, path)
+}
+
+// committedSince counts those since a call.
+func (w *world) committedSince(since int64, method, path string) int {
+	w.Helper()
 	pattern, n := regexp.MustCompile(path), 0
-	for _, c := range w.emulator.Calls(w, 0) {
+	for _, c := range w.emulator.Calls(w, since) {
 		if c.Method == method && c.Committed && pattern.MatchString(c.Path) {
 			n++
 		}
 	}
 	return n
-}
-
-// one checks that a Role has one service principal with its grant and its group, and returns it.
-func (w *world) one(r *v1alpha1.Role) testenv.Principal {
-	w.Helper()
-	state := w.emulator.State(w)
-	var found []testenv.Principal
-	for _, p := range state.Principals {
-		if p.ExternalID == installation+"/role/"+w.name+"/"+r.Name {
-			found = append(found, p)
-		}
-	}
-	if len(found) != 1 {
-		w.Fatalf("%d service principals carry the mark of %s, want 1", len(found), r.Name)
-	}
-	if got := w.emulator.Grants(w, "table", "main.sales.deals", found[0].ApplicationID); !slices.Equal(got, []string{"SELECT"}) {
-		w.Errorf("%s holds %v", r.Name, got)
-	}
-	groups := 0
-	for _, g := range state.Groups {
-		if g.DisplayName == "gh_"+r.Name && slices.Equal(g.Members, []string{found[0].ID}) {
-			groups++
-		}
-	}
-	if groups != 1 {
-		w.Errorf("%d groups with %s as their member, want 1", groups, r.Name)
-	}
-	return found[0]
 }
 
 // nothing checks that nothing of ours is left.
