@@ -16,9 +16,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -98,7 +96,7 @@ func (adapter) Report(b *v1alpha1.Boundary, have state) { b.Status.Namespaces = 
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-boundary"), Kind: "Boundary"}, adapter{mgr.GetClient()})
-	cameOrWent := builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})
+	cameOrWent := builder.WithPredicates(external.Replaced())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Boundary{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(naming(mgr.GetClient())), cameOrWent).

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -84,7 +83,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	where := func(concerns func(*v1alpha1.Connection, client.Object) bool) handler.EventHandler {
 		return external.Concerned(mgr.GetClient(), &v1alpha1.ConnectionList{}, concerns)
 	}
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Connection{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Watches(&v1alpha1.Connection{}, where(rivals), changed).

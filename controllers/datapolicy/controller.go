@@ -74,7 +74,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	where := func(concerns func(*v1alpha1.DataPolicy, client.Object) bool) handler.EventHandler {
 		return external.Concerned(mgr.GetClient(), &v1alpha1.DataPolicyList{}, concerns)
 	}
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.DataPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Watches(&v1alpha1.DataPolicy{}, where(rivals), changed).

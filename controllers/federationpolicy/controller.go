@@ -55,13 +55,13 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *e
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-federationpolicy"), o)
 	all := handler.EnqueueRequestsFromMapFunc(everyPolicy(mgr.GetClient()))
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FederationPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(principalChanged())).
 		Watches(&v1alpha1.Workspace{}, all, changed).
 		Watches(&v1alpha1.Boundary{}, all).
-		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, external.Replaced()))).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

@@ -85,7 +85,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience, WorkloadAudience: o.WorkloadAudience},
 		})
 	all := handler.EnqueueRequestsFromMapFunc(everyServer(mgr.GetClient()))
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.MCPServer{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Owns(&appsv1.Deployment{}, changed).
@@ -96,7 +96,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.FederationPolicy{}, all, changed).
 		Watches(&v1alpha1.Workspace{}, all, changed).
 		Watches(&v1alpha1.Boundary{}, all).
-		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, external.Replaced()))).
 		WatchesRawSource(source.Channel(known.changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(compared.changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(estate.Alarm(mgr.GetClient(), serverOfAccess)).
@@ -133,7 +133,7 @@ func podChanged() predicate.Predicate {
 // roleChanged lets through Roles of which something changed that the document holds, or
 // that Databricks is compared with.
 func roleChanged() predicate.Predicate {
-	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return predicate.Or(external.GenerationChanged(), predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*v1alpha1.Role)
 		after, also := e.ObjectNew.(*v1alpha1.Role)
 		return !ok || !also || before.Status.ServicePrincipal.ApplicationID != after.Status.ServicePrincipal.ApplicationID ||

@@ -55,7 +55,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	where := func(concerns func(*v1alpha1.ModelEndpoint, client.Object) bool) handler.EventHandler {
 		return external.Concerned(mgr.GetClient(), &v1alpha1.ModelEndpointList{}, concerns)
 	}
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ModelEndpoint{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Watches(&v1alpha1.ModelEndpoint{}, where(func(m *v1alpha1.ModelEndpoint, o client.Object) bool {

@@ -108,7 +108,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		b, ok := o.(*v1alpha1.Boundary)
 		return ok && slices.ContainsFunc(b.Spec.Namespaces, func(n v1alpha1.BoundaryNamespace) bool { return n.Name == r.Namespace })
 	}))
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Role{}, builder.WithPredicates(predicate.Or(external.GenerationChangedOrAsked(), predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(overtaken(mgr.GetClient())), builder.WithPredicates(statusChanged())).
@@ -117,7 +117,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.MCPServer{}, needing, changed).
 		Watches(&v1alpha1.Workspace{}, inWorkspace, changed).
 		Watches(&v1alpha1.Boundary{}, bounded). // its status pins namespaces, without which nothing is allowed
-		Watches(&corev1.Namespace{}, inNamespace, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&corev1.Namespace{}, inNamespace, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, external.Replaced()))).
 		WatchesRawSource(estate.Alarm(mgr.GetClient(), others)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))

@@ -168,14 +168,14 @@ func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess"), Kind: "ToolAccess"}, adapter{mgr.GetClient()})
 	all := handler.EnqueueRequestsFromMapFunc(everyAccess(mgr.GetClient()))
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ToolAccess{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(predicate.Or(external.GenerationChanged(), predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.Tool{}, all, changed).
 		Watches(&v1alpha1.MCPServer{}, all, changed).
 		Watches(&v1alpha1.Boundary{}, all).
-		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, external.Replaced()))).
 		WatchesRawSource(estate.Alarm(mgr.GetClient(), estate.Each)).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }

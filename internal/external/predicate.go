@@ -21,5 +21,19 @@ func GenerationChangedOrAsked() predicate.Predicate {
 		const key = v1alpha1.AnnotationReconcileRequestedAt
 		return e.ObjectOld.GetAnnotations()[key] != e.ObjectNew.GetAnnotations()[key]
 	}}
-	return predicate.Or(predicate.GenerationChangedPredicate{}, asked)
+	return predicate.Or(GenerationChanged(), asked)
+}
+
+// GenerationChanged lets through a new generation, and an object that took the place of another.
+func GenerationChanged() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, Replaced())
+}
+
+// Replaced lets through an object that took the place of another of its name, and what
+// comes and goes. Who missed that the one went and the other came, and lists again, is
+// told of an update, and generation and labels may be the same.
+func Replaced() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld != nil && e.ObjectNew != nil && e.ObjectOld.GetUID() != e.ObjectNew.GetUID()
+	}}
 }

@@ -180,7 +180,7 @@ func (c *throttled) spared() {
 		}
 		// Those that were under way when the answer came are not held against it.
 		if call.Method == c.method && pattern.MatchString(call.Path) && call.At.After(refused.Add(2*time.Second)) {
-			c.Errorf("%s %s was asked again %v after the refusal, want %v", call.Method, call.Path, call.At.Sub(refused), c.rest)
+			c.Errorf("%s: %s %s was asked again %v after the refusal, want %v", c.what, call.Method, call.Path, call.At.Sub(refused), c.rest)
 		}
 		for _, path := range c.traces {
 			if call.Method == http.MethodPatch && call.Committed && regexp.MustCompile(path).MatchString(call.Path) {
@@ -190,7 +190,7 @@ func (c *throttled) spared() {
 	}
 	for _, path := range c.traces {
 		if !went[path] {
-			c.Errorf("nothing was written at %s before the refusal was over, although the Role needs no such call", path)
+			c.Errorf("%s: nothing was written at %s before the refusal was over, although the Role needs no such call", c.what, path)
 		}
 	}
 }
