@@ -5,6 +5,8 @@ package role_test
 
 import (
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -22,31 +24,9 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	w.everyType()
 	r := w.role("suite")
 	testenv.Create(t, w.kube, r)
-	connector := connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
-	})
-	answering := func(path string, status int) externaltest.Fault {
-		return externaltest.Fault{
-			Break: func() {
-				w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: status})
-			},
-			Heal: func() { w.emulator.Heal(t) },
-		}
-	}
-	faults := map[string]externaltest.Fault{}
-	for name, f := range map[string]struct {
-		status int
-		want   fault.Class
-	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
-		for _, path := range []string{"/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/", "/federationPolicies/"} {
-			broken := answering(path, f.status)
-			broken.Want = f.want
-			faults[name+" at "+path] = broken
-		}
-	}
+	faults := w.readFaults("/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/", "/federationPolicies/")
 	start := w.emulator.Last(t)
-	externaltest.Run(t, role.NewAdapter(w.kube, role.Options{Connect: connector, Installation: installation, Issuer: w}), externaltest.Case[*v1alpha1.Role]{
+	externaltest.Run(t, role.NewAdapter(w.kube, w.options()), externaltest.Case[*v1alpha1.Role]{
 		Object: r, Faults: faults,
 		Writes: func() int { return len(w.emulator.Writes(t, start)) },
 		Others: func() any {
@@ -68,4 +48,51 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 			return []any{s, left}
 		},
 	})
+}
+
+// TestTheAdapterKeepsTheContractForAnAdoptedRole counts what the service principal had
+// before among the things of others.
+func TestTheAdapterKeepsTheContractForAnAdoptedRole(t *testing.T) {
+	t.Parallel()
+	a := newAdoption(t)
+	a.create()
+	start := a.emulator.Last(t)
+	externaltest.Run(t, role.NewAdapter(a.kube, a.options()), externaltest.Case[*v1alpha1.Role]{
+		Object: a.get("legacy"), Faults: a.readFaults("/scim/v2/ServicePrincipals", "/scim/v2/Groups", "/unity-catalog/permissions/table/", "/federationPolicies/"),
+		Writes: func() int { return len(a.emulator.Writes(t, start)) },
+		Others: func() any {
+			now := a.now()
+			theirs := slices.DeleteFunc(now.Policies, func(p held) bool { return strings.HasPrefix(p.Description, "Managed by Gatehouse: ") })
+			a.others()
+			return []any{now.DisplayName, theirs, now.Grants["table/main.sales.extra"], slices.Contains(now.Groups, "shared")}
+		},
+	})
+	a.kept(start)
+}
+
+// options are those of a freshly started operator.
+func (w *world) options() role.Options {
+	return role.Options{Installation: installation, Issuer: w, Connect: connect.New(connect.Options{
+		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
+		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
+	})}
+}
+
+// readFaults are failures of what is read at paths, each by its class.
+func (w *world) readFaults(paths ...string) map[string]externaltest.Fault {
+	out := map[string]externaltest.Fault{}
+	for name, f := range map[string]struct {
+		status int
+		want   fault.Class
+	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
+		for _, path := range paths {
+			out[name+" at "+path] = externaltest.Fault{
+				Break: func() {
+					w.emulator.Break(w.t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
+				},
+				Heal: func() { w.emulator.Heal(w.t) }, Want: f.want,
+			}
+		}
+	}
+	return out
 }

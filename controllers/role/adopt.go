@@ -166,18 +166,41 @@ func refusedAdoption(p principal, would plan) error {
 		"the service principal %s exists and carries no mark; set `adoption` to Adopt to take it over, which would: %s", p.ApplicationID, would))
 }
 
+// applyAdopted puts the Role's mark on, or takes it off, unless it is another's by now.
 func (in input) applyAdopted(ctx context.Context, have state, want principal) (state, error) {
 	if have.Principal == nil {
 		return have, nil // it is gone
+	}
+	p := *have.Principal
+	one := in.takings.of(p.ApplicationID)
+	one.Lock()
+	defer one.Unlock()
+	now, err := in.client.ServicePrincipal(ctx, p.ID)
+	if err != nil {
+		return have, err
 	}
 	mark := in.mark
 	if want.Unmarked {
 		mark = ""
 	}
-	if err := in.client.AdoptServicePrincipal(ctx, have.Principal.ID, mark, want.DisplayName); err != nil {
-		return have, err
+	switch owner := one.owner(now); {
+	case now == nil && want.Unmarked:
+		have.Principal = nil
+		return have, nil
+	case now == nil:
+		return have, fault.Waiting(v1alpha1.ReasonPrincipalNotFound, fmt.Errorf("the service principal %s does not exist", p.ApplicationID))
+	case want.Unmarked && owner != in.mark: // somebody else has it: theirs stays
+	case owner != "" && owner != in.mark:
+		return have, fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the service principal %s %s", p.ApplicationID, in.owner(owner)))
+	default:
+		err = in.client.AdoptServicePrincipal(ctx, p.ID, mark, want.DisplayName)
+		if err == nil || fault.Is(err, fault.ClassTransient) && !want.Unmarked { // it may have taken effect
+			one.put(mark)
+		}
+		if err != nil {
+			return have, err
+		}
 	}
-	p := *have.Principal
 	p.Unmarked = want.Unmarked
 	if want.DisplayName != "" {
 		p.DisplayName = want.DisplayName

@@ -74,10 +74,11 @@ type adapter struct {
 	installation string
 	issuer       Issuer
 	audience     string
+	takings      *takings
 }
 
 func newAdapter(c client.Reader, o Options) adapter {
-	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, issuer: o.Issuer, audience: cmp.Or(o.Audience, defaultAudience)}
+	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, issuer: o.Issuer, audience: cmp.Or(o.Audience, defaultAudience), takings: &takings{}}
 }
 
 func (a adapter) mark(r *v1alpha1.Role) string {

@@ -51,6 +51,8 @@ type input struct {
 	trust  trusting
 	// adopting is about a service principal that existed before the Role.
 	adopting adopting
+	// takings are the service principals that Roles of this process take over.
+	takings *takings
 	// The ownership record, as the pass found it.
 	intent string
 	groups []string
@@ -71,7 +73,7 @@ func (a adapter) Above(ctx context.Context, r *v1alpha1.Role) (external.Manageme
 func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	in := input{
 		mark: a.mark(r), installation: a.installation, displayName: r.Spec.DisplayName, deleting: !r.DeletionTimestamp.IsZero(),
-		intent: r.Status.Intent, known: new(string),
+		intent: r.Status.Intent, known: new(string), takings: a.takings,
 	}
 	if in.displayName == "" {
 		in.displayName = access.Key(r)

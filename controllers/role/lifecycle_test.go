@@ -27,7 +27,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
-	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/testenv"
@@ -148,11 +147,7 @@ const installation = "test"
 
 // operator is a freshly started one.
 func (w *world) operator() func(context.Context, *v1alpha1.Role) error {
-	connector := connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
-	})
-	loop := role.NewReconciler(w.kube, events.NewFakeRecorder(1000), role.Options{Connect: connector, Installation: installation, Issuer: w})
+	loop := role.NewReconciler(w.kube, events.NewFakeRecorder(1000), w.options())
 	return func(ctx context.Context, r *v1alpha1.Role) error {
 		_, err := loop.Reconcile(ctx, r)
 		return err
@@ -321,11 +316,16 @@ type held struct {
 
 func (w *world) policies(name string) []held {
 	w.t.Helper()
+	return policiesOf(w.t, w.ours(name)[0])
+}
+
+func policiesOf(t *testing.T, sp testenv.Principal) []held {
+	t.Helper()
 	var out []held
-	for _, raw := range w.ours(name)[0].Policies {
+	for _, raw := range sp.Policies {
 		var p held
 		if err := json.Unmarshal(raw, &p); err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		out = append(out, p)
 	}
@@ -551,6 +551,23 @@ func (w *world) crash(name, act, stage string, n int) bool {
 			t.Fatal(err)
 		}
 	}
+	crashed := w.crashAt(name, stage, n)
+	switch act {
+	case "create":
+		w.complete(name, bigGroups, bigTables)
+	case "change":
+		w.complete(name, smallGroups, smallTables)
+	}
+	w.remove(name)
+	w.absent(name)
+	return crashed
+}
+
+// crashAt lets the operator crash at the nth call of a pass over a Role, lets a new one
+// finish, and says whether there was an nth call.
+func (w *world) crashAt(name, stage string, n int) bool {
+	t := w.t
+	t.Helper()
 	w.emulator.Break(t, testenv.Fault{
 		Match: testenv.FaultMatch{PathRegex: "^/api/", Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
 		Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
@@ -566,13 +583,5 @@ func (w *world) crash(name, act, stage string, n int) bool {
 		t.Errorf("the pass went well although the operator crashed")
 	}
 	w.settle(name)
-	switch act {
-	case "create":
-		w.complete(name, bigGroups, bigTables)
-	case "change":
-		w.complete(name, smallGroups, smallTables)
-	}
-	w.remove(name)
-	w.absent(name)
 	return crashed
 }

@@ -106,7 +106,10 @@ func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S],
 			t.Error("others' things changed:", diff)
 		}
 	}
+	now := metav1.NewTime(time.Now())
+	c.Object.SetDeletionTimestamp(&now) // as whatever is removed has
 	t.Run("absent is zero", func(t *testing.T) { converged(t, true) })
+	c.Object.SetDeletionTimestamp(nil)
 	t.Run("apply, then the plan is empty", func(t *testing.T) { drive(t, false, 1); converged(t, false); untouched(t) })
 	for name, f := range c.Faults {
 		t.Run("its class: "+name, func(t *testing.T) {
@@ -132,7 +135,6 @@ func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S],
 			}
 		})
 	}
-	now := metav1.NewTime(time.Now())
 	c.Object.SetDeletionTimestamp(&now)
 	t.Run("remove, then nothing is left", func(t *testing.T) { drive(t, true, 1); converged(t, true); untouched(t) })
 	c.Object.SetDeletionTimestamp(nil)
