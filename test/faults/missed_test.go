@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -34,7 +33,7 @@ func TestMissedEvents(t *testing.T) {
 	})
 	w := newWorld(t, kube, "missed")
 	w.emulator.SQL(w, "CREATE TABLE main.sales.leads (id STRING)")
-	tool, server := w.tool("leads", "leads"), w.server("tools", "leads")
+	tool, server := w.tool("leads", "leads"), w.server("tools", "none", "leads")
 	testenv.Create(w, kube, tool, server)
 	health := w.health(server)
 	w.appears(health)
@@ -44,7 +43,7 @@ func TestMissedEvents(t *testing.T) {
 			name := map[bool]string{false: "one", true: "all"}[all] + "-" + h.name
 			t.Run(name, func(t *testing.T) {
 				w.T = t
-				m := &missing{world: w, network: d, all: all, role: w.role(name), access: w.opens(name, name)}
+				m := &missing{world: w, network: d, all: all, role: w.role(name), access: w.opens(name, "tools", "leads", name)}
 				m.run(h)
 			})
 		}
@@ -82,7 +81,7 @@ var happenings = []happening{
 	{"replacing", "toolaccesses", func(m *missing) {
 		m.remove(m.access)
 		m.gone(m.access)
-		m.access = m.opens(m.access.Name, "somebody-else")
+		m.access = m.opens(m.access.Name, "tools", "leads", "somebody-else")
 		testenv.Create(m, m.kube, m.access)
 	}, both, dealsAlone},
 }
@@ -141,19 +140,12 @@ func (m *missing) run(h happening) {
 func (m *missing) witness() {
 	m.Helper()
 	other := &missing{world: m.world, role: m.world.role("witness-" + m.role.Name)}
-	other.access = m.opens(other.role.Name, other.role.Name)
+	other.access = m.opens(other.role.Name, "tools", "leads", other.role.Name)
 	testenv.Create(m, m.kube, other.access, other.role)
 	m.ready(other.role)
 	other.eventuallyHolds(both)
 	m.remove(other.role, other.access)
 	m.gone(other.role, other.access)
-}
-
-// opens is a ToolAccess that opens the tool to a Role.
-func (w *world) opens(name, role string) *v1alpha1.ToolAccess {
-	return &v1alpha1.ToolAccess{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: name}, Spec: v1alpha1.ToolAccessSpec{
-		ServerRef: v1alpha1.LocalReference{Name: "tools"}, Rules: []v1alpha1.AccessRule{{Name: "all", Tools: []string{"leads"}, Roles: []string{role}}},
-	}}
 }
 
 // held are the tables that the Role may select from; nil when it has no service principal.

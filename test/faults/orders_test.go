@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,77 +32,6 @@ func TestNeighbours(t *testing.T) {
 			})
 		}
 	})
-}
-
-// idp is a FederationPolicy for a Role of the same name.
-func (w *world) idp(role string) *v1alpha1.FederationPolicy {
-	return &v1alpha1.FederationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: "idp-" + role}, Spec: v1alpha1.FederationPolicySpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, Issuer: issuer, Audiences: []string{"https://tools.example.com/mcp"}, Claims: v1alpha1.FederationClaims{Role: "role"},
-		Roles: []v1alpha1.FederatedRole{{Name: role, Subject: role}},
-	}}
-}
-
-// orders deletes a Role, the policy that trusts for it and the access that names it in
-// every order, each order beside the others.
-func orders(w *world) {
-	var everything []client.Object
-	var all [][]client.Object
-	applications := map[string]bool{}
-	for i, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
-		r := w.role("r" + string(rune('a'+i)))
-		p := w.idp(r.Name)
-		access := &v1alpha1.ToolAccess{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: r.Name}, Spec: v1alpha1.ToolAccessSpec{
-			ServerRef: v1alpha1.LocalReference{Name: "tools"}, Rules: []v1alpha1.AccessRule{{Name: "all", Tools: []string{"find_deals"}, Roles: []string{r.Name}}},
-		}}
-		testenv.Create(w, w.kube, r, p, access)
-		w.ready(r, p)
-		applications[w.one(r).ApplicationID] = true
-		three := []client.Object{r, p, access}
-		all = append(all, []client.Object{three[order[0]], three[order[1]], three[order[2]]})
-		everything = append(everything, three...)
-	}
-	since := w.emulator.Last(w)
-	for step := range 3 {
-		for _, order := range all {
-			w.remove(order[step])
-		}
-		if step < 2 {
-			time.Sleep(500 * time.Millisecond) // some are in the middle of it, and some are done
-		}
-		for application := range applications {
-			if have := w.emulator.Grants(w, "table", "main.sales.deals", application); len(have) > 1 {
-				w.Errorf("%s holds %v", application, have)
-			}
-		}
-	}
-	w.gone(everything...)
-	w.nothing()
-	w.revokedFirst(since, len(all))
-}
-
-// revokedFirst checks that so many Roles lost their grant before their service
-// principal went, and that nothing was made or assigned since a call.
-func (w *world) revokedFirst(since int64, roles int) {
-	w.Helper()
-	var revoked, deleted int
-	for _, c := range w.emulator.Calls(w, since) {
-		if !c.Committed || !strings.HasPrefix(c.Path, "/api/") {
-			continue
-		}
-		switch {
-		case c.Method == http.MethodPost || c.Method == http.MethodPut:
-			w.Errorf("on the way out: %s %s", c.Method, c.Path)
-		case c.Method == http.MethodPatch && strings.Contains(c.Path, "/unity-catalog/permissions/"):
-			revoked++
-		case c.Method == http.MethodDelete && strings.Contains(c.Path, "/scim/v2/ServicePrincipals/"):
-			if deleted++; deleted > revoked {
-				w.Errorf("the service principal of %s went before its grant", c.Path)
-			}
-		}
-	}
-	if revoked != roles || deleted != roles {
-		w.Errorf("%d grants were revoked and %d service principals deleted, want %d", revoked, deleted, roles)
-	}
 }
 
 // workspaceFirst deletes the Workspace, and then a Role and a policy that are still in it.

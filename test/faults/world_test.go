@@ -126,27 +126,6 @@ func (w *world) role(name string) *v1alpha1.Role {
 	}}
 }
 
-// tool is a Tool that reads a table.
-func (w *world) tool(name, table string) *v1alpha1.Tool {
-	return &v1alpha1.Tool{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: name}, Spec: v1alpha1.ToolSpec{
-		ToolName: name, Description: "Rows.", Reads: []v1alpha1.SecurableName{v1alpha1.SecurableName("main.sales." + table)},
-		SQL: &v1alpha1.SQLTool{Statement: "SELECT id FROM main.sales." + table},
-	}}
-}
-
-// server is an MCPServer with one tool. It has no pods: there is no kubelet.
-func (w *world) server(name, tool string) *v1alpha1.MCPServer {
-	return &v1alpha1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: name}, Spec: v1alpha1.MCPServerSpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, WarehouseID: testenv.WarehouseID, Resource: "https://tools.example.com/mcp",
-		FederationPolicyRefs: []v1alpha1.LocalReference{{Name: "idp"}}, ToolRefs: []v1alpha1.LocalReference{{Name: tool}}, Replicas: new(int32(0)),
-	}}
-}
-
-// health is the Role that a server makes for itself. Nobody collects what it leaves here.
-func (w *world) health(s *v1alpha1.MCPServer) *v1alpha1.Role {
-	return &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: s.Name + "-health"}}
-}
-
 // eventually waits until something holds.
 func (w *world) eventually(what func() string, holds func() bool) {
 	w.Helper()
