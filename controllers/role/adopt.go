@@ -55,18 +55,11 @@ func (a adapter) adopting(r *v1alpha1.Role, e access.Estate) adopting {
 	for i := range e.Roles {
 		o := &e.Roles[i]
 		same := o.Spec.ServicePrincipal != nil && *o.Spec.ServicePrincipal == *id && o.Spec.Adoption == v1alpha1.AdoptionAdopt
-		if same && o.UID != r.UID && o.DeletionTimestamp.IsZero() && older(o, r) {
+		if same && o.UID != r.UID && o.DeletionTimestamp.IsZero() && access.Older(o, r) {
 			out.rival = access.Key(o)
 		}
 	}
 	return out
-}
-
-func older(o, r *v1alpha1.Role) bool {
-	if !o.CreationTimestamp.Equal(&r.CreationTimestamp) {
-		return o.CreationTimestamp.Before(&r.CreationTimestamp)
-	}
-	return access.Key(o) < access.Key(r)
 }
 
 // usable refuses the operator's own service principal.

@@ -99,16 +99,16 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-role"), o)
 	others := rolesWithOtherNeeds(mgr.GetClient())
 	needing := handler.EnqueueRequestsFromMapFunc(others)
-	inWorkspace := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
+	inWorkspace := external.Concerned(mgr.GetClient(), &v1alpha1.RoleList{}, func(r *v1alpha1.Role, o client.Object) bool {
 		return r.Spec.WorkspaceRef.Name == o.GetName()
-	}))
-	inNamespace := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
+	})
+	inNamespace := external.Concerned(mgr.GetClient(), &v1alpha1.RoleList{}, func(r *v1alpha1.Role, o client.Object) bool {
 		return r.Namespace == o.GetName()
-	}))
-	bounded := handler.EnqueueRequestsFromMapFunc(rolesWhere(mgr.GetClient(), func(r *v1alpha1.Role, o client.Object) bool {
+	})
+	bounded := external.Concerned(mgr.GetClient(), &v1alpha1.RoleList{}, func(r *v1alpha1.Role, o client.Object) bool {
 		b, ok := o.(*v1alpha1.Boundary)
 		return ok && slices.ContainsFunc(b.Spec.Namespaces, func(n v1alpha1.BoundaryNamespace) bool { return n.Name == r.Namespace })
-	}))
+	})
 	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Role{}, builder.WithPredicates(predicate.Or(external.GenerationChangedOrAsked(), predicate.LabelChangedPredicate{}))).
@@ -190,21 +190,4 @@ func settled(r *v1alpha1.Role, needs access.Needs) bool {
 	return slices.EqualFunc(r.Status.Grants, needs.Grants, func(have v1alpha1.RoleGrant, want access.Grant) bool {
 		return grantOf(have) == want.Grant && slices.Equal(have.From, want.From)
 	})
-}
-
-// rolesWhere asks for the Roles that an object concerns.
-func rolesWhere(c client.Reader, concerns func(*v1alpha1.Role, client.Object) bool) handler.MapFunc {
-	return func(ctx context.Context, o client.Object) []reconcile.Request {
-		var roles v1alpha1.RoleList
-		if err := c.List(ctx, &roles, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		var out []reconcile.Request
-		for i := range roles.Items {
-			if concerns(&roles.Items[i], o) {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&roles.Items[i])})
-			}
-		}
-		return out
-	}
 }
