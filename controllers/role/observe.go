@@ -125,7 +125,7 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 			}
 			one.Empty = false
 		}
-		if recorded := slices.Contains(in.groups, name); in.deleting && !recorded && !(one.Ours && len(g.Members) == 0) {
+		if recorded := slices.Contains(in.groups, name); in.deleting && !recorded && (!one.Ours || len(g.Members) > 0) {
 			continue // of a group that is not in the record only what is left over is ours
 		}
 		out.Groups = append(out.Groups, one)

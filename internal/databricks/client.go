@@ -96,9 +96,9 @@ type Client struct {
 	entriesOf    together[struct{}, []Permission]
 	assigned     together[struct{}, map[string][]string]
 	groups       together[struct{}, *Group]
-	grantChanges together[*grantChange, struct{}]
-	levelChanges together[*levelChange, struct{}]
-	memberships  together[*membership, struct{}]
+	grantChanges changes[grantChange]
+	levelChanges changes[Permission]
+	memberships  changes[Member]
 }
 
 func newClient(e Endpoint, o PoolOptions) (*Client, error) {

@@ -98,35 +98,25 @@ type grantChange struct {
 	Principal string   `json:"principal"`
 	Add       []string `json:"add,omitempty"`
 	Remove    []string `json:"remove,omitempty"`
-	err       error
 }
+
+func (g grantChange) who() string { return g.Principal }
 
 // ChangeGrants adds and removes direct privileges of one principal; those of
 // others stay. Changes of the same object at the same time share a call.
 func (c *Client) ChangeGrants(ctx context.Context, s Securable, principal string, add, remove []string) error {
-	mine := &grantChange{Principal: principal, Add: add, Remove: remove}
-	_, err := c.grantChanges.ask(ctx, grantsThing(s), mine, func(ctx context.Context, changes []*grantChange) (struct{}, error) {
-		inOne(changes, func(g *grantChange) string { return g.Principal }, func(some ...*grantChange) error { return c.changeGrants(ctx, s, some) },
-			func(g *grantChange, err error) { g.err = err })
-		return struct{}{}, nil
-	})
-	if err != nil {
-		return err
-	}
-	return mine.err
-}
-
-func (c *Client) changeGrants(ctx context.Context, s Securable, changes []*grantChange) error {
-	path, err := s.path("permissions")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		for _, g := range changes {
-			c.recently.wrote(grantThing(s, g.Principal))
+	return c.grantChanges.make(ctx, grantsThing(s), grantChange{principal, add, remove}, grantChange.who, func(ctx context.Context, all ...grantChange) error {
+		path, err := s.path("permissions")
+		if err != nil {
+			return err
 		}
-	}()
-	return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, map[string]any{"changes": changes, "omit_permissions_in_response": true}, nil))
+		things := make([]string, len(all))
+		for i, g := range all {
+			things[i] = grantThing(s, g.Principal)
+		}
+		defer c.recently.wrote(things...)
+		return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, map[string]any{"changes": all, "omit_permissions_in_response": true}, nil))
+	})
 }
 
 // RevokeGrants removes privileges; an object or a principal that does not exist has none.

@@ -109,12 +109,6 @@ func levelsOf(all []Permission, applicationID string) []string {
 	return out
 }
 
-// levelChange is a level that one service principal is to be given, or not to have any more.
-type levelChange struct {
-	applicationID string
-	err           error
-}
-
 // GrantObject gives a service principal a level on an object; the entries of others stay.
 // The API keeps one level for each principal, and writing one replaces another, so
 // that nothing is written when the service principal may do more already. Those who are
@@ -124,53 +118,49 @@ func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string
 	if len(including) == 0 {
 		return fault.Invalid(ReasonRejected, fmt.Errorf("the level %q on the kind %q of objects is not one that is granted", tidy(level, 64), tidy(string(o.Kind), 64)))
 	}
-	return c.changeLevel(ctx, "grant "+level, o, applicationID, func(ctx context.Context, path string, all []*levelChange) error {
+	return c.changeLevel(ctx, "grant", o, applicationID, func(ctx context.Context, path string, entries []Permission) error {
 		have, err := c.permissions(ctx, path)
 		if err != nil {
 			return err
 		}
-		missing := slices.DeleteFunc(slices.Clone(all), func(l *levelChange) bool {
+		entries = slices.DeleteFunc(entries, func(e Permission) bool {
 			return slices.ContainsFunc(have, func(p Permission) bool {
-				return p.ServicePrincipalName == l.applicationID && slices.Contains(including, p.Level)
+				return p.ServicePrincipalName == e.ServicePrincipalName && slices.Contains(including, p.Level)
 			})
 		})
-		inOne(missing, func(l *levelChange) string { return l.applicationID }, func(some ...*levelChange) error { return c.grantObject(ctx, path, o, some) },
-			func(l *levelChange, err error) { l.err = err })
-		return nil
-	})
-}
-
-func (c *Client) grantObject(ctx context.Context, path string, o Object, all []*levelChange) error {
-	level, _ := o.level()
-	entries := make([]Permission, len(all))
-	for i, l := range all {
-		entries[i] = Permission{ServicePrincipalName: l.applicationID, Level: level}
-		defer c.recently.wrote(levelThing(o, l.applicationID))
-	}
-	err := c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entries...), nil)
-	if isMissing(err) { // the object was there a moment ago
-		return fault.Waiting(ReasonPrincipalNotVisible, err)
-	}
-	return err
-}
-
-// changeLevel makes a change of an access control list together with those who want the
-// same change of it at the same time, and alone with the list.
-func (c *Client) changeLevel(ctx context.Context, what string, o Object, applicationID string, change func(context.Context, string, []*levelChange) error) error {
-	mine := &levelChange{applicationID: applicationID}
-	_, err := c.levelChanges.ask(ctx, what+" "+objectThing(o), mine, func(ctx context.Context, all []*levelChange) (struct{}, error) {
-		path, err := c.permissionsPath(ctx, o)
-		if err == nil {
-			defer c.serial.lock(path)()
-			err = change(ctx, path, all)
+		if len(entries) == 0 {
+			return nil
 		}
-		return struct{}{}, err
-	})
-	if err != nil {
+		things := make([]string, len(entries))
+		for i, e := range entries {
+			things[i] = levelThing(o, e.ServicePrincipalName)
+		}
+		defer c.recently.wrote(things...)
+		err = c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entries...), nil)
+		if isMissing(err) { // the object was there a moment ago
+			return fault.Waiting(ReasonPrincipalNotVisible, err)
+		}
 		return err
-	}
-	return mine.err
+	})
 }
+
+// changeLevel changes the entries of an access control list that give a service principal
+// the level of an object, together with those who want the same at the same time, and
+// alone with the list.
+func (c *Client) changeLevel(ctx context.Context, what string, o Object, applicationID string, change func(context.Context, string, []Permission) error) error {
+	level, _ := o.level()
+	entry := Permission{ServicePrincipalName: applicationID, Level: level}
+	return c.levelChanges.make(ctx, what+" "+level+" "+objectThing(o), entry, Permission.who, func(ctx context.Context, all ...Permission) error {
+		path, err := c.permissionsPath(ctx, o)
+		if err != nil {
+			return err
+		}
+		defer c.serial.lock(path)()
+		return change(ctx, path, all)
+	})
+}
+
+func (p Permission) who() string { return p.ServicePrincipalName }
 
 // mostRevocations bounds how often RevokeObject begins anew.
 const mostRevocations = 5
@@ -189,14 +179,9 @@ const mostRevocations = 5
 //
 // Those from whom the same is taken at the same time share the calls.
 func (c *Client) RevokeObject(ctx context.Context, o Object, applicationID string) error {
-	level, _ := o.level()
-	err := c.changeLevel(ctx, "revoke "+level, o, applicationID, func(ctx context.Context, path string, all []*levelChange) error {
+	err := c.changeLevel(ctx, "revoke", o, applicationID, func(ctx context.Context, path string, entries []Permission) error {
 		defer c.recently.wrote(objectThing(o)) // all entries are written back
-		ours := make([]Permission, len(all))
-		for i, l := range all {
-			ours[i] = Permission{ServicePrincipalName: l.applicationID, Level: level}
-		}
-		return c.revoke(ctx, path, ours)
+		return c.revoke(ctx, path, entries)
 	})
 	if f := fault.Of(err); f != nil && f.Reason == ReasonSecurableNotFound {
 		return nil

@@ -185,35 +185,16 @@ func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 	return c.scimDelete(ctx, "Groups", id)
 }
 
-// membership is a principal that is to be a member of a group.
-type membership struct {
-	principalID string
-	err         error
-}
-
 // AddMember makes a principal a member of a group; members that others added stay. Those
 // who are added to a group at the same time share a call.
 func (c *Client) AddMember(ctx context.Context, groupID, principalID string) error {
-	mine := &membership{principalID: principalID}
-	_, err := c.memberships.ask(ctx, groupIDThing(groupID), mine, func(ctx context.Context, all []*membership) (struct{}, error) {
-		inOne(all, func(m *membership) string { return m.principalID }, func(some ...*membership) error { return c.addMembers(ctx, groupID, some) },
-			func(m *membership, err error) { m.err = err })
-		return struct{}{}, nil
+	return c.memberships.make(ctx, groupIDThing(groupID), Member{Value: principalID}, Member.who, func(ctx context.Context, all ...Member) error {
+		defer c.recently.wrote(groupIDThing(groupID))
+		return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: all})
 	})
-	if err != nil {
-		return err
-	}
-	return mine.err
 }
 
-func (c *Client) addMembers(ctx context.Context, groupID string, all []*membership) error {
-	members := make([]Member, len(all))
-	for i, m := range all {
-		members[i].Value = m.principalID
-	}
-	defer c.recently.wrote(groupIDThing(groupID))
-	return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: members})
-}
+func (m Member) who() string { return m.Value }
 
 // RemoveMember ends a membership. A group that does not exist has no members.
 func (c *Client) RemoveMember(ctx context.Context, groupID, principalID string) error {

@@ -71,7 +71,7 @@ func (t *together[Q, V]) join(ctx context.Context, key string, question Q, call 
 		return l.next, me
 	}
 	r := &round[Q, V]{askers: []*asker[Q]{me}, done: make(chan struct{})}
-	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // serve calls it
 	if l != nil {
 		l.next = r
 		return r, me
@@ -131,29 +131,53 @@ func (r *round[Q, V]) serve(questions []Q, call func(context.Context, []Q) (V, e
 	}
 }
 
+// changes are together for what changes something.
+type changes[Q any] struct {
+	together[*change[Q], struct{}]
+}
+
+// change is what one of several wants changed, and how that went.
+type change[Q any] struct {
+	want Q
+	err  error
+}
+
 // mostInOne bounds what one call changes.
 const mostInOne = 50
 
-// inOne makes changes of several, some in one call, and tells each how its own went. A
-// call that is refused for what one of them asks says nothing of the others: each is then
-// made by itself. Two changes of the same thing are never in one call.
-func inOne[Q any](all []Q, key func(Q) string, change func(...Q) error, tell func(Q, error)) {
-	for some := range slices.Chunk(all, mostInOne) {
-		keys := map[string]bool{}
-		for _, q := range some {
-			keys[key(q)] = true
+// make makes a change, in one call with those that others want of the same object. A call
+// that is refused for what one of them wants says nothing of the others: each is then
+// made by itself. Two changes for the same who are never in one call.
+func (c *changes[Q]) make(ctx context.Context, key string, want Q, who func(Q) string, write func(context.Context, ...Q) error) error {
+	mine := &change[Q]{want: want}
+	_, err := c.ask(ctx, key, mine, func(ctx context.Context, all []*change[Q]) (struct{}, error) {
+		for some := range slices.Chunk(all, mostInOne) {
+			writeSome(ctx, some, who, write)
 		}
-		if len(keys) == len(some) {
-			err := change(some...)
-			if f := fault.Of(err); len(some) == 1 || f == nil || f.Class == fault.ClassTransient || f.Class == fault.ClassRateLimited {
-				for _, q := range some {
-					tell(q, err)
-				}
-				continue
+		return struct{}{}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return mine.err
+}
+
+func writeSome[Q any](ctx context.Context, some []*change[Q], who func(Q) string, write func(context.Context, ...Q) error) {
+	wants, whose := make([]Q, len(some)), map[string]bool{}
+	for i, c := range some {
+		wants[i] = c.want
+		whose[who(c.want)] = true
+	}
+	if len(whose) == len(some) {
+		err := write(ctx, wants...)
+		if f := fault.Of(err); len(some) == 1 || f == nil || f.Class == fault.ClassTransient || f.Class == fault.ClassRateLimited {
+			for _, c := range some {
+				c.err = err
 			}
+			return
 		}
-		for _, q := range some {
-			tell(q, change(q))
-		}
+	}
+	for _, c := range some {
+		c.err = write(ctx, c.want)
 	}
 }
