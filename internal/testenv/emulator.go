@@ -15,6 +15,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -141,6 +142,25 @@ var build = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
+// writtenWithin is how long another process may still be writing the program that it
+// has just built too, into the cache that all share.
+const writtenWithin = time.Minute
+
+// run starts a program, which cannot be while somebody writes it.
+func run(stderr io.Writer, binary string, args ...string) (*exec.Cmd, io.Reader, error) {
+	for deadline := time.Now().Add(writtenWithin); ; time.Sleep(100 * time.Millisecond) {
+		cmd := exec.Command(binary, args...)
+		cmd.Stderr = stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			return nil, nil, err
+		}
+		if err = cmd.Start(); !errors.Is(err, syscall.ETXTBSY) || time.Now().After(deadline) {
+			return cmd, out, err
+		}
+	}
+}
+
 // NewEmulator starts an emulator of the test's own and stops it when the test ends. More
 // are lines for the end of its bootstrap file.
 func NewEmulator(t testing.TB, more ...string) *Emulator {
@@ -170,15 +190,10 @@ vectorSearch:
 principals:
   - {displayName: operator, applicationID: %[7]s, accountAdmin: true, workspace: ADMIN, secretFile: %[8]s}
 `, AccountID, WorkspaceID, WarehouseID, GenieSpaceID, EndpointName, VectorIndex, OperatorID, filepath.Join(dir, "secret"), sampleSpaceID, filepath.Join(dir, "tls.crt"))+strings.Join(more, "\n")+"\n")
-	cmd := exec.Command(binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
-		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := &bytes.Buffer{}
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
+	cmd, out, err := run(log, binary, "--bootstrap="+filepath.Join(dir, "bootstrap.yaml"),
+		"--tls-cert="+filepath.Join(dir, "tls.crt"), "--tls-key="+filepath.Join(dir, "tls.key"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -70,7 +70,7 @@ func TestTheScenarioOnARealNode(t *testing.T) {
 		}
 		// Fifteen cells say no: three of query_audit_log, and four each of the tools that reach further.
 		// No grant of another tool reaches what they need.
-		if result.NoEnforced != 15 || result.NoMatrixOnly != 0 || result.NoOpen != 0 {
+		if result.NoEnforced != 15 || result.NoMatrixOnly != 0 || result.NoOpen != 0 || result.YesRefusedWithoutScopes != 39 {
 			t.Errorf("straight at Databricks: %+v", result)
 		}
 		raw, err := os.ReadFile(filepath.Join(o.Out, "demo.json"))

@@ -46,42 +46,61 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 	if err != nil {
 		return err
 	}
-	var unreachable []string
+	var unreachable, scopeless []string
 	cells := declaration(&matrix, toolNames)
 	for _, role := range roles {
 		var held v1alpha1.Role
 		if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: role}, &held); err != nil {
 			return err
 		}
-		sp, err := d.exchange(ctx, emulator, &held)
-		if err != nil {
-			return fmt.Errorf("as %s: %w", role, err)
-		}
+		as := d.exchanges(emulator, &held)
 		for _, c := range cells {
 			if c.role != role {
 				continue
 			}
-			reached, err := attempt(ctx, sp, tools[c.tool])
-			switch {
+			own := e.Needs(&held, []access.Cell{{Server: samplesSpace + "/" + serverName, Role: access.Key(&held), Tool: c.tool}})
+			if !c.declared {
+				// Who holds a caller's token can ask for every scope: the grants alone must refuse.
+				reached, err := as.attempt(ctx, []string{everyScope}, tools[c.tool])
+				switch {
+				case err != nil:
+					return fmt.Errorf("%s as %s: %w", c.tool, role, err)
+				case !reached:
+					result.NoEnforced++
+				case needed(own, &held):
+					result.NoMatrixOnly++
+					d.say("   %s as %s: MatrixOnly, other tools of the role need the same", c.tool, role)
+				default:
+					result.NoOpen++
+					d.say("   %s as %s: Open, a grant from elsewhere lets it through", c.tool, role)
+				}
+				continue
+			}
+			// With the role's scopes it must go through, and without those of the tool it must not, whatever is granted.
+			switch reached, err := as.attempt(ctx, held.Status.Scopes, tools[c.tool]); {
 			case err != nil:
 				return fmt.Errorf("%s as %s: %w", c.tool, role, err)
-			case c.declared && !reached:
-				unreachable = append(unreachable, c.tool+" as "+role)
-			case c.declared:
 			case !reached:
-				result.NoEnforced++
-			case needed(e, &held, c.tool):
-				result.NoMatrixOnly++
-				d.say("   %s as %s: MatrixOnly, other tools of the role need the same", c.tool, role)
+				unreachable = append(unreachable, c.tool+" as "+role)
+				continue
+			}
+			switch reached, err := as.attempt(ctx, without(held.Status.Scopes, own.Scopes), tools[c.tool]); {
+			case err != nil:
+				return fmt.Errorf("%s as %s without its scopes: %w", c.tool, role, err)
+			case reached:
+				scopeless = append(scopeless, c.tool+" as "+role)
 			default:
-				result.NoOpen++
-				d.say("   %s as %s: Open, a grant from elsewhere lets it through", c.tool, role)
+				result.YesRefusedWithoutScopes++
 			}
 		}
 	}
 	d.say("   of the cells that say no: %d Enforced by Databricks, %d MatrixOnly, %d Open", result.NoEnforced, result.NoMatrixOnly, result.NoOpen)
+	d.say("   of the cells that say yes: %d go through with the role's scopes, and are refused without those of the tool", result.YesRefusedWithoutScopes)
 	if len(unreachable) > 0 {
 		return fmt.Errorf("declared yes and refused by Databricks: %s", strings.Join(unreachable, ", "))
+	}
+	if len(scopeless) > 0 {
+		return fmt.Errorf("let through with a token that lacks the tool's scopes: %s", strings.Join(scopeless, ", "))
 	}
 	return d.enforced(ctx, result)
 }
@@ -102,16 +121,47 @@ func (d *demo) enforced(ctx context.Context, result *Result) error {
 	})
 }
 
-// exchange turns a user's token into one of the role's service principal.
-func (d *demo) exchange(ctx context.Context, emulator *http.Client, role *v1alpha1.Role) (*databricks, error) {
-	token, err := d.login(ctx, role.Name)
-	if err != nil {
-		return nil, err
+// everyScope is the scope that stands for all.
+const everyScope = "all-apis"
+
+// without leaves scopes out. A token has one at least: then one that no tool needs.
+func without(all, some []string) []string {
+	rest := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(some, s) })
+	if len(rest) == 0 {
+		return []string{"files"}
 	}
-	return signIn(ctx, emulator, url.Values{
-		"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {token}, "subject_token_type": {"urn:ietf:params:oauth:token-type:jwt"},
-		"client_id": {role.Status.ServicePrincipal.ApplicationID}, "scope": {strings.Join(role.Status.Scopes, " ")},
-	})
+	return rest
+}
+
+// exchanges are tokens of a role's service principal, by their scopes.
+type exchanges struct {
+	demo     *demo
+	emulator *http.Client
+	role     *v1alpha1.Role
+	tokens   map[string]*databricks
+}
+
+func (d *demo) exchanges(emulator *http.Client, role *v1alpha1.Role) *exchanges {
+	return &exchanges{d, emulator, role, map[string]*databricks{}}
+}
+
+// attempt asks for what a tool would ask for with a token of some scopes, which it
+// exchanges a user's token for. It says whether Databricks let it through.
+func (x *exchanges) attempt(ctx context.Context, scopes []string, t v1alpha1.ToolSpec) (bool, error) {
+	key := strings.Join(scopes, " ")
+	if x.tokens[key] == nil {
+		token, err := x.demo.login(ctx, x.role.Name)
+		if err != nil {
+			return false, err
+		}
+		if x.tokens[key], err = signIn(ctx, x.emulator, url.Values{
+			"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {token}, "subject_token_type": {"urn:ietf:params:oauth:token-type:jwt"},
+			"client_id": {x.role.Status.ServicePrincipal.ApplicationID}, "scope": {key},
+		}); err != nil {
+			return false, err
+		}
+	}
+	return attempt(ctx, x.tokens[key], t)
 }
 
 // attempt asks for what a tool would ask for. It says whether Databricks let it through.
@@ -140,8 +190,7 @@ func attempt(ctx context.Context, sp *databricks, t v1alpha1.ToolSpec) (bool, er
 }
 
 // needed says whether all that a tool needs is there for other tools of the role.
-func needed(e access.Estate, role *v1alpha1.Role, tool string) bool {
-	own := e.Needs(role, []access.Cell{{Server: samplesSpace + "/" + serverName, Role: access.Key(role), Tool: tool}})
+func needed(own access.Needs, role *v1alpha1.Role) bool {
 	return !slices.ContainsFunc(own.Grants, func(g access.Grant) bool {
 		return !slices.ContainsFunc(role.Status.Grants, func(has v1alpha1.RoleGrant) bool {
 			return has.Type == g.Type && has.Name == g.Name && has.Privilege == g.Privilege

@@ -62,6 +62,7 @@ type Result struct {
 	NoEnforced              int               `json:"no_enforced"`
 	NoMatrixOnly            int               `json:"no_matrix_only"`
 	NoOpen                  int               `json:"no_open"`
+	YesRefusedWithoutScopes int               `json:"yes_refused_without_scopes"`
 	Versions                map[string]string `json:"versions"`
 }
 
