@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/internal/lease"
 )
@@ -29,7 +30,7 @@ func (t *tenure) flags() {
 }
 
 // elect lets the manager take part in the election of a leader, and returns what says
-// whether this process may write.
+// whether this process may write. The manager's client asks it too.
 func elect(o *ctrl.Options, cluster *rest.Config, namespace string, t tenure) (func() error, error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -43,5 +44,12 @@ func elect(o *ctrl.Options, cluster *rest.Config, namespace string, t tenure) (f
 	fence := lease.New(lock, t.renew)
 	o.LeaderElection, o.LeaderElectionReleaseOnCancel, o.LeaderElectionResourceLockInterface = true, true, fence
 	o.LeaseDuration, o.RenewDeadline, o.RetryPeriod = new(t.lease), new(t.renew), new(t.retry)
+	o.NewClient = func(cluster *rest.Config, options client.Options) (client.Client, error) {
+		c, err := client.New(cluster, options)
+		if err != nil {
+			return nil, err
+		}
+		return lease.Client(c, fence.Check), nil
+	}
 	return fence.Check, nil
 }

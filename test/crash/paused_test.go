@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/testenv"
@@ -47,6 +48,10 @@ func TestAPausedLeader(t *testing.T) {
 			}
 			w.ready(role)
 			since := w.emulator.Last(t)
+			if err := w.kube.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
+				t.Fatal(err)
+			}
+			before := role.ResourceVersion
 			w.emulator.Heal(t)
 			if err := paused.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
@@ -57,6 +62,12 @@ func TestAPausedLeader(t *testing.T) {
 			}
 			if wrote := w.emulator.Writes(t, since); !c.late && len(wrote) > 0 {
 				t.Errorf("the paused leader wrote %v", wrote)
+			}
+			if err := w.kube.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
+				t.Fatal(err)
+			}
+			if role.ResourceVersion != before {
+				t.Errorf("the paused leader wrote to the cluster: %+v", role.Status)
 			}
 
 			testenv.Create(t, w.kube, policy)
