@@ -59,15 +59,15 @@ func run(ctx context.Context, args []string) error {
 		s.Flags = append(s.Flags, v)
 		return nil
 	})
-	fences := flags.Bool("fences", true, "measure the MCP server too")
+	withFences := flags.Bool("fences", true, "measure the MCP server too")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	s.Profile = o.Profile
-	r := &report{}
+	r := newReport()
 	var err error
-	if *fences {
-		if r, err = measure(ctx, o); err != nil {
+	if *withFences {
+		if r.fences, err = measure(ctx, o); err != nil {
 			return err
 		}
 	}

@@ -54,7 +54,7 @@ type bench struct {
 type measurement struct{ many, one map[string]window }
 
 // measure starts everything, measures, and ends everything.
-func measure(ctx context.Context, o options) (*report, error) {
+func measure(ctx context.Context, o options) (*fences, error) {
 	dir, err := os.MkdirTemp("", "gatehouse-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)

@@ -15,6 +15,23 @@ import (
 
 // report is bench.json.
 type report struct {
+	// What was measured; a part that was not is left out.
+	*fences
+	*scaled
+
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Cores    int    `json:"cores"`
+	Date     string `json:"date"`
+}
+
+// newReport says where and when it is made.
+func newReport() *report {
+	return &report{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Date: time.Now().UTC().Format(time.RFC3339)}
+}
+
+// fences are what the fences of the MCP server cost.
+type fences struct {
 	// GovernedOverBare and GovernedOverRaw are calls per second at many callers, as
 	// ratios of neighbours in time; the median over rounds.
 	GovernedOverBare float64 `json:"governed_over_bare_rps"`
@@ -31,15 +48,8 @@ type report struct {
 
 	Systems map[string]figures `json:"systems"`
 
-	// What the operator showed; left out when it was not measured.
-	*scaled
-
 	Rounds   int    `json:"rounds"`
 	Protocol string `json:"mcp_protocol"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-	Cores    int    `json:"cores"`
-	Date     string `json:"date"`
 }
 
 // figures are what one system showed; medians over rounds.
@@ -57,11 +67,8 @@ type figure struct {
 }
 
 // summarize reduces rounds to a report.
-func summarize(o options, rounds []measurement, exchanges int, rss float64) *report {
-	r := &report{
-		Exchanges: exchanges, RSS: rounded(rss, 1), Systems: map[string]figures{}, Rounds: o.Rounds, Protocol: revision,
-		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Date: time.Now().UTC().Format(time.RFC3339),
-	}
+func summarize(o options, rounds []measurement, exchanges int, rss float64) *fences {
+	r := &fences{Exchanges: exchanges, RSS: rounded(rss, 1), Systems: map[string]figures{}, Rounds: o.Rounds, Protocol: revision}
 	over := func(other string) float64 {
 		return rounded(medianOf(rounds, func(m measurement) float64 { return m.many["governed"].rps / m.many[other].rps }), 3)
 	}
@@ -104,7 +111,7 @@ func (r *report) write(path string) error {
 
 // print writes the report for people.
 func (r *report) print(w io.Writer) {
-	if r.Rounds > 0 {
+	if r.fences != nil {
 		r.printFences(w)
 	}
 	if s := r.scaled; s != nil {
@@ -142,5 +149,5 @@ func (r *report) printFences(w io.Writer) {
 	fmt.Fprintf(w, "governed over raw, calls per second    %8.2f\n", r.GovernedOverRaw)
 	fmt.Fprintf(w, "added to the p99 of one caller, ms     %8.2f   (less than 1: %s)\n", r.AddedP99, kept(r.AddedP99 < 1))
 	fmt.Fprintf(w, "exchanges for 1,000 calls at once      %8d   (1: %s)\n", r.Exchanges, kept(r.Exchanges == 1))
-	fmt.Fprintf(w, "memory of the governed server, MiB     %8.1f\n", r.RSS)
+	fmt.Fprintf(w, "memory of the governed server, MiB     %8.1f\n", r.fences.RSS)
 }

@@ -32,6 +32,9 @@ func TestTheReportOfAnEstate(t *testing.T) {
 			t.Errorf("bench.json has no %s", k)
 		}
 	}
+	if _, ok := keys["governed_over_bare_rps"]; ok {
+		t.Error("bench.json tells of fences that were not measured")
+	}
 	var table bytes.Buffer
 	if r.print(&table); !strings.Contains(table.String(), "NOT as promised") || strings.Contains(table.String(), "governed over bare") {
 		t.Errorf("a resync that wrote, without fences, reads\n%s", &table)

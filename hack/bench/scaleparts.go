@@ -58,7 +58,7 @@ func (b *scaleBench) programs(ctx context.Context, root string) error {
 			continue
 		}
 		*p.file = filepath.Join(b.dir, filepath.Base(p.what))
-		b.say("building %s", p.what)
+		b.say("building %s; the first time it takes minutes", p.what)
 		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", *p.file, p.what) //nolint:gosec // ours
 		cmd.Dir, cmd.Env = p.folder, append(os.Environ(), p.env)
 		if out, err := cmd.CombinedOutput(); err != nil {
