@@ -68,6 +68,7 @@ func (w *world) change(r *v1alpha1.Role, edit func()) {
 // TestAStaleCache shows that a cache which lags a second behind makes the operator write
 // nothing twice: every pass may begin with an object as it was before its own last write.
 func TestAStaleCache(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	told := &atomic.Int64{}
 	kube := start(t, func(o *ctrl.Options) {
 		o.NewCache = func(config *rest.Config, opts cache.Options) (cache.Cache, error) {

@@ -49,6 +49,7 @@ const (
 // many Roles wait for it, and a Role that needs no such call goes on meanwhile. The kinds
 // are refused beside one another, each by an emulator of its own.
 func TestThrottled(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	kube := start(t)
 	var all []*throttled
 	for _, kind := range []refusal{ // the one that takes longest first
