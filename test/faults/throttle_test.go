@@ -4,6 +4,7 @@
 package faults_test
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -20,7 +21,7 @@ import (
 // refusal is a kind of call that Databricks refuses once, saying when to come back.
 type refusal struct {
 	what, method, path string
-	roles              int
+	many               int
 	rest               time.Duration
 	// leaving refuses while the Roles are deleted, and not while they are made.
 	leaving bool
@@ -53,12 +54,12 @@ func TestThrottled(t *testing.T) {
 	kube := start(t)
 	var all []*throttled
 	for _, kind := range []refusal{ // the one that takes longest first
-		{what: "creates", method: http.MethodPost, path: principals, roles: 200, rest: time.Minute, edit: more, traces: []string{aPrincipal, leads}},
-		{what: "groups", method: http.MethodPost, path: groups, roles: 20, rest: 40 * time.Second, edit: more, traces: []string{aPrincipal, leads}},
-		{what: "memberships", method: http.MethodPatch, path: aGroup, roles: 20, rest: 40 * time.Second, edit: more, traces: []string{aPrincipal, leads}},
-		{what: "grants", method: http.MethodPatch, path: permissions, roles: 20, rest: 40 * time.Second, edit: renamed, traces: []string{aPrincipal}},
-		{what: "reads", method: http.MethodGet, path: "/scim/v2/ServicePrincipals", roles: 20, rest: 40 * time.Second},
-		{what: "deletes", method: http.MethodDelete, path: aPrincipal, roles: 20, rest: 40 * time.Second, leaving: true, edit: more, traces: []string{aPrincipal, leads}},
+		{what: "creates", method: http.MethodPost, path: principals, many: 200, rest: time.Minute, edit: more, traces: []string{aPrincipal, leads}},
+		{what: "groups", method: http.MethodPost, path: groups, many: 20, rest: 40 * time.Second, edit: more, traces: []string{aPrincipal, leads}},
+		{what: "memberships", method: http.MethodPatch, path: aGroup, many: 20, rest: 40 * time.Second, edit: more, traces: []string{aPrincipal, leads}},
+		{what: "grants", method: http.MethodPatch, path: permissions, many: 20, rest: 40 * time.Second, edit: renamed, traces: []string{aPrincipal}},
+		{what: "reads", method: http.MethodGet, path: "/scim/v2/ServicePrincipals", many: 20, rest: 40 * time.Second},
+		{what: "deletes", method: http.MethodDelete, path: aPrincipal, many: 20, rest: 40 * time.Second, leaving: true, edit: more, traces: []string{aPrincipal, leads}},
 	} {
 		c := &throttled{world: newWorld(t, kube, "throttled-"+kind.what), refusal: kind}
 		all = append(all, c)
@@ -78,22 +79,28 @@ type throttled struct {
 	since int64
 }
 
-// begin has Databricks refuse a call of many Roles, and changes another Role.
+// underWay is how long calls may still arrive that were sent before a refusal was known.
+const underWay = 2 * time.Second
+
+// begin has Databricks refuse a call of many Roles: half of them are there when it does,
+// and half come when it is known. Then it changes another Role.
 func (c *throttled) begin() {
 	c.emulator.SQL(c, "CREATE TABLE main.sales.leads (id STRING)")
 	c.other = c.role("other")
 	testenv.Create(c, c.kube, c.other)
 	c.ready(c.other)
+	act := c.make
 	if c.leaving {
-		c.make()
+		c.make(0)
+		c.make(1)
 		c.made()
-		c.refuse()
-		c.unmake()
-	} else {
-		c.refuse()
-		c.make()
+		act = c.unmake
 	}
+	c.refuse()
+	act(0)
 	c.struck(c.since)
+	time.Sleep(underWay)
+	act(1)
 	if c.edit != nil {
 		c.change(c.other, func() { c.edit(&c.other.Spec) })
 		c.ready(c.other)
@@ -105,7 +112,7 @@ func (c *throttled) end() {
 	if !c.leaving {
 		c.made()
 		c.spared()
-		c.unmake()
+		c.erase(client.HasLabels{"half"})
 	}
 	for _, r := range c.roles {
 		c.gone(r)
@@ -127,14 +134,14 @@ func (c *throttled) refuse() {
 	})
 }
 
-// make makes all Roles at once, and unmake deletes them.
-func (c *throttled) make() {
+// make makes one half of the Roles at once, and unmake deletes it.
+func (c *throttled) make(half int) {
 	c.Helper()
 	var all errgroup.Group
 	all.SetLimit(16)
-	for i := range c.refusal.roles {
-		r := c.role("r" + strconv.Itoa(i))
-		r.Labels = map[string]string{"many": "true"}
+	for i := range c.many / 2 {
+		r := c.role(fmt.Sprintf("r%d-%d", half, i))
+		r.Labels = map[string]string{"half": strconv.Itoa(half)}
 		c.roles = append(c.roles, r)
 		all.Go(func() error { return c.kube.Create(c.Context(), r) })
 	}
@@ -143,9 +150,12 @@ func (c *throttled) make() {
 	}
 }
 
-func (c *throttled) unmake() {
+func (c *throttled) unmake(half int) { c.erase(client.MatchingLabels{"half": strconv.Itoa(half)}) }
+
+// erase deletes many Roles by one call.
+func (c *throttled) erase(which client.DeleteAllOfOption) {
 	c.Helper()
-	if err := c.kube.DeleteAllOf(c.Context(), &v1alpha1.Role{}, client.InNamespace(c.name), client.MatchingLabels{"many": "true"}); err != nil {
+	if err := c.kube.DeleteAllOf(c.Context(), &v1alpha1.Role{}, client.InNamespace(c.name), which); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -180,7 +190,7 @@ func (c *throttled) spared() {
 			continue
 		}
 		// Those that were under way when the answer came are not held against it.
-		if call.Method == c.method && pattern.MatchString(call.Path) && call.At.After(refused.Add(2*time.Second)) {
+		if call.Method == c.method && pattern.MatchString(call.Path) && call.At.After(refused.Add(underWay)) {
 			c.Errorf("%s: %s %s was asked again %v after the refusal, want %v", c.what, call.Method, call.Path, call.At.Sub(refused), c.rest)
 		}
 		for _, path := range c.traces {
