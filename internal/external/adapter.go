@@ -121,6 +121,9 @@ func (s Step[S]) String() string {
 	return fmt.Sprintf("%s %s (%s)", s.Verb, s.Target, strings.Join(parts, ", "))
 }
 
+// name tells steps apart.
+func (s Step[S]) name() string { return string(s.Verb) + " " + s.Target }
+
 // Plan is the steps in order; an empty one means converged.
 type Plan[S any] []Step[S]
 

@@ -481,6 +481,35 @@ func TestADeletionWaitsForWhatCannotBeDeleted(t *testing.T) {
 	}
 }
 
+// TestAPassGoesOnWithWhatIsNew: what a write gives to do, or somebody else meanwhile, is
+// done by the same pass; what was done and does not last is told instead of done forever.
+func TestAPassGoesOnWithWhatIsNew(t *testing.T) {
+	w := newWorld(t, two)
+	w.then = map[string]func(){"create b": func() { w.things["a"] = "drifted" }}
+	if _, _, err := w.pass(); err != nil {
+		t.Fatal(err)
+	}
+	if obj := w.get(); summary(obj) != ready || w.things["a"] != two["a"] {
+		t.Errorf("%s, a is %q", summary(obj), w.things["a"])
+	}
+
+	w = newWorld(t, two)
+	w.then = map[string]func(){"create b": func() { w.things["a"] = "drifted" }, "update a": func() { w.things["a"] = "drifted again" }}
+	_, _, err := w.pass()
+	if !fault.Is(err, fault.ClassNotConverged) || !strings.Contains(err.Error(), "Update a") {
+		t.Errorf("what does not last ended in %v", err)
+	}
+	updates := 0
+	for _, line := range w.journal {
+		if line == "update a" {
+			updates++
+		}
+	}
+	if updates != 1 {
+		t.Errorf("a was updated %d times in one pass", updates)
+	}
+}
+
 func TestAPassIsAboutOneSpec(t *testing.T) {
 	w := newWorld(t, maps.Clone(two))
 	w.meanwhile = func() {

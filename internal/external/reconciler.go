@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -211,26 +212,46 @@ func (p *pass[O, I, S]) drive(ctx context.Context, in I, want S) error {
 		p.adapter.Report(p.obj, have)
 		return nil
 	}
-	for _, step := range plan {
-		if have, err = p.take(ctx, in, have, step); err != nil {
-			p.adapter.Report(p.obj, have) // what earlier steps learned is kept
+	return p.pursue(ctx, in, want, have, plan)
+}
+
+// mostRounds bounds how often a pass goes on with what its own writes, or others
+// meanwhile, gave it to do.
+const mostRounds = 4
+
+// pursue takes the steps of a plan and looks again. What is left to do then is either
+// new, such as a group that became empty or a pod that came, and done too, or something
+// that was done already and is as if it had not been.
+func (p *pass[O, I, S]) pursue(ctx context.Context, in I, want, have S, plan Plan[S]) error {
+	taken := map[string]bool{}
+	for range mostRounds {
+		for _, step := range plan {
+			var err error
+			if have, err = p.take(ctx, in, have, step); err != nil {
+				p.adapter.Report(p.obj, have) // what earlier steps learned is kept
+				return err
+			}
+			taken[step.name()] = true
+		}
+		seen, left, err := p.look(ctx, in, want)
+		if errors.Is(err, errNotSeen) {
+			p.adapter.Report(p.obj, have)
 			return err
 		}
+		p.adapter.Report(p.obj, seen)
+		switch {
+		case err != nil:
+			return err
+		case len(left) == 0:
+			p.agree(want, true)
+			return nil
+		}
+		have, plan = seen, left
+		if slices.ContainsFunc(left, func(s Step[S]) bool { return taken[s.name()] }) {
+			break
+		}
 	}
-	seen, plan, err := p.look(ctx, in, want)
-	if errors.Is(err, errNotSeen) {
-		p.adapter.Report(p.obj, have)
-		return err
-	}
-	p.adapter.Report(p.obj, seen)
-	if err != nil {
-		return err
-	}
-	if len(plan) > 0 {
-		return fault.NotConverged(fmt.Errorf("after writing there is still to do: %s", plan))
-	}
-	p.agree(want, true)
-	return nil
+	return fault.NotConverged(fmt.Errorf("after writing there is still to do: %s", plan))
 }
 
 func (p *pass[O, I, S]) look(ctx context.Context, in I, want S) (S, Plan[S], error) {

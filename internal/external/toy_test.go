@@ -101,8 +101,9 @@ type world struct {
 	// now is the time, and changed who changed a thing last, and when.
 	now     time.Time
 	changed map[string]change
-	// meanwhile runs once, before the next write of a status.
+	// meanwhile runs once, before the next write of a status, and then after a journal line's write.
 	meanwhile func()
+	then      map[string]func()
 }
 
 type change struct {
@@ -167,6 +168,9 @@ func (w *world) write(what string, act func() error) error {
 	}
 	if err := act(); err != nil {
 		return err
+	}
+	if then := w.then[what]; then != nil {
+		then()
 	}
 	if w.die == 0 {
 		panic(crash{})
