@@ -17,9 +17,10 @@ type RoleSpec struct {
 	// allow it under `servicePrincipals`. Absent, the operator creates one. Immutable.
 	// +optional
 	ServicePrincipal *RoleIdentity `json:"servicePrincipal,omitempty"`
-	// adoption says whether a `servicePrincipal` without a mark is taken over. What it has
-	// already, access and federation policies, stays and is not the Role's; it is never deleted.
-	// Default Never.
+	// adoption says whether a `servicePrincipal` without a mark is taken over, and groups of
+	// `memberOf` that exist without one and that the Boundary lets the Role create. What they
+	// have already, access, members and federation policies, stays and is not the Role's; they
+	// are never deleted. Default Never: of such a group the Role becomes a member and no more.
 	// +optional
 	// +kubebuilder:default=Never
 	Adoption AdoptionPolicy `json:"adoption,omitempty"`
@@ -119,6 +120,10 @@ type RoleGroup struct {
 	// +optional
 	// +kubebuilder:validation:Enum="True";"False"
 	Created string `json:"created,omitempty"`
+	// adopted says that the group existed before and carries the operator's mark: 'True' or absent.
+	// +optional
+	// +kubebuilder:validation:Enum="True"
+	Adopted string `json:"adopted,omitempty"`
 }
 
 // RoleGrant is a privilege that the service principal has because of us.

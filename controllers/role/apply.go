@@ -111,8 +111,11 @@ func (in input) awaitPrincipal(ctx context.Context, id string) error {
 }
 
 func (in input) applyGroup(ctx context.Context, have state, verb external.Verb, g group) (state, error) {
+	if verb == external.Update {
+		return in.markGroup(ctx, have, g.Name, g.Adopted)
+	}
 	if at := have.group(g.Name); at != nil {
-		g.ID, g.Member, g.Ours, g.Empty, g.Keep = at.ID, at.Member, at.Ours, at.Empty, at.Keep
+		g = *at
 	} else {
 		g.Member = false
 	}
@@ -146,6 +149,29 @@ func (in input) applyGroup(ctx context.Context, have state, verb external.Verb, 
 	if err != nil {
 		return have, err
 	}
+	return have.withGroup(g), nil
+}
+
+// markGroup puts our mark for groups that existed before on one, or takes it off, unless
+// the group has changed hands since it was looked at: the next look tells what it is then.
+func (in input) markGroup(ctx context.Context, have state, name string, adopted bool) (state, error) {
+	from, to := in.adoptedGroupMark(name), ""
+	if adopted {
+		from, to = to, from
+	}
+	now, err := in.client.FindGroup(ctx, name)
+	if err != nil || now == nil || now.ExternalID != from {
+		return have, err
+	}
+	if err := in.client.MarkGroup(ctx, now.ID, to); err != nil {
+		return have, err
+	}
+	at := have.group(name)
+	if at == nil || at.ID != now.ID {
+		return have, nil
+	}
+	g := *at
+	g.Adopted, g.Unmarked = adopted, !adopted
 	return have.withGroup(g), nil
 }
 

@@ -44,6 +44,9 @@ type input struct {
 	confined bool
 	// mayCreate are the groups of memberOf that may be created.
 	mayCreate []string
+	// adopts says that groups without a mark are taken over. One that the Role brings its own
+	// service principal to can have had that as a member before.
+	adopts bool
 	// shared returns the groups that other Roles ask for, as of now: one that is on its
 	// way out with this one may have begun later.
 	shared func(context.Context) ([]string, error)
@@ -74,6 +77,7 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	in := input{
 		mark: a.mark(r), installation: a.installation, displayName: r.Spec.DisplayName, deleting: !r.DeletionTimestamp.IsZero(),
 		intent: r.Status.Intent, known: new(string), takings: a.takings,
+		adopts: r.Spec.Adoption == v1alpha1.AdoptionAdopt && r.Spec.ServicePrincipal == nil,
 	}
 	if in.displayName == "" {
 		in.displayName = access.Key(r)
@@ -264,7 +268,8 @@ func (adapter) Desired(in input) (state, error) {
 		out.Principal, out.Adopt = &principal{DisplayName: in.adopting.displayName, Adopted: true}, in.adopting.allowed
 	}
 	for _, g := range in.memberOf {
-		out.Groups = append(out.Groups, group{Name: g, Member: true, MayCreate: slices.Contains(in.mayCreate, g)})
+		mayCreate := slices.Contains(in.mayCreate, g)
+		out.Groups = append(out.Groups, group{Name: g, Member: true, MayCreate: mayCreate, Adopt: in.adopts && mayCreate})
 	}
 	for _, g := range in.needs.Grants {
 		out.Grants = append(out.Grants, g.Grant)
@@ -303,6 +308,7 @@ type Databricks interface {
 	DeleteGroup(ctx context.Context, id string) error
 	AddMember(ctx context.Context, groupID, principalID string) error
 	RemoveMember(ctx context.Context, groupID, principalID string) error
+	MarkGroup(ctx context.Context, id, externalID string) error
 	Assign(ctx context.Context, principalID string) error
 	Unassign(ctx context.Context, principalID string) error
 	GrantObject(ctx context.Context, o databricks.Object, applicationID string) error

@@ -117,7 +117,8 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 		if g == nil {
 			continue
 		}
-		one := group{Name: name, ID: g.ID, Administers: g.Administers(), Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(shared, name), Empty: true}
+		one := group{Name: name, ID: g.ID, Administers: g.Administers(), Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(shared, name), Empty: true,
+			Adopted: g.ExternalID == in.adoptedGroupMark(name), Unmarked: g.ExternalID == ""}
 		for _, m := range g.Members {
 			if out.Principal != nil && m.Value == out.Principal.ID {
 				one.Member = true
@@ -125,7 +126,7 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 			}
 			one.Empty = false
 		}
-		if recorded := slices.Contains(in.groups, name); in.deleting && !recorded && (!one.Ours || len(g.Members) > 0) {
+		if recorded := slices.Contains(in.groups, name); in.deleting && !recorded && !one.Adopted && (!one.Ours || len(g.Members) > 0) {
 			continue // of a group that is not in the record only what is left over is ours
 		}
 		out.Groups = append(out.Groups, one)
@@ -134,6 +135,11 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 }
 
 func (in input) groupMark(name string) string { return in.installation + "/group/" + name }
+
+// adoptedGroupMark is what a group carries that existed before, and is never deleted.
+func (in input) adoptedGroupMark(name string) string {
+	return in.installation + "/adopted-group/" + name
+}
 
 // existsWithin is how old the news may be that an object exists.
 const existsWithin = time.Minute

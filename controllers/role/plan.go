@@ -129,6 +129,9 @@ func departures(want, have state) plan {
 		if g.Member {
 			out = append(out, step{Verb: external.Revoke, Target: "membership of the group " + g.Name, Want: state{Groups: []group{g}}})
 		}
+		if g.Adopted && !g.Keep {
+			out = append(out, step{Verb: external.Update, Target: "the mark of the group " + g.Name, Want: state{Groups: []group{{Name: g.Name, Unmarked: true}}}, Diff: []external.Difference{{Path: "externalId", Have: "ours", Want: ""}}})
+		}
 		if g.Ours && g.Empty && !g.Keep {
 			out = append(out, step{Verb: external.Delete, Target: "the group " + g.Name, Want: state{Groups: []group{g}}})
 		}
@@ -188,6 +191,9 @@ func arrivals(want, have state) plan {
 		at := have.group(g.Name)
 		if at == nil || at.ID == "" {
 			out = append(out, step{Verb: external.Create, Target: "the group " + g.Name, Want: state{Groups: []group{g}}})
+		}
+		if at != nil && at.ID != "" && at.Unmarked && g.Adopt {
+			out = append(out, step{Verb: external.Update, Target: "the mark of the group " + g.Name, Want: state{Groups: []group{{Name: g.Name, Adopted: true}}}, Diff: []external.Difference{{Path: "externalId", Want: "ours"}}})
 		}
 		if at == nil || !at.Member {
 			out = append(out, step{Verb: external.Grant, Target: "membership of the group " + g.Name, Want: state{Groups: []group{g}}})

@@ -26,7 +26,7 @@ func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 		r.Status.Intent = s.Want.Principal.DisplayName
 	case s.Want.Trust != nil && s.Verb == external.Create:
 		r.Status.Trust.PolicyID = s.Want.Trust.ID
-	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant):
+	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant || s.Want.Groups[0].Adopted):
 		names := []string{s.Want.Groups[0].Name}
 		for _, name := range have.MemberOf {
 			if g := have.group(name); g == nil || !g.Member { // what an adopted one was a member of is not ours
@@ -104,14 +104,18 @@ func reportedGroups(recorded []v1alpha1.RoleGroup, have state) []v1alpha1.RoleGr
 			continue // it was a member before
 		}
 		wanted := slices.Contains(have.MemberOf, g.Name)
-		if g.ID == "" || !g.Member && !wanted && (!g.Ours || g.Keep) {
+		if g.ID == "" || !g.Member && !wanted && (!g.Ours && !g.Adopted || g.Keep) {
 			continue
 		}
 		created := "False"
 		if g.Ours {
 			created = "True"
 		}
-		out = append(out, v1alpha1.RoleGroup{Name: g.Name, ID: g.ID, Created: created})
+		one := v1alpha1.RoleGroup{Name: g.Name, ID: g.ID, Created: created}
+		if g.Adopted {
+			one.Adopted = "True"
+		}
+		out = append(out, one)
 	}
 	for _, g := range recorded {
 		if at := have.group(g.Name); (at == nil || at.ID == "") && slices.Contains(have.MemberOf, g.Name) {

@@ -86,8 +86,11 @@ type group struct {
 	Administers bool
 	// MayCreate says, of a wanted group, that it may be created.
 	MayCreate bool
-	// Keep says, of a group of ours, that another Role asks for it.
+	// Keep says, of a group that carries a mark of ours, that another Role asks for it.
 	Keep bool
+	// Adopted says that it existed before, and carries our mark for such; Unmarked that it
+	// carries none; and Adopt, of a wanted group, that it is to get ours.
+	Adopted, Unmarked, Adopt bool
 }
 
 func (s state) group(name string) *group {

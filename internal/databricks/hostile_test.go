@@ -134,6 +134,8 @@ func named(t *testing.T, s *service) []placed {
 		at("Client.DeleteGroup", "id", number, func(n string) error { return c.DeleteGroup(ctx, n) }),
 		at("Client.AddMember", "group", number, func(n string) error { return c.AddMember(ctx, n, "1") }),
 		free("Client.AddMember", "principal", number, func(n string) error { return c.AddMember(ctx, "1", n) }),
+		at("Client.MarkGroup", "group", number, func(n string) error { return c.MarkGroup(ctx, n, "x") }),
+		free("Client.MarkGroup", "mark", name, func(n string) error { return c.MarkGroup(ctx, "1", n) }),
 		at("Client.RemoveMember", "group", number, func(n string) error { return c.RemoveMember(ctx, n, "1") }),
 		at("Client.RemoveMember", "principal", number, func(n string) error { return c.RemoveMember(ctx, "1", n) }),
 		at("Client.Assign", "principal", number, func(n string) error { return c.Assign(ctx, n) }),

@@ -179,6 +179,12 @@ func (c *Client) CreateGroup(ctx context.Context, displayName, externalID string
 	return out, err
 }
 
+// MarkGroup sets the external id of an account group; an empty one takes it away.
+func (c *Client) MarkGroup(ctx context.Context, id, externalID string) error {
+	defer c.recently.wrote(groupIDThing(id))
+	return c.scimPatch(ctx, "Groups", id, scimOperation{Op: "replace", Path: "externalId", Value: externalID})
+}
+
 // DeleteGroup deletes an account group. What does not exist is deleted.
 func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 	defer c.recently.wrote(groupIDThing(id))

@@ -157,6 +157,8 @@ func TestEveryWriteOutdatesWhatItIsTo(t *testing.T) {
 			func(ctx context.Context, c *databricks.Client) error { return c.Unassign(ctx, "8") }},
 		"a member more": {readGroup, func(ctx context.Context, c *databricks.Client) error { return c.AddMember(ctx, "9", "7") },
 			func(ctx context.Context, c *databricks.Client) error { return c.AddMember(ctx, "10", "7") }},
+		"a group with another mark": {readGroup, func(ctx context.Context, c *databricks.Client) error { return c.MarkGroup(ctx, "9", "x") },
+			func(ctx context.Context, c *databricks.Client) error { return c.MarkGroup(ctx, "10", "x") }},
 		"a member less": {readGroup, func(ctx context.Context, c *databricks.Client) error { return c.RemoveMember(ctx, "9", "7") },
 			func(ctx context.Context, c *databricks.Client) error { return c.RemoveMember(ctx, "10", "7") }},
 		"a group that went": {readGroup, func(ctx context.Context, c *databricks.Client) error { return c.DeleteGroup(ctx, "9") }, nil},

@@ -1,0 +1,114 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package role_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+)
+
+// TestAGroupIsTakenOverAndGivenBack: its members stay, the plan is shown first, and the
+// group is as it was when the last Role that asks for it is gone.
+func TestAGroupIsTakenOverAndGivenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.emulator.Person(t, "other", "gh_west") // makes the group
+	w.emulator.Do(t, http.MethodPost, w.emulator.AccountURL, w.scim("Groups"), `{"displayName":"gh_synced","externalId":"idp-7"}`, nil)
+	asks := func(name string, adoption v1alpha1.AdoptionPolicy) *v1alpha1.Role {
+		r := w.role(name)
+		r.Spec.ServiceAccountName, r.Spec.Adoption = "", adoption
+		r.Spec.MemberOf = []v1alpha1.AccountGroupName{"gh_west", "gh_synced", "shared"}
+		return r
+	}
+	is := func(mark string, roles ...string) {
+		t.Helper()
+		g := w.group("gh_west")
+		if g == nil || g.ExternalID != mark || len(g.Members) != 1+len(roles) {
+			t.Fatalf("the group is %+v, want the mark %q and the members of before with %v", g, mark, roles)
+		}
+		if !slices.Contains(g.Members, w.principalOf(other.ID)) {
+			t.Errorf("who was a member before is none: %v", g.Members)
+		}
+		for _, r := range roles {
+			if !w.member(r, "gh_west") {
+				t.Errorf("%s is no member", r)
+			}
+		}
+		// One that carries another's mark, and one that may not be created, are joined and no more.
+		if a, b := w.group("gh_synced"), w.group("shared"); a.ExternalID != "idp-7" || b.ExternalID != "" {
+			t.Errorf("groups of others are %+v and %+v", a, b)
+		}
+	}
+	const mark = installation + "/adopted-group/gh_west"
+
+	testenv.Create(t, w.kube, asks("west", v1alpha1.AdoptionNever))
+	r := w.settle("west")
+	is("", "west")
+	if g := groupIn(r, "gh_west"); g.Created != "False" || g.Adopted != "" {
+		t.Errorf("recorded as %+v", g)
+	}
+	w.change(r, "tenant", "west", func() { r.Spec.Adoption, r.Spec.ManagementPolicy = v1alpha1.AdoptionAdopt, v1alpha1.ManagementObserveOnly })
+	_ = w.operator()(t.Context(), w.get("west"))
+	if r = w.get("west"); len(r.Status.Plan) != 1 || !strings.HasPrefix(r.Status.Plan[0], "Update the mark of the group gh_west") {
+		t.Errorf("the plan is %q", r.Status.Plan)
+	}
+	is("", "west")
+	w.change(r, "tenant", "west", func() { r.Spec.ManagementPolicy = v1alpha1.ManagementEnforce })
+	r = w.settle("west")
+	is(mark, "west")
+	if g := groupIn(r, "gh_west"); g.Created != "False" || g.Adopted != "True" {
+		t.Errorf("recorded as %+v", g)
+	}
+
+	testenv.Create(t, w.kube, asks("east", v1alpha1.AdoptionNever))
+	w.settle("east")
+	is(mark, "west", "east")
+	w.remove("west")
+	is(mark, "east")
+	t.Run("a mark that somebody else put there meanwhile stays", func(*testing.T) {
+		id := w.group("gh_west").ID
+		set := func(value string) {
+			w.emulator.Do(t, http.MethodPatch, w.emulator.AccountURL, w.scim("Groups")+"/"+id, fmt.Sprintf(
+				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"externalId","value":%q}]}`, value), nil)
+		}
+		set("theirs")
+		w.change(r, "tenant", "east", func() { r.Spec.Adoption = v1alpha1.AdoptionAdopt })
+		w.settle("east")
+		is("theirs", "east")
+		set(mark)
+	})
+	w.change(r, "tenant", "east", func() { r.Spec.MemberOf = []v1alpha1.AccountGroupName{"gh_synced", "shared"} })
+	w.settle("east")
+	is("")
+	w.remove("east")
+	is("")
+}
+
+// groupIn is a Role's record of a group.
+func groupIn(r *v1alpha1.Role, name string) v1alpha1.RoleGroup {
+	for _, g := range r.Status.Groups {
+		if g.Name == name {
+			return g
+		}
+	}
+	return v1alpha1.RoleGroup{}
+}
+
+// principalOf is the numeric id of a service principal.
+func (w *world) principalOf(applicationID string) string {
+	w.t.Helper()
+	for _, p := range w.emulator.State(w.t).Principals {
+		if p.ApplicationID == applicationID {
+			return p.ID
+		}
+	}
+	w.t.Fatalf("there is no service principal %s", applicationID)
+	return ""
+}
