@@ -54,7 +54,9 @@ func TestAGroupIsTakenOverAndGivenBack(t *testing.T) {
 	if g := groupIn(r, "gh_west"); g.Created != "False" || g.Adopted != "" {
 		t.Errorf("recorded as %+v", g)
 	}
-	w.change(r, "tenant", "west", func() { r.Spec.Adoption, r.Spec.ManagementPolicy = v1alpha1.AdoptionAdopt, v1alpha1.ManagementObserveOnly })
+	w.change(r, "tenant", "west", func() {
+		r.Spec.Adoption, r.Spec.ManagementPolicy = v1alpha1.AdoptionAdopt, v1alpha1.ManagementObserveOnly
+	})
 	_ = w.operator()(t.Context(), w.get("west"))
 	if r = w.get("west"); len(r.Status.Plan) != 1 || !strings.HasPrefix(r.Status.Plan[0], "Update the mark of the group gh_west") {
 		t.Errorf("the plan is %q", r.Status.Plan)
