@@ -82,7 +82,7 @@ func (o Options) connections(store *identity.Store, engine *sqlengine.Engine) ([
 	engine.Secrets = scopes
 	return append(unitycatalog.ConnectionRoutes(engine.Store, unitycatalog.ConnectionOptions{
 		Plain: c.PlainLoopback, Merge: o.Config.Switches.ConnectionOptionsMerge,
-	}), unitycatalog.MCPServiceRoutes(engine.Store, o.Config.Switches.MCPServicesMissing)...), nil
+	}), unitycatalog.MCPServiceRoutes(engine.Store, engine.HTTP, o.Config.Switches.MCPServicesMissing)...), nil
 }
 
 // secretScopes are the secrets that the bootstrap file names.

@@ -75,7 +75,7 @@ func TestMCPServices(t *testing.T) {
 		{owner, "DELETE", at + "?etag=old", "", 409, "ABORTED"},
 		{owner, "GET", servicesPath + "?parent=schemas/main.sales&page_size=101", "", 400, "INVALID_PARAMETER_VALUE"},
 		{owner, "GET", servicesPath + "?parent=schemas/main.sales&view=BASIC", "", 501, "NOT_IMPLEMENTED"},
-		{owner, "POST", "/ai-gateway/mcp-services/main.sales.gh", `{}`, 501, "NOT_IMPLEMENTED"},
+		{owner, "PUT", "/ai-gateway/mcp-services/main.sales.gh", `{}`, 501, "NOT_IMPLEMENTED"},
 		{owner, "PATCH", permission("mcp_service", "main.sales.gh"), change(app, "add", "USE_CONNECTION"), 400, "INVALID_PARAMETER_VALUE"},
 		{owner, "PATCH", permission("mcp_service", "main.sales.none"), change(app, "add", "EXECUTE"), 404, "MCP_SERVICE_DOES_NOT_EXIST"},
 		{west, "GET", at, "", 404, "MCP_SERVICE_DOES_NOT_EXIST"},
@@ -174,7 +174,7 @@ func TestMCPServices(t *testing.T) {
 func TestAWorkspaceWithoutMCPServices(t *testing.T) {
 	for status, code := range map[int]string{404: "ENDPOINT_NOT_FOUND", 501: "NOT_IMPLEMENTED"} {
 		owner, _, _ := mcpConnected(t, func(c *server.Config) { c.Switches.MCPServicesMissing = status })
-		for _, c := range [][2]string{{"POST", serviceAt("gh")}, {"GET", servicesPath + "/main.sales.gh"}, {"DELETE", servicesPath + "/main.sales.gh"}} {
+		for _, c := range [][2]string{{"POST", serviceAt("gh")}, {"GET", servicesPath + "/main.sales.gh"}, {"DELETE", servicesPath + "/main.sales.gh"}, {"POST", callPath}} {
 			if got, out := owner.do(c[0], c[1], serviceOver("gh")); got != status || out["error_code"] != code {
 				t.Errorf("%s: %d %v", c[0], got, out)
 			}

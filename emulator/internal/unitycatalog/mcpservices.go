@@ -5,8 +5,6 @@ package unitycatalog
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -15,32 +13,40 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
-// mcpServices serves MCP services: tools of an MCP server behind a connection. Calling
-// them is not implemented.
-type mcpServices struct{ service }
+// mcpServices serves MCP services: tools of an MCP server behind a connection.
+type mcpServices struct {
+	service
+	upstreams *upstream.Client
+}
 
-// MCPServiceRoutes serve the MCP services of a metastore. A status that is not 0 is
+// MCPServiceRoutes serve the MCP services of a metastore, and calls of their tools, which
+// go to the MCP servers through upstreams. A missing that is not 0 is the status that is
 // answered instead, as a workspace without that API does.
-func MCPServiceRoutes(store *uc.Store, missing int) []wire.Route {
-	s := mcpServices{service{store}}
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
+func MCPServiceRoutes(store *uc.Store, upstreams *upstream.Client, missing int) []wire.Route {
+	s := mcpServices{service{store}, upstreams}
+	at := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
 		if missing != 0 {
 			h = func(_ context.Context, r *wire.Request) (any, error) {
 				code := map[int]string{http.StatusNotFound: "ENDPOINT_NOT_FOUND", http.StatusNotImplemented: "NOT_IMPLEMENTED"}[missing]
 				return nil, &wire.Error{Status: missing, Code: code, Message: "No API found for '" + r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/2.1") + "'"}
 			}
 		}
-		return wire.Route{Method: method, Pattern: "/api/2.1/unity-catalog/mcp-services" + pattern, Audience: wire.Workspace, Scopes: []string{"unity-catalog"}, Handle: h}
+		return wire.Route{Method: method, Pattern: pattern, Audience: wire.Workspace, Scopes: []string{"unity-catalog"}, Handle: h}
 	}
+	const services, calls = "/api/2.1/unity-catalog/mcp-services", "/ai-gateway/mcp-services/{name}"
 	return []wire.Route{
-		route("GET", "", s.list),
-		route("POST", "", s.create),
-		route("GET", "/{name}", s.get),
-		route("PATCH", "/{name}", s.patch),
-		route("DELETE", "/{name}", s.remove),
+		at("GET", services, s.list),
+		at("POST", services, s.create),
+		at("GET", services+"/{name}", s.get),
+		at("PATCH", services+"/{name}", s.patch),
+		at("DELETE", services+"/{name}", s.remove),
+		at("POST", calls, s.call),
+		at("GET", calls, s.call),    // refused by the protocol: there is no stream to listen to,
+		at("DELETE", calls, s.call), // and no session to end
 	}
 }
 
@@ -63,7 +69,7 @@ func (s mcpServices) body(r *wire.Request) (mcpServiceBody, error) {
 		return in, err
 	}
 	if in.Config != nil && len(in.Config.Limits) > 0 {
-		return in, &wire.Error{Status: http.StatusNotImplemented, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement rate limits of MCP services"}
+		return in, &wire.Error{Status: http.StatusNotImplemented, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement config.rate_limits of MCP services"}
 	}
 	return in, nil
 }
@@ -171,11 +177,6 @@ func setSelectors(o *uc.Object, tools []string) error {
 	}
 	o.Tools = slices.Clone(tools)
 	return nil
-}
-
-// sees says whether a principal who may use the schema knows of a service in it.
-func (s mcpServices) sees(principal string, at uc.Securable) bool {
-	return s.store.Directory.IsAdmin(principal) || s.store.Holds(principal, at, "EXECUTE") || s.store.Holds(principal, at, "MANAGE")
 }
 
 // named is the service of a request that the caller may see, and with manage may change.
@@ -297,40 +298,4 @@ func (s mcpServices) list(_ context.Context, r *wire.Request) (any, error) {
 		out["next_page_token"] = strconv.Itoa(end)
 	}
 	return out, nil
-}
-
-// etagOf changes with every change of a service.
-func etagOf(o uc.Object) string {
-	raw, _ := json.Marshal(o) // an Object always encodes
-	sum := sha256.Sum256(raw)
-	return base64.StdEncoding.EncodeToString(sum[:12])
-}
-
-func (s mcpServices) info(o uc.Object) map[string]any {
-	source := map[string]any{"name": "connections/" + o.Source}
-	gone := true
-	for _, c := range s.store.List(uc.TypeConnection, uc.Securable{}) {
-		if identifier(c) == o.SourceID {
-			source["name"], gone = "connections/"+c.Name, false
-		}
-	}
-	if gone {
-		source["is_deleted"] = true
-	}
-	config := map[string]any{"source_connection": source}
-	if len(o.Tools) > 0 {
-		config["include_tool_selectors"] = o.Tools
-	}
-	out := map[string]any{
-		"name": "mcp-services/" + o.Name, "config": config, "create_time": o.Created.Format(time.RFC3339Nano), "created_by": creator(o),
-		"update_time": o.Created.Format(time.RFC3339Nano), "updated_by": creator(o), "effective_owner": o.Owner,
-		"etag": etagOf(o), "metastore_id": uc.Metastore.Name,
-	}
-	if o.Comment != "" {
-		out["comment"] = o.Comment
-	}
-	if !o.Updated.IsZero() {
-		out["update_time"], out["updated_by"] = o.Updated.Format(time.RFC3339Nano), o.UpdatedBy
-	}
-	return out
 }

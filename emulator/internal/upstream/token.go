@@ -72,7 +72,7 @@ func (c *Client) forget(o uc.Object) {
 // fetch asks the token endpoint by the client credentials grant.
 func (c *Client) fetch(ctx context.Context, o uc.Object) (accessToken, error) {
 	endpoint, err := url.Parse(o.Options["token_endpoint"])
-	if err != nil || endpoint.Scheme != "https" && (!c.opts.Plain || endpoint.Scheme != "http" || !uc.Loopback(endpoint.Hostname())) {
+	if err != nil || !c.permitted(endpoint) {
 		return accessToken{}, ErrCredential
 	}
 	form := url.Values{"grant_type": {"client_credentials"}}

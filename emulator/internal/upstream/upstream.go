@@ -32,6 +32,8 @@ const (
 	MaxBody = 1 << 20
 )
 
+const userAgent = "databricks-emulator"
+
 // Methods are those that http_request() takes.
 var Methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -130,7 +132,7 @@ func (c *Client) request(ctx context.Context, connection uc.Object, call Call) (
 		return nil, errors.New("the method must be GET, POST, PUT, PATCH or DELETE")
 	}
 	base, err := url.Parse(connection.Address())
-	if err != nil || base.Scheme != "https" && (!c.opts.Plain || base.Scheme != "http" || !uc.Loopback(base.Hostname())) {
+	if err != nil || !c.permitted(base) {
 		return nil, errors.New("the connection's address is not permitted")
 	}
 	path, err := join(base.Path, call.Path)
@@ -158,11 +160,16 @@ func (c *Client) request(ctx context.Context, connection uc.Object, call Call) (
 	if err != nil {
 		return nil, errPath
 	}
-	req.Header.Set("User-Agent", "databricks-emulator")
+	req.Header.Set("User-Agent", userAgent)
 	if call.JSON != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	return req, setHeaders(req.Header, call.Headers)
+}
+
+// permitted says whether a credential may be sent to an address.
+func (c *Client) permitted(at *url.URL) bool {
+	return at.Scheme == "https" || c.opts.Plain && at.Scheme == "http" && uc.Loopback(at.Hostname())
 }
 
 // scrub takes the credential out of an answer that repeats it.
