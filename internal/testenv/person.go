@@ -57,14 +57,27 @@ func (e *Emulator) Person(t testing.TB, name string, groups ...string) *Person {
 			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":[{"value":%q}]}]}`, made.ID), nil)
 	}
 	e.AssignToWorkspace(t, made.ID)
+	e.Permit(t, KindWarehouse, WarehouseID, false, nil, map[string]string{made.ApplicationID: "CAN_USE"})
+	e.SQL(t, "GRANT USE CATALOG, USE SCHEMA, SELECT ON CATALOG main TO `"+made.ApplicationID+"`")
+	return e.As(t, made.ApplicationID)
+}
+
+// As is a service principal that there is already, such as that of a Role, with no
+// rights but its own. It gets a secret to sign in with.
+func (e *Emulator) As(t testing.TB, applicationID string) *Person {
+	t.Helper()
+	id := ""
+	for _, p := range e.State(t).Principals {
+		if p.ApplicationID == applicationID {
+			id = p.ID
+		}
+	}
 	var secret struct {
 		Secret string `json:"secret"`
 	}
-	e.Do(t, http.MethodPost, e.AccountURL, account+"/servicePrincipals/"+made.ID+"/credentials/secrets", `{}`, &secret)
-	e.Permit(t, KindWarehouse, WarehouseID, false, nil, map[string]string{made.ApplicationID: "CAN_USE"})
-	e.SQL(t, "GRANT USE CATALOG, USE SCHEMA, SELECT ON CATALOG main TO `"+made.ApplicationID+"`")
+	e.Do(t, http.MethodPost, e.AccountURL, "/api/2.0/accounts/"+AccountID+"/servicePrincipals/"+id+"/credentials/secrets", `{}`, &secret)
 	res, err := e.http.PostForm(e.WorkspaceURL+"/oidc/v1/token", url.Values{
-		"grant_type": {"client_credentials"}, "scope": {"all-apis"}, "client_id": {made.ApplicationID}, "client_secret": {secret.Secret},
+		"grant_type": {"client_credentials"}, "scope": {"all-apis"}, "client_id": {applicationID}, "client_secret": {secret.Secret},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +87,9 @@ func (e *Emulator) Person(t testing.TB, name string, groups ...string) *Person {
 		Token string `json:"access_token"`
 	}
 	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || out.Token == "" {
-		t.Fatalf("sign in as %s: %d %v", name, res.StatusCode, err)
+		t.Fatalf("sign in as %s: %d %v", applicationID, res.StatusCode, err)
 	}
-	return &Person{ID: made.ApplicationID, token: out.Token, e: e}
+	return &Person{ID: applicationID, token: out.Token, e: e}
 }
 
 // Rows are what a query gives to the person: cells joined by |, NULL for null.
