@@ -135,10 +135,11 @@ var _ = Describe("what a tenant may have", func() {
 
 	It("is nothing in two Boundaries", func() {
 		e := newEstate()
-		second := e.boundary(e.tenant()+"-second", e.tenant())
-		e.Boundaries = append(e.Boundaries, second)
+		first, second := e.Boundaries[1], e.boundary(e.tenant()+"-second", e.tenant())
+		create(first, second) // before the Role: with one of them it would be allowed for a moment
+		e.Boundaries = e.Boundaries[:1]
 		e.create()
-		eventuallySays(e.Partner, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonSeveralBoundaries, e.Boundaries[1].Name, second.Name)
+		eventuallySays(e.Partner, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonSeveralBoundaries, first.Name, second.Name)
 		eventuallySays(e.Policy, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonSeveralBoundaries)
 		eventuallyReady(e.West, e.Server)
 		e.eventuallyMatrix(e.matrix()[1])
