@@ -28,7 +28,7 @@ test-unit: need-go
 test-emulator: need-go need-cc
 	@echo ">> tests of the emulator (the first build links DuckDB and takes some minutes)"
 	cd emulator && go vet ./... && go test -timeout 20m ./...
-bench: need-go need-cc ## Measure what the fences cost beside the bare MCP SDK, and the operator with 1,000 Roles; writes out/bench.json (some 10 minutes).
+bench: need-go need-cc ## Measure what the fences cost beside the bare MCP SDK, and the operator with 1,000 Roles; writes out/bench.json (some 7 minutes).
 	@mkdir -p $(BIN) && go build -o $(BIN)/bench ./hack/bench
 	@$(BIN)/bench $(BENCH_FLAGS)
 fmt: need-go ## Format the Go code.
