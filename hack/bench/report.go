@@ -116,13 +116,21 @@ func (r *report) print(w io.Writer) {
 	}
 	if s := r.scaled; s != nil {
 		fmt.Fprintf(w, "\n%d Roles, nine tools, %s for each call to Databricks\n\n", s.Roles, latency)
-		fmt.Fprintf(w, "calls to Databricks for each new Role  %8.1f\n", s.CallsPerRole)
-		fmt.Fprintf(w, "writes to the cluster for each         %8.1f\n", s.ClusterWrites)
-		fmt.Fprintf(w, "seconds until all are Ready            %8.1f\n", s.Converge)
-		fmt.Fprintf(w, "processor time of the operator, s      %8.1f\n", s.OperatorCPU)
-		fmt.Fprintf(w, "memory of the operator, MiB            %8.1f\n", s.RSS)
-		fmt.Fprintf(w, "calls of a resync without a change     %8d\n", s.ResyncCalls)
-		fmt.Fprintf(w, "writes of a resync without a change    %8d   (0: %s)\n", s.ResyncWrites, kept(s.ResyncWrites == 0))
+		for _, row := range []struct {
+			what, key string
+			value     any
+		}{
+			{"calls to Databricks for each new Role", "calls_per_role", s.CallsPerRole},
+			{"writes to the cluster for each", "cluster_writes_per_role", s.ClusterWrites},
+			{"seconds until all are Ready", "converge_seconds_1000", s.Converge},
+			{"processor time of the operator, s", "operator_cpu_seconds_1000", s.OperatorCPU},
+			{"memory of the operator, MiB", "operator_rss_mib_1000", s.RSS},
+			{"calls of a resync without a change", "quiet_resync_calls_1000", s.ResyncCalls},
+			{"writes of a resync without a change", "quiet_resync_writes_1000", s.ResyncWrites},
+		} {
+			fmt.Fprintf(w, "%-38s %8v   %s\n", row.what, row.value, row.key)
+		}
+		fmt.Fprintf(w, "\na resync without a change writes nothing: %s\n", kept(s.ResyncWrites == 0))
 	}
 }
 

@@ -36,7 +36,13 @@ func TestTheReportOfAnEstate(t *testing.T) {
 		t.Error("bench.json tells of fences that were not measured")
 	}
 	var table bytes.Buffer
-	if r.print(&table); !strings.Contains(table.String(), "NOT as promised") || strings.Contains(table.String(), "governed over bare") {
+	r.print(&table)
+	for _, k := range []string{"calls_per_role", "converge_seconds_1000", "operator_rss_mib_1000", "quiet_resync_calls_1000"} {
+		if !strings.Contains(table.String(), k) {
+			t.Errorf("%s is not printed", k)
+		}
+	}
+	if !strings.Contains(table.String(), "NOT as promised") || strings.Contains(table.String(), "governed over bare") {
 		t.Errorf("a resync that wrote, without fences, reads\n%s", &table)
 	}
 }
