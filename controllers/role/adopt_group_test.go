@@ -93,6 +93,52 @@ func TestAGroupIsTakenOverAndGivenBack(t *testing.T) {
 	is("")
 }
 
+// TestACrashWhileTakingOverAGroup lets the operator crash at each external call of taking
+// over a group and of giving it back: a new one ends where one that never crashed does.
+func TestACrashWhileTakingOverAGroup(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []string{"before_commit", "after_commit", "after_reply"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			other := w.principalOf(w.emulator.Person(t, "other", "gh_west").ID)
+			is := func(mark string, members int) {
+				t.Helper()
+				if g := w.group("gh_west"); g == nil || g.ExternalID != mark || len(g.Members) != members || !slices.Contains(g.Members, other) {
+					t.Fatalf("the group is %+v, want the mark %q and %d members", g, mark, members)
+				}
+			}
+			for _, act := range []string{"create", "delete"} {
+				for n := 1; ; n++ {
+					r := w.role("west")
+					r.Spec.ServiceAccountName, r.Spec.Adoption, r.Spec.MemberOf = "", v1alpha1.AdoptionAdopt, []v1alpha1.AccountGroupName{"gh_west"}
+					r.Spec.Grants = nil
+					testenv.Create(t, w.kube, r)
+					if act == "delete" {
+						w.settle("west")
+						is(installation+"/adopted-group/gh_west", 2)
+						if err := w.kube.Delete(t.Context(), w.get("west")); err != nil {
+							t.Fatal(err)
+						}
+					}
+					crashed := w.crashAt("west", stage, n)
+					if act == "create" {
+						is(installation+"/adopted-group/gh_west", 2)
+						w.remove("west")
+					}
+					is("", 1)
+					if !crashed {
+						if n < 5 {
+							t.Fatalf("only %d calls were made", n-1)
+						}
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
 // groupIn is a Role's record of a group.
 func groupIn(r *v1alpha1.Role, name string) v1alpha1.RoleGroup {
 	for _, g := range r.Status.Groups {
