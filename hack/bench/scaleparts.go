@@ -89,7 +89,7 @@ func startControlPlane(ctx context.Context, root string) (*controlPlane, error) 
 	}}
 	var err error
 	if p.config, err = p.env.Start(); err != nil {
-		return nil, fmt.Errorf("start kube-apiserver and etcd: %w", err)
+		return p, fmt.Errorf("start kube-apiserver and etcd: %w", err)
 	}
 	p.config.QPS, p.config.Burst = 500, 1000
 	scheme := runtime.NewScheme()

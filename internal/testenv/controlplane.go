@@ -114,6 +114,7 @@ func start(t testing.TB) *envtest.Environment {
 		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: 2 * time.Minute,
 	}
 	if _, err := env.Start(); err != nil {
+		_ = env.Stop() // what has started before something failed
 		t.Fatalf("start the API server: %v", err)
 	}
 	return env
