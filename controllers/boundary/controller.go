@@ -16,7 +16,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -99,23 +98,11 @@ func Setup(mgr ctrl.Manager) error {
 	cameOrWent := builder.WithPredicates(external.Replaced())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Boundary{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(naming(mgr.GetClient())), cameOrWent).
+		Watches(&corev1.Namespace{}, external.Concerned(mgr.GetClient(), &v1alpha1.BoundaryList{}, names), cameOrWent).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 
-// naming asks for the Boundaries that name a namespace.
-func naming(c client.Reader) handler.MapFunc {
-	return func(ctx context.Context, ns client.Object) []reconcile.Request {
-		var list v1alpha1.BoundaryList
-		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		var out []reconcile.Request
-		for i := range list.Items {
-			if slices.ContainsFunc(list.Items[i].Spec.Namespaces, func(n v1alpha1.BoundaryNamespace) bool { return n.Name == ns.GetName() }) {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-			}
-		}
-		return out
-	}
+// names says whether a Boundary is about a namespace.
+func names(b *v1alpha1.Boundary, ns client.Object) bool {
+	return slices.ContainsFunc(b.Spec.Namespaces, func(n v1alpha1.BoundaryNamespace) bool { return n.Name == ns.GetName() })
 }

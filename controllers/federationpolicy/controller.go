@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -54,7 +53,7 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *e
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-federationpolicy"), o)
-	all := handler.EnqueueRequestsFromMapFunc(everyPolicy(mgr.GetClient()))
+	all := external.Every(mgr.GetClient(), &v1alpha1.FederationPolicyList{})
 	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FederationPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
@@ -72,18 +71,4 @@ func principalChanged() predicate.Predicate {
 		after, also := e.ObjectNew.(*v1alpha1.Role)
 		return !ok || !also || before.Generation != after.Generation || before.Status.ServicePrincipal != after.Status.ServicePrincipal
 	}}
-}
-
-func everyPolicy(c client.Reader) handler.MapFunc {
-	return func(ctx context.Context, _ client.Object) []reconcile.Request {
-		var list v1alpha1.FederationPolicyList
-		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		out := make([]reconcile.Request, len(list.Items))
-		for i := range list.Items {
-			out[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
-		}
-		return out
-	}
 }

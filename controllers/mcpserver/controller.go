@@ -84,7 +84,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, audits: compared, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
 			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience, WorkloadAudience: o.WorkloadAudience},
 		})
-	all := handler.EnqueueRequestsFromMapFunc(everyServer(mgr.GetClient()))
+	all := external.Every(mgr.GetClient(), &v1alpha1.MCPServerList{})
 	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.MCPServer{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
@@ -140,18 +140,4 @@ func roleChanged() predicate.Predicate {
 			!equality.Semantic.DeepEqual(before.Status.Agreed, after.Status.Agreed) || // drift was repaired
 			before.Status.Trust != after.Status.Trust || !equality.Semantic.DeepEqual(before.Status.Grants, after.Status.Grants)
 	}})
-}
-
-func everyServer(c client.Reader) handler.MapFunc {
-	return func(ctx context.Context, _ client.Object) []reconcile.Request {
-		var list v1alpha1.MCPServerList
-		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		out := make([]reconcile.Request, len(list.Items))
-		for i := range list.Items {
-			out[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
-		}
-		return out
-	}
 }

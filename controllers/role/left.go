@@ -37,6 +37,9 @@ func (a adapter) Left(r *v1alpha1.Role) (workspace string, lines []string) {
 		if g.Created == "True" {
 			line += ", which the operator made"
 		}
+		if g.Adopted == "True" {
+			line += ", which was there before and carries the operator's mark"
+		}
 		lines = append(lines, line)
 	}
 	var grants []string

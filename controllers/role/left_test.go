@@ -24,13 +24,14 @@ func TestWhatStaysIsNamed(t *testing.T) {
 	}
 	r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: "7", ApplicationID: "a-b"}
 	r.Status.Trust.PolicyID = "gh-1"
-	r.Status.Groups = []v1alpha1.RoleGroup{{Name: "west", ID: "8", Created: "True"}, {Name: "all", ID: "9"}}
+	r.Status.Groups = []v1alpha1.RoleGroup{{Name: "west", ID: "8", Created: "True"}, {Name: "all", ID: "9"}, {Name: "taken", ID: "10", Created: "False", Adopted: "True"}}
 	r.Status.Grants = []v1alpha1.RoleGrant{{Type: "Table", Name: "main.sales.deals", Privilege: "SELECT"}}
 	r.Status.Applied = append(slices.Clone(r.Status.Grants), v1alpha1.RoleGrant{Type: "Catalog", Name: "main", Privilege: "USE_CATALOG"})
 	workspace, got := a.Left(r)
 	want := []string{
 		"service principal 7, application id a-b", "federation policy gh-1 of the service principal 7",
 		"membership of the group west, id 8, which the operator made", "membership of the group all, id 9",
+		"membership of the group taken, id 10, which was there before and carries the operator's mark",
 		"SELECT on Table main.sales.deals", "USE_CATALOG on Catalog main",
 	}
 	if workspace != "main" || !slices.Equal(got, want) {

@@ -19,7 +19,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -167,7 +166,7 @@ func (adapter) Report(t *v1alpha1.ToolAccess, have state) {
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
 		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess"), Kind: "ToolAccess"}, adapter{mgr.GetClient()})
-	all := handler.EnqueueRequestsFromMapFunc(everyAccess(mgr.GetClient()))
+	all := external.Every(mgr.GetClient(), &v1alpha1.ToolAccessList{})
 	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ToolAccess{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
@@ -178,18 +177,4 @@ func Setup(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, external.Replaced()))).
 		WatchesRawSource(estate.Alarm(mgr.GetClient(), estate.Each)).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
-}
-
-func everyAccess(c client.Reader) handler.MapFunc {
-	return func(ctx context.Context, _ client.Object) []reconcile.Request {
-		var list v1alpha1.ToolAccessList
-		if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil // the cache answers lists, always, once it is there
-		}
-		out := make([]reconcile.Request, len(list.Items))
-		for i := range list.Items {
-			out[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
-		}
-		return out
-	}
 }

@@ -324,3 +324,33 @@ func TestABadAnswerIsNoEmptyList(t *testing.T) {
 		})
 	}
 }
+
+// TestWhenThereIsNoRoomForMoreAnswers those who ask for no age are answered all the
+// same, and what others share stays.
+func TestWhenThereIsNoRoomForMoreAnswers(t *testing.T) {
+	s := newService(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/federationPolicies/") {
+			_, _ = io.WriteString(w, `{"name":"accounts/acc/servicePrincipals/7/federationPolicies/x","oidc_policy":{"issuer":"https://idp.example.com/"}}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"privilege_assignments":[{"principal":"p","privileges":["SELECT"]}]}`)
+	})
+	c := s.client(t)
+	if _, err := c.Recent(long).Grants(t.Context(), table, "p"); err != nil {
+		t.Fatal(err)
+	}
+	var full error
+	for i := 0; full == nil && i < 10000; i++ {
+		_, full = c.RecentPolicy(t.Context(), long, "7", "id-"+strconv.Itoa(i))
+	}
+	if full == nil {
+		t.Fatal("there is room for any number of answers")
+	}
+	if _, err := c.RecentPolicy(t.Context(), 0, "7", "late"); err != nil {
+		t.Errorf("who asks for no age: %v", err)
+	}
+	before := len(s.made())
+	if got, err := c.Recent(long).Grants(t.Context(), table, "p"); err != nil || !slices.Equal(got, []string{"SELECT"}) || len(s.made()) != before {
+		t.Errorf("what is shared was asked for again: %v %v, %d calls more", got, err, len(s.made())-before)
+	}
+}

@@ -41,6 +41,8 @@ const (
 	// mostAnswers and mostWritten bound the memory; what is above is read anew.
 	mostAnswers = 4096
 	mostWritten = 1 << 15
+	// oldestAnswer is how old an answer may be that somebody asks for, when there are too many.
+	oldestAnswer = time.Minute
 	// readWithin bounds a reading, which goes on when those who wait for it go away.
 	readWithin = 2 * time.Minute
 )
@@ -107,13 +109,17 @@ func (r *recently) find(ctx context.Context, age time.Duration, key string, read
 		return a, nil
 	}
 	if len(r.answers) >= mostAnswers {
-		maps.DeleteFunc(r.answers, func(_ string, a *reading) bool { return now.Sub(a.began) >= age })
-		if len(r.answers) >= mostAnswers {
-			return nil, errTooManyAnswers
-		}
+		maps.DeleteFunc(r.answers, func(_ string, a *reading) bool { return now.Sub(a.began) >= oldestAnswer })
+	}
+	_, known := r.answers[key]
+	room := known || len(r.answers) < mostAnswers
+	if !room && age > 0 {
+		return nil, errTooManyAnswers
 	}
 	a := &reading{began: now, asOf: r.writes, done: make(chan struct{})}
-	r.answers[key] = a
+	if room { // who asks for no age is answered in any case, and what others share stays
+		r.answers[key] = a
+	}
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin)
 		defer cancel()

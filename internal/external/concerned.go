@@ -13,6 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
+// Every asks for a pass over all objects of a kind, whatever the event.
+func Every(c client.Reader, list client.ObjectList) handler.EventHandler {
+	return Concerned(c, list, func(client.Object, client.Object) bool { return true })
+}
+
 // Concerned asks for a pass over the objects of a kind that an event concerns. The
 // list is an empty one of the kind, the reader a cache.
 func Concerned[O client.Object](c client.Reader, list client.ObjectList, concerns func(obj O, event client.Object) bool) handler.EventHandler {

@@ -76,7 +76,7 @@ func (c inference) table(endpoint string) string {
 	return strings.ToLower(c.Catalog + "." + c.Schema + "." + prefix + "_payload")
 }
 
-// check says what is wrong with the configuration of an endpoint, or not implemented of it.
+// check says what is wrong with the configuration of an endpoint, or what of it the emulator refuses by name.
 func (g *gateway) check(name string) error {
 	if len(g.Limits) > mostLimits {
 		return wire.BadParameter(fmt.Sprintf("rate_limits must have at most %d entries", mostLimits))
