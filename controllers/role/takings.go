@@ -13,7 +13,7 @@ import (
 // takings keep Roles of this process from writing their marks over one another's: SCIM
 // has no condition for a write, and two passes that both saw no mark would both write
 // theirs. The zero value is ready to use.
-type takings struct{ byID sync.Map }
+type takings struct{ byApplication sync.Map }
 
 // taking is a service principal whose mark is read and written under its lock.
 type taking struct {
@@ -28,7 +28,7 @@ const markSeenWithin = time.Minute
 
 // of returns the service principal with an application id.
 func (t *takings) of(applicationID string) *taking {
-	v, _ := t.byID.LoadOrStore(applicationID, &taking{})
+	v, _ := t.byApplication.LoadOrStore(applicationID, &taking{})
 	return v.(*taking) //nolint:forcetypeassert // only takings are stored
 }
 
