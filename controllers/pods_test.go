@@ -21,6 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
@@ -73,11 +74,13 @@ func startPod(s *v1alpha1.MCPServer, name string) *runningPod {
 		out.stop()
 		Expect(kube.Delete(context.Background(), pod)).To(Succeed())
 	})
+	created := pod.DeepCopy()
 	pod.Status = corev1.PodStatus{
 		Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}},
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}},
 	}
-	Expect(kube.Status().Update(context.Background(), pod)).To(Succeed())
+	// As kubelet does: the operator may have annotated the pod meanwhile.
+	Expect(kube.Status().Patch(context.Background(), pod, client.MergeFrom(created))).To(Succeed())
 	return out
 }
 
