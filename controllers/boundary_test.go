@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 var _ = Describe("what a tenant may have", func() {
@@ -47,7 +47,7 @@ var _ = Describe("what a tenant may have", func() {
 		eventuallyQuiet()
 		since := emulator.Last(GinkgoTB())
 		const path = "/api/2.1/unity-catalog/permissions/table/main.sales.deals"
-		emulator.Break(GinkgoTB(), testenv.Fault{Match: testenv.FaultMatch{Method: http.MethodPatch, PathRegex: path}, Stage: "before_commit", Action: "hold"})
+		emulator.Break(GinkgoTB(), env.Fault{Match: env.FaultMatch{Method: http.MethodPatch, PathRegex: path}, Stage: "before_commit", Action: "hold"})
 		change(e.Access, func(a *v1alpha1.ToolAccess) { a.Spec.Rules[0].Tools = []string{"deals", "whoami"} })
 		Expect(emulator.Held(GinkgoTB(), 60)).To(BeTrue())
 		change(e.Access, func(a *v1alpha1.ToolAccess) { a.Spec.Rules[0].Tools = []string{"whoami"} })

@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // masked is an estate with a DataPolicy that masks a column, all of it Ready.
@@ -26,7 +26,7 @@ func masked() (*estate, *v1alpha1.DataPolicy) {
 	e.Boundaries[0].Spec.DataPolicies = v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}}
 	e.ready()
 	data := &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "deals"}, Spec: v1alpha1.DataPolicySpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
+		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: env.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
 		ColumnMasks: []v1alpha1.ColumnMask{{Column: "margin_pct", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"finance"}}}},
 	}}
 	create(data)
@@ -85,7 +85,7 @@ var _ = Describe("a change behind the operator's back", func() {
 
 		By("deleting a federation policy")
 		p, policies := principal(e.West)
-		emulator.Do(t, http.MethodDelete, emulator.AccountURL, "/api/2.0/accounts/"+testenv.AccountID+"/servicePrincipals/"+p.ID+"/federationPolicies/"+policies[0].PolicyID, "", nil)
+		emulator.Do(t, http.MethodDelete, emulator.AccountURL, "/api/2.0/accounts/"+env.AccountID+"/servicePrincipals/"+p.ID+"/federationPolicies/"+policies[0].PolicyID, "", nil)
 		ask(e.Policy)
 		Eventually(func() []trust { _, now := principal(e.West); return now }).Should(Equal(policies))
 		eventuallyDrifted(e.Policy, "Repair", "Create the federation policy "+policies[0].PolicyID)
@@ -101,7 +101,7 @@ var _ = Describe("a change behind the operator's back", func() {
 		eventuallyReady(e.West, e.Policy, data)
 
 		By("deleting the service principal")
-		emulator.Do(t, http.MethodDelete, emulator.AccountURL, "/api/2.0/accounts/"+testenv.AccountID+"/scim/v2/ServicePrincipals/"+p.ID, "", nil)
+		emulator.Do(t, http.MethodDelete, emulator.AccountURL, "/api/2.0/accounts/"+env.AccountID+"/scim/v2/ServicePrincipals/"+p.ID, "", nil)
 		ask(e.West)
 		eventuallyDrifted(e.West, "Repair", "Create the service principal")
 		eventuallyReady(e.West, e.Policy)

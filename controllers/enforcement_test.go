@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 var _ = Describe("the comparison of the matrix with Databricks", func() {
@@ -56,7 +56,7 @@ var _ = Describe("the comparison of the matrix with Databricks", func() {
 		agrees()
 
 		By("granting to a group that the partner is in by another group")
-		account := "/api/2.0/accounts/" + testenv.AccountID + "/scim/v2/Groups"
+		account := "/api/2.0/accounts/" + env.AccountID + "/scim/v2/Groups"
 		var inner string
 		for _, g := range emulator.State(GinkgoTB()).Groups {
 			if g.DisplayName == e.Name+"_partner" {
@@ -84,7 +84,7 @@ var _ = Describe("the comparison of the matrix with Databricks", func() {
 		eventuallyReady(e.West, e.Partner, e.Access, e.Server)
 
 		By("Databricks not answering the question")
-		emulator.Break(GinkgoTB(), testenv.Fault{Match: testenv.FaultMatch{Method: http.MethodGet, PathRegex: "effective-permissions/table/main.sales.deals", Times: -1}, Stage: "before_commit", Action: "status", Status: http.StatusInternalServerError})
+		emulator.Break(GinkgoTB(), env.Fault{Match: env.FaultMatch{Method: http.MethodGet, PathRegex: "effective-permissions/table/main.sales.deals", Times: -1}, Stage: "before_commit", Action: "status", Status: http.StatusInternalServerError})
 		ask(e.Server)
 		eventuallySays(e.Server, v1alpha1.ConditionMatrixEnforced, metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "main.sales.deals")
 		emulator.Heal(GinkgoTB())

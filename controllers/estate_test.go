@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // estate is a platform namespace with a Role, two tools and a server, and the
@@ -64,7 +64,7 @@ func newEstate() *estate {
 		},
 	}}
 	e.Server = &v1alpha1.MCPServer{ObjectMeta: meta("tools"), Spec: v1alpha1.MCPServerSpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Resource: "https://tools.example.com/mcp",
+		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: env.WarehouseID, Resource: "https://tools.example.com/mcp",
 		FederationPolicyRefs: []v1alpha1.LocalReference{{Name: "idp"}}, ToolRefs: []v1alpha1.LocalReference{{Name: "deals"}, {Name: "whoami"}},
 		Replicas: new(int32(0)), // there is no kubelet: without replicas, no pod is waited for
 	}}
@@ -85,7 +85,7 @@ func (e *estate) boundary(name, namespace string) *v1alpha1.Boundary {
 			{Type: "Schema", Names: []v1alpha1.NamePattern{"main.sales"}, Privileges: []v1alpha1.Privilege{"USE_SCHEMA"}},
 			{Type: "Table", Names: []v1alpha1.NamePattern{"main.sales.*"}, Privileges: []v1alpha1.Privilege{"SELECT"}},
 		},
-		Warehouses: []v1alpha1.NamePattern{testenv.WarehouseID}, Scopes: []v1alpha1.OAuthScope{"sql"}, Issuers: []v1alpha1.HTTPSURL{issuer},
+		Warehouses: []v1alpha1.NamePattern{env.WarehouseID}, Scopes: []v1alpha1.OAuthScope{"sql"}, Issuers: []v1alpha1.HTTPSURL{issuer},
 		Tools: []v1alpha1.NamePattern{"*"}, Servers: []v1alpha1.NamePattern{v1alpha1.NamePattern(e.Name + "/tools")}, Hosting: v1alpha1.HostingAllowed,
 	}}
 }

@@ -17,9 +17,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
 	"github.com/gatehouse-dev/gatehouse/mcp/health"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // own is the Role that a server has for itself, by its name.
@@ -64,7 +64,7 @@ var _ = Describe("the health of a server", func() {
 		b := &e.Boundaries[0].Spec
 		b.Scopes = append(b.Scopes, "unity-catalog")
 		b.Grants = append(b.Grants,
-			v1alpha1.BoundaryGrant{Type: "Table", Names: []v1alpha1.NamePattern{testenv.VectorIndex}, Privileges: []v1alpha1.Privilege{"BROWSE"}},
+			v1alpha1.BoundaryGrant{Type: "Table", Names: []v1alpha1.NamePattern{env.VectorIndex}, Privileges: []v1alpha1.Privilege{"BROWSE"}},
 			v1alpha1.BoundaryGrant{Type: "Schema", Names: []v1alpha1.NamePattern{"main.sales"}, Privileges: []v1alpha1.Privilege{"BROWSE"}})
 		e.Server.Spec.Replicas = new(int32(1))
 		e.create()
@@ -85,8 +85,8 @@ var _ = Describe("the health of a server", func() {
 
 		By("holding no more than what lets it see")
 		Expect(holdings(r, "function "+function, "connection "+connection)).To(Equal(map[string]string{
-			"main.sales": "BROWSE", testenv.VectorIndex: "BROWSE", connection: "USE_CONNECTION",
-			testenv.WarehouseID: "CAN_USE", testenv.GenieSpaceID: "CAN_READ", testenv.EndpointName: "CAN_VIEW",
+			"main.sales": "BROWSE", env.VectorIndex: "BROWSE", connection: "USE_CONNECTION",
+			env.WarehouseID: "CAN_USE", env.GenieSpaceID: "CAN_READ", env.EndpointName: "CAN_VIEW",
 		}))
 		_, policies := principal(r)
 		Expect(policies).To(HaveLen(1))
@@ -95,8 +95,8 @@ var _ = Describe("the health of a server", func() {
 
 		By("asking Databricks with the token of the pod")
 		want := map[string]health.Status{
-			"": health.OK, "TokenEndpoint main": health.OK, "Warehouse " + testenv.WarehouseID: health.OK, "GenieSpace " + testenv.GenieSpaceID: health.OK,
-			"ServingEndpoint " + testenv.EndpointName: health.OK, "Index " + testenv.VectorIndex: health.OK, "Connection " + connection: health.OK, "Function " + function: health.OK,
+			"": health.OK, "TokenEndpoint main": health.OK, "Warehouse " + env.WarehouseID: health.OK, "GenieSpace " + env.GenieSpaceID: health.OK,
+			"ServingEndpoint " + env.EndpointName: health.OK, "Index " + env.VectorIndex: health.OK, "Connection " + connection: health.OK, "Function " + function: health.OK,
 		}
 		Eventually(func(g Gomega) {
 			got, code := pod.health()
@@ -108,11 +108,11 @@ var _ = Describe("the health of a server", func() {
 		p, _ := principal(r)
 		emulator.Do(t, http.MethodPatch, emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/connection/"+connection,
 			fmt.Sprintf(`{"changes":[{"principal":%q,"remove":["USE_CONNECTION"]}]}`, p.ApplicationID), nil)
-		emulator.Permit(t, testenv.KindGenieSpace, testenv.GenieSpaceID, true, nil, map[string]string{testenv.OperatorID: "CAN_MANAGE"})
+		emulator.Permit(t, env.KindGenieSpace, env.GenieSpaceID, true, nil, map[string]string{env.OperatorID: "CAN_MANAGE"})
 		emulator.SQL(t, "DROP TABLE main.sales.notes")
 		pod.stop()
 		pod = startPod(e.Server, "b") // it remembers nothing
-		want[""], want["Connection "+connection], want["GenieSpace "+testenv.GenieSpaceID], want["Index "+testenv.VectorIndex] = health.Degraded, health.Missing, health.Denied, health.Unavailable
+		want[""], want["Connection "+connection], want["GenieSpace "+env.GenieSpaceID], want["Index "+env.VectorIndex] = health.Degraded, health.Missing, health.Denied, health.Unavailable
 		Eventually(func(g Gomega) {
 			got, code := pod.health()
 			g.Expect(got).To(Equal(want))
@@ -181,7 +181,7 @@ var _ = Describe("the health of a server", func() {
 		}
 		eventuallyReady(e.Access, e.Server)
 		r := own(e.Server)
-		eventuallySays(r, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonOutsideBoundary, "BROWSE on Table "+testenv.VectorIndex, "unity-catalog")
+		eventuallySays(r, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonOutsideBoundary, "BROWSE on Table "+env.VectorIndex, "unity-catalog")
 		// It may have been more modest, and have had something, before it knew all of the tools.
 		Eventually(func() map[string]string { return holdings(r) }).Should(BeEmpty())
 		Eventually(func() []trust { _, policies := principal(r); return policies }).Should(BeEmpty())

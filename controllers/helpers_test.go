@@ -24,7 +24,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // kinds make an empty object and an empty list of each kind, by the name of its controller.
@@ -240,9 +240,9 @@ type trust struct {
 }
 
 // principal is the service principal of a Role, with its policies; nil when there is none.
-func principal(r *v1alpha1.Role) (*testenv.Principal, []trust) {
+func principal(r *v1alpha1.Role) (*env.Principal, []trust) {
 	GinkgoHelper()
-	var found *testenv.Principal
+	var found *env.Principal
 	for _, p := range emulator.State(GinkgoTB()).Principals {
 		if p.ExternalID == installation+"/role/"+r.Namespace+"/"+r.Name {
 			Expect(found).To(BeNil(), "two service principals carry the mark of %s", key(r))

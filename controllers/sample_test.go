@@ -23,14 +23,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // sample reads the objects of a folder of config/samples. The Workspace is the
 // suite's own, because that of the sample names hosts of a cluster.
 func sample(folder string) (objects []client.Object, declared []external.Object) {
 	GinkgoHelper()
-	files, err := filepath.Glob(filepath.Join(testenv.Root(GinkgoTB()), "config", "samples", folder, "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(env.Root(GinkgoTB()), "config", "samples", folder, "*.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(files).NotTo(BeEmpty())
 	for _, file := range files {

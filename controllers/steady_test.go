@@ -18,7 +18,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 var _ = Describe("an estate at rest", func() {
@@ -27,10 +27,10 @@ var _ = Describe("an estate at rest", func() {
 		e.Server.Spec.Replicas = new(int32(1))
 		e.Boundaries[0].Spec.DataPolicies = v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}}
 		e.Boundaries[0].Spec.Connections = v1alpha1.BoundaryConnections{Names: []v1alpha1.NamePattern{"steady"}, Hosts: []v1alpha1.NamePattern{"api.example.com"}, MCPServices: []v1alpha1.NamePattern{"main.sales.steady"}}
-		e.Boundaries[0].Spec.ModelEndpoints = v1alpha1.BoundaryModelEndpoints{Names: []v1alpha1.NamePattern{testenv.EndpointName}}
+		e.Boundaries[0].Spec.ModelEndpoints = v1alpha1.BoundaryModelEndpoints{Names: []v1alpha1.NamePattern{env.EndpointName}}
 		e.create()
 		data := &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "deals"}, Spec: v1alpha1.DataPolicySpec{
-			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
+			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: env.WarehouseID, Table: "main.sales.deals", DeletionPolicy: v1alpha1.DeletionDelete,
 			ColumnMasks: []v1alpha1.ColumnMask{{Column: "margin_pct", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"finance"}}}},
 		}}
 		create(data)
@@ -41,7 +41,7 @@ var _ = Describe("an estate at rest", func() {
 		}}
 		create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "steady"}, StringData: map[string]string{"token": "t"}}, connection)
 		model := &v1alpha1.ModelEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: e.Name, Name: "model"}, Spec: v1alpha1.ModelEndpointSpec{
-			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, EndpointName: testenv.EndpointName, DeletionPolicy: v1alpha1.DeletionDelete,
+			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, EndpointName: env.EndpointName, DeletionPolicy: v1alpha1.DeletionDelete,
 			RateLimits: []v1alpha1.EndpointRateLimit{{Role: &v1alpha1.LocalReference{Name: e.West.Name}, CallsPerMinute: 1000}},
 		}}
 		create(model)
@@ -96,7 +96,7 @@ var _ = Describe("drift", func() {
 		p, policies := principal(e.West)
 		Expect(policies).To(HaveLen(1))
 		wanted := policies[0]
-		account := "/api/2.0/accounts/" + testenv.AccountID
+		account := "/api/2.0/accounts/" + env.AccountID
 		path := account + "/servicePrincipals/" + p.ID + "/federationPolicies"
 
 		By("changing the federation policy, and adding one of somebody else")
@@ -119,7 +119,7 @@ var _ = Describe("drift", func() {
 		By("revoking the grant, the membership and the assignment")
 		emulator.Do(t, http.MethodPatch, emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/table/main.sales.deals",
 			fmt.Sprintf(`{"changes":[{"principal":%q,"add":["APPLY_TAG"],"remove":["SELECT"]}]}`, p.ApplicationID), nil)
-		emulator.Do(t, http.MethodDelete, emulator.AccountURL, account+"/workspaces/"+testenv.WorkspaceID+"/permissionassignments/principals/"+p.ID, "", nil)
+		emulator.Do(t, http.MethodDelete, emulator.AccountURL, account+"/workspaces/"+env.WorkspaceID+"/permissionassignments/principals/"+p.ID, "", nil)
 		ask(e.West)
 		Eventually(func() []string { return emulator.Grants(GinkgoTB(), "table", "main.sales.deals", p.ApplicationID) }).Should(Equal([]string{"APPLY_TAG", "SELECT"}))
 		Eventually(func() []string { return emulator.State(GinkgoTB()).Assignments[p.ID] }).Should(Equal([]string{"USER"}))

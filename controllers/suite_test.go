@@ -27,13 +27,13 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
 	installation  = "suite"
 	issuer        = "https://idp.example.com/"
-	operatorName  = "system:serviceaccount:" + testenv.OperatorNamespace + ":gatehouse-operator"
+	operatorName  = "system:serviceaccount:" + env.OperatorNamespace + ":gatehouse-operator"
 	probeAudience = "gatehouse-probe"
 	// patience is how long something may take at most. No test says how fast it must be.
 	patience = 2 * time.Minute
@@ -44,7 +44,7 @@ const (
 var (
 	cluster  *rest.Config
 	kube     client.Client
-	emulator *testenv.Emulator
+	emulator *env.Emulator
 )
 
 func TestControllers(t *testing.T) {
@@ -57,9 +57,9 @@ var _ = BeforeSuite(func() {
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	ctrl.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
 	t := GinkgoTB()
-	cluster, kube = testenv.Cluster(t)
-	emulator = testenv.NewEmulator(t)
-	testenv.Workspace(t, kube, emulator)
+	cluster, kube = env.Cluster(t)
+	emulator = env.NewEmulator(t)
+	env.Workspace(t, kube, emulator)
 	emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE SCHEMA main.gatehouse", "CREATE SCHEMA main.knowledge",
 		"CREATE TABLE main.sales.deals (id STRING, region STRING, margin_pct DOUBLE)", "CREATE TABLE main.sales.extra (id STRING)", "CREATE TABLE main.gatehouse.tool_calls (id STRING)")
 	runManager(operatorToken(t.TempDir()))
@@ -69,7 +69,7 @@ var _ = BeforeSuite(func() {
 // operatorToken is what the operator shows to the pods of servers.
 func operatorToken(dir string) string {
 	GinkgoHelper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: "gatehouse-operator"}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: env.OperatorNamespace, Name: "gatehouse-operator"}}
 	Expect(kube.Create(context.Background(), account)).To(Succeed())
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{probeAudience}}}
 	Expect(kube.SubResource("token").Create(context.Background(), account, request)).To(Succeed())
@@ -90,11 +90,11 @@ func runManager(tokenFile string) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controllers.Setup(mgr, controllers.Options{
 		Connect: connect.New(connect.Options{
-			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: testenv.OperatorNamespace,
+			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: env.OperatorNamespace,
 			Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "suite", RequestsPerSecond: 2000}),
 		}),
 		Installation: installation, RoleConcurrency: 4, Issuer: tokens,
-		Servers: mcpserver.Options{Namespace: testenv.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: operatorName, ProbeAudience: probeAudience, ProbeTokenFile: tokenFile},
+		Servers: mcpserver.Options{Namespace: env.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: operatorName, ProbeAudience: probeAudience, ProbeTokenFile: tokenFile},
 	})).To(Succeed())
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // everyType gives an estate that nobody has created yet a tool of each of the other
@@ -27,13 +27,13 @@ func (e *estate) everyType(connection, function string) []*v1alpha1.Tool {
 		e.Server.Spec.ToolRefs = append(e.Server.Spec.ToolRefs, v1alpha1.LocalReference{Name: name})
 		e.Access.Spec.Rules[0].Tools = append(e.Access.Spec.Rules[0].Tools, name)
 	}
-	add("ask", v1alpha1.ToolSpec{Genie: &v1alpha1.GenieTool{SpaceID: testenv.GenieSpaceID}})
-	add("support", v1alpha1.ToolSpec{Serving: &v1alpha1.ServingTool{Endpoint: testenv.EndpointName}})
-	add("notes", v1alpha1.ToolSpec{VectorSearch: &v1alpha1.VectorSearchTool{Index: testenv.VectorIndex, Columns: []v1alpha1.ColumnName{"text"}}})
+	add("ask", v1alpha1.ToolSpec{Genie: &v1alpha1.GenieTool{SpaceID: env.GenieSpaceID}})
+	add("support", v1alpha1.ToolSpec{Serving: &v1alpha1.ServingTool{Endpoint: env.EndpointName}})
+	add("notes", v1alpha1.ToolSpec{VectorSearch: &v1alpha1.VectorSearchTool{Index: env.VectorIndex, Columns: []v1alpha1.ColumnName{"text"}}})
 	add("customers", v1alpha1.ToolSpec{HTTP: &v1alpha1.HTTPTool{Connection: v1alpha1.ConnectionName(connection), Allow: []v1alpha1.HTTPRoute{{Path: "/customers/*"}}}})
 	add("discount", v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{Name: v1alpha1.SecurableName(function)}})
 	b := &e.Boundaries[0].Spec
-	b.GenieSpaces, b.ServingEndpoints = []v1alpha1.NamePattern{testenv.GenieSpaceID}, []v1alpha1.NamePattern{testenv.EndpointName}
+	b.GenieSpaces, b.ServingEndpoints = []v1alpha1.NamePattern{env.GenieSpaceID}, []v1alpha1.NamePattern{env.EndpointName}
 	b.Scopes = []v1alpha1.OAuthScope{"sql", "genie", "dashboards.genie", "vector-search", "model-serving"}
 	b.Grants = append(b.Grants,
 		v1alpha1.BoundaryGrant{Type: "Connection", Names: []v1alpha1.NamePattern{v1alpha1.NamePattern(connection)}, Privileges: []v1alpha1.Privilege{"USE_CONNECTION"}},
@@ -55,14 +55,14 @@ func holdings(r *v1alpha1.Role, more ...string) map[string]string {
 		return nil
 	}
 	t, out := GinkgoTB(), map[string]string{}
-	for _, s := range append([]string{"catalog main", "schema main.sales", "table main.sales.deals", "table " + testenv.VectorIndex}, more...) {
+	for _, s := range append([]string{"catalog main", "schema main.sales", "table main.sales.deals", "table " + env.VectorIndex}, more...) {
 		kind, name, _ := strings.Cut(s, " ")
 		for _, privilege := range emulator.Grants(t, kind, name, p.ApplicationID) {
 			out[name] += privilege
 		}
 	}
 	for _, l := range [][2]string{
-		{testenv.KindWarehouse, testenv.WarehouseID}, {testenv.KindGenieSpace, testenv.GenieSpaceID}, {testenv.KindServingEndpoint, testenv.EndpointName},
+		{env.KindWarehouse, env.WarehouseID}, {env.KindGenieSpace, env.GenieSpaceID}, {env.KindServingEndpoint, env.EndpointName},
 	} {
 		if level := emulator.Permissions(t, l[0], l[1])[p.ApplicationID]; level != "" {
 			out[l[1]] = level
@@ -82,10 +82,10 @@ var _ = Describe("tools of every type", func() {
 			create(t)
 		}
 		deals := map[string]string{
-			"main": "USE_CATALOG", "main.sales": "USE_SCHEMA", "main.sales.deals": "SELECT", testenv.WarehouseID: "CAN_USE",
+			"main": "USE_CATALOG", "main.sales": "USE_SCHEMA", "main.sales.deals": "SELECT", env.WarehouseID: "CAN_USE",
 		}
 		all := map[string]string{
-			testenv.VectorIndex: "SELECT", function: "EXECUTE", testenv.GenieSpaceID: "CAN_RUN", testenv.EndpointName: "CAN_QUERY",
+			env.VectorIndex: "SELECT", function: "EXECUTE", env.GenieSpaceID: "CAN_RUN", env.EndpointName: "CAN_QUERY",
 		}
 		maps.Copy(all, deals)
 
@@ -104,20 +104,20 @@ var _ = Describe("tools of every type", func() {
 
 		By("undoing drift")
 		p, _ := principal(e.West)
-		t, others := GinkgoTB(), map[string]string{testenv.OperatorID: "CAN_MANAGE"}
-		for _, l := range [][2]string{{testenv.KindGenieSpace, testenv.GenieSpaceID}, {testenv.KindServingEndpoint, testenv.EndpointName}} {
+		t, others := GinkgoTB(), map[string]string{env.OperatorID: "CAN_MANAGE"}
+		for _, l := range [][2]string{{env.KindGenieSpace, env.GenieSpaceID}, {env.KindServingEndpoint, env.EndpointName}} {
 			emulator.Permit(t, l[0], l[1], true, nil, others)
 		}
 		emulator.Do(t, http.MethodPatch, emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/connection/"+connection,
 			fmt.Sprintf(`{"changes":[{"principal":%q,"remove":["USE_CONNECTION"]}]}`, p.ApplicationID), nil)
 		ask(e.West)
 		Eventually(func() map[string]string { return holdings(e.West, objects...) }).Should(Equal(all))
-		Expect(emulator.Permissions(t, testenv.KindGenieSpace, testenv.GenieSpaceID)).To(Equal(map[string]string{testenv.OperatorID: "CAN_MANAGE", p.ApplicationID: "CAN_RUN"}))
+		Expect(emulator.Permissions(t, env.KindGenieSpace, env.GenieSpaceID)).To(Equal(map[string]string{env.OperatorID: "CAN_MANAGE", p.ApplicationID: "CAN_RUN"}))
 
 		By("taking the cells away")
 		change(e.Access, func(a *v1alpha1.ToolAccess) { a.Spec.Rules[0].Tools = []string{"deals"} })
 		Eventually(func() map[string]string { return holdings(e.West, objects...) }).Should(Equal(deals))
-		Expect(emulator.Permissions(t, testenv.KindServingEndpoint, testenv.EndpointName)).To(Equal(others))
+		Expect(emulator.Permissions(t, env.KindServingEndpoint, env.EndpointName)).To(Equal(others))
 		eventuallyReady(e.West)
 		Eventually(func() []string {
 			Expect(fetch(e.West)).To(Succeed())

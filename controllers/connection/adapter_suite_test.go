@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/connection"
 	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
@@ -21,7 +21,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	w.call(http.MethodPost, connections, `{"name":"theirs","connection_type":"HTTP","options":{"host":"https://theirs.example.com","bearer_token":"t","is_mcp_connection":"true"}}`)
 	w.call(http.MethodPost, services+"?mcp_service_id=theirs&parent=schemas/main.shared", `{"config":{"source_connection":{"name":"connections/theirs"}}}`)
 	c := declared("suite")
-	testenv.Create(t, w.kube, c)
+	env.Create(t, w.kube, c)
 	faults := map[string]externaltest.Fault{}
 	for name, f := range map[string]struct {
 		status int
@@ -30,7 +30,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 		for _, path := range []string{"/unity-catalog/connections/", "/unity-catalog/mcp-services/"} {
 			faults[name+" at "+path] = externaltest.Fault{
 				Break: func() {
-					w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
+					w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
 				},
 				Heal: func() { w.emulator.Heal(t) },
 				Want: f.want,

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // changed is another spec: another host, and another list of tools.
@@ -36,7 +36,7 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 	w.call(http.MethodPost, services+"?mcp_service_id=theirs&parent=schemas/main.shared", `{"config":{"source_connection":{"name":"connections/theirs"}}}`)
 	// What a run without a fault ends with.
 	want := map[string]map[string]string{"nothing": w.found()}
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	w.settle("gh")
 	want["create"], want["rotate"] = w.found(), w.found()
 	fingerprints := map[string]string{"create": w.get("gh").Status.Credential.Fingerprint}
@@ -84,7 +84,7 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 func (w *world) crash(act, stage string, n int) bool {
 	t := w.t
 	w.rotate(firstToken)
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	if act != "create" {
 		w.settle("gh")
 	}
@@ -98,14 +98,14 @@ func (w *world) crash(act, stage string, n int) bool {
 			t.Fatal(err)
 		}
 	}
-	match := testenv.FaultMatch{PathRegex: "^/api/2.1/unity-catalog/", Nth: n}
+	match := env.FaultMatch{PathRegex: "^/api/2.1/unity-catalog/", Nth: n}
 	if stage != "before_commit" {
 		match.Method = map[string]string{"create": http.MethodPost, "delete": http.MethodDelete}[act]
 		if match.Method == "" {
 			match.Method = http.MethodPatch
 		}
 	}
-	w.emulator.Break(t, testenv.Fault{
+	w.emulator.Break(t, env.Fault{
 		Match: match, Stage: stage, Action: "hook", HookURL: w.hook.URL, Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -126,10 +126,10 @@ func (w *world) crash(act, stage string, n int) bool {
 func TestTheSecretGoesBackAfterACrash(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	w.settle("gh")
 	w.rotate(secondToken)
-	w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: http.MethodPatch, PathRegex: "/connections/"}, Stage: "after_commit", Action: "reset"})
+	w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: http.MethodPatch, PathRegex: "/connections/"}, Stage: "after_commit", Action: "reset"})
 	if err := w.pass(t.Context(), w.get("gh")); err == nil {
 		t.Fatal("the answer was not lost")
 	}

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // manage sets the management policy of the Workspace.
@@ -31,7 +31,7 @@ func (w *world) manage(policy v1alpha1.ManagementPolicy) {
 func TestDriftIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	w.settle("gh")
 	w.rotate(secondToken)
 	if c := w.settle("gh"); c.Status.LastDrift != nil {
@@ -44,7 +44,7 @@ func TestDriftIsTold(t *testing.T) {
 	w.call(http.MethodPatch, connections+"/gh", `{"options":{"host":"https://evil.example.org","port":"8443","bearer_token":"x","is_mcp_connection":"true"}}`)
 	c := w.settle("gh")
 	d := c.Status.LastDrift
-	if d == nil || d.By != testenv.OperatorID || len(d.What) != 1 || !strings.Contains(d.What[0], `host: "https://evil.example.org" -> "https://api.example.com"`) {
+	if d == nil || d.By != env.OperatorID || len(d.What) != 1 || !strings.Contains(d.What[0], `host: "https://evil.example.org" -> "https://api.example.com"`) {
 		t.Fatalf("the drift is %+v", d)
 	}
 	if got := w.found()["gh"]; !strings.Contains(got, "host:https://api.example.com") {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/connection"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const ownMark = "Managed by Gatehouse: test/connection/sales/gh"
@@ -39,11 +39,11 @@ func (w *world) as(want map[string]string) {
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	c := w.settle("gh")
 	w.as(declaredThere())
 	id := c.Status.ConnectionID
-	if id == "" || c.Status.Adopted != "False" || c.Status.URL != "https://api.example.com:443/mcp" || len(c.Status.Credential.Fingerprint) != 32 || !slices.Equal(c.Status.MCPServices, []string{serviceName}) || c.Status.UpdatedBy != testenv.OperatorID {
+	if id == "" || c.Status.Adopted != "False" || c.Status.URL != "https://api.example.com:443/mcp" || len(c.Status.Credential.Fingerprint) != 32 || !slices.Equal(c.Status.MCPServices, []string{serviceName}) || c.Status.UpdatedBy != env.OperatorID {
 		t.Errorf("status %+v", c.Status)
 	}
 	for _, kind := range []string{v1alpha1.ConditionMCPServiceReady, v1alpha1.ConditionWithinBoundary} {
@@ -97,7 +97,7 @@ func TestLifecycle(t *testing.T) {
 		w.edit("gh", func(s *v1alpha1.ConnectionSpec) { s.ManagementPolicy = v1alpha1.ManagementObserveOnly })
 		for range 2 {
 			if m := w.ends(w.get("gh"), v1alpha1.ConditionSynced, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly); m !=
-				`Update the connection gh, last changed by `+testenv.OperatorID+` (credential: "changed by `+testenv.OperatorID+`" -> "that of the Secret")` {
+				`Update the connection gh, last changed by `+env.OperatorID+` (credential: "changed by `+env.OperatorID+`" -> "that of the Secret")` {
 				t.Errorf("the plan is %s", m)
 			}
 		}
@@ -163,10 +163,10 @@ func TestLifecycle(t *testing.T) {
 		w.has()
 	})
 	t.Run("an orphan leaves everything", func(t *testing.T) {
-		testenv.Create(t, w.kube, secret("sales", firstToken))
+		env.Create(t, w.kube, secret("sales", firstToken))
 		c := declared("gh")
 		c.Spec.DeletionPolicy = v1alpha1.DeletionOrphan
-		testenv.Create(t, w.kube, c)
+		env.Create(t, w.kube, c)
 		w.settle("gh")
 		since := w.emulator.Last(t)
 		w.remove("gh")
@@ -187,7 +187,7 @@ func TestANewCredentialReachesTheService(t *testing.T) {
 	w.bound(func(b *v1alpha1.BoundaryConnections) { b.Hosts = []v1alpha1.NamePattern{"127.0.0.1"} })
 	c := declared("gh")
 	c.Spec.Host, c.Spec.Port, c.Spec.Protocol, c.Spec.MCPService = v1alpha1.HTTPSHost(host), port, v1alpha1.ProtocolHTTP, nil
-	testenv.Create(t, w.kube, c)
+	env.Create(t, w.kube, c)
 	calls := func(token string) {
 		t.Helper()
 		w.emulator.SQL(t, "SELECT http_request(conn => 'gh', method => 'GET', path => '/x').status_code")
@@ -225,7 +225,7 @@ func TestASecretIsLookedAtAgain(t *testing.T) {
 	w := newWorld(t)
 	c := declared("gh")
 	c.Spec.BearerToken.SecretRef.Name = "late"
-	testenv.Create(t, w.kube, c)
+	env.Create(t, w.kube, c)
 	a := connection.NewAdapter(w.kube, w.live, w.options())
 	gather := func() {
 		t.Helper()
@@ -248,10 +248,10 @@ func TestASecretIsLookedAtAgain(t *testing.T) {
 	look()
 	late := secret("sales", firstToken)
 	late.Name = "late"
-	testenv.Create(t, w.kube, late)
+	env.Create(t, w.kube, late)
 	look() // may not be read
 	role, binding := w.rights("late")
-	testenv.Create(t, w.kube, role, binding)
+	env.Create(t, w.kube, role, binding)
 	w.eventually(func() bool { return slices.Equal(connection.Look(t.Context(), a), []string{"gh"}) })
 	look()
 	gather()
@@ -268,7 +268,7 @@ func TestASecretIsLookedAtAgain(t *testing.T) {
 	look("gh")
 	w.ends(w.get("gh"), v1alpha1.ConditionReferencesResolved, metav1.ConditionFalse, v1alpha1.ReasonCredentialNotFound)
 	w.edit("gh", func(s *v1alpha1.ConnectionSpec) { s.ManagementPolicy = v1alpha1.ManagementPaused })
-	testenv.Create(t, w.kube, func() *v1alpha1.Connection {
+	env.Create(t, w.kube, func() *v1alpha1.Connection {
 		c := declared("other")
 		c.Spec.ConnectionName = "gh_other"
 		c.Spec.MCPService = nil

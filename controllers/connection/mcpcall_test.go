@@ -18,7 +18,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // github is an MCP server that only answers who has a token.
@@ -88,7 +88,7 @@ func TestARoleCallsTheToolsOfAnMCPService(t *testing.T) {
 	}
 	c := declared("gh")
 	c.Spec.Host, c.Spec.Port = v1alpha1.HTTPSHost(host), port
-	testenv.Create(t, w.kube, c, &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: "agent"}, Spec: v1alpha1.RoleSpec{
+	env.Create(t, w.kube, c, &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: "agent"}, Spec: v1alpha1.RoleSpec{
 		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, DisplayName: "Agent", Grants: grants,
 	}})
 	w.settle("gh")

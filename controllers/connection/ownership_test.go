@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const theirs = `{"name":"gh","connection_type":"HTTP","comment":"theirs","options":{"host":"https://old.example.com","base_path":"/mcp","bearer_token":"t","is_mcp_connection":"true"}}`
@@ -38,7 +38,7 @@ func TestWhatOthersHaveMadeIsNotTouched(t *testing.T) {
 	before := w.found()
 	c := declared("gh")
 	c.Spec.MCPService = nil
-	testenv.Create(t, w.kube, c)
+	env.Create(t, w.kube, c)
 	w.says(w.get("gh"), v1alpha1.ReasonNotOurs, "`adoption`", `host: "https://old.example.com" -> "https://api.example.com"`, `credential: "not known" -> "that of the Secret"`)
 	t.Run("nor when it is deleted", func(*testing.T) {
 		w.remove("gh")
@@ -47,7 +47,7 @@ func TestWhatOthersHaveMadeIsNotTouched(t *testing.T) {
 	t.Run("adopted, it gets the options, keeps its comment and goes with the resource", func(*testing.T) {
 		c := declared("gh")
 		c.Spec.Adoption, c.Spec.MCPService = v1alpha1.AdoptionAdopt, nil
-		testenv.Create(t, w.kube, c)
+		env.Create(t, w.kube, c)
 		if c := w.settle("gh"); c.Status.Adopted != "True" || c.Status.ConnectionID == "" {
 			t.Errorf("status %+v", c.Status)
 		}
@@ -70,7 +70,7 @@ func TestWhatOthersHaveMadeIsNotTouched(t *testing.T) {
 	t.Run("of another protocol it cannot be adopted", func(*testing.T) {
 		c := declared("gh")
 		c.Spec.Adoption, c.Spec.MCPService, c.Spec.Protocol = v1alpha1.AdoptionAdopt, nil, v1alpha1.ProtocolHTTP
-		testenv.Create(t, w.kube, c)
+		env.Create(t, w.kube, c)
 		w.says(w.get("gh"), v1alpha1.ReasonConflict, "is one to an MCP server", "another `connectionName`")
 		w.remove("gh")
 		w.as(before)
@@ -79,7 +79,7 @@ func TestWhatOthersHaveMadeIsNotTouched(t *testing.T) {
 		w.call(http.MethodDelete, connections+"/gh", "")
 		w.call(http.MethodPost, connections, strings.Replace(theirs, `"gh"`, `"gh2"`, 1))
 		w.call(http.MethodPost, services+"?mcp_service_id=gh&parent=schemas/main.shared", `{"comment":"theirs","config":{"source_connection":{"name":"connections/gh2"}}}`)
-		testenv.Create(t, w.kube, declared("gh"))
+		env.Create(t, w.kube, declared("gh"))
 		_ = w.pass(t.Context(), w.get("gh")) // the connection is made
 		w.says(w.get("gh"), v1alpha1.ReasonNotOurs, "the MCP service "+serviceName, `connection: "gh2" -> "gh"`, `tools: "*" -> "get_issue, search_*"`)
 		w.ends(w.get("gh"), v1alpha1.ConditionMCPServiceReady, metav1.ConditionFalse, v1alpha1.ReasonNotOurs)
@@ -98,11 +98,11 @@ func TestWhatOthersHaveMadeIsNotTouched(t *testing.T) {
 func TestEachConnectionHasOneOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	rival := declared("aaa")
 	rival.Namespace, rival.Spec.Adoption, rival.Spec.MCPService = "rival", v1alpha1.AdoptionAdopt, nil
 	time.Sleep(time.Until(w.get("gh").CreationTimestamp.Add(1100 * time.Millisecond))) // times of creation are whole seconds
-	testenv.Create(t, w.kube, rival)
+	env.Create(t, w.kube, rival)
 	t.Run("while there is none, the older makes it", func(*testing.T) {
 		w.says(w.find("rival", "aaa"), v1alpha1.ReasonConflict, "is that of the Connection sales/gh")
 		w.has()
@@ -125,7 +125,7 @@ func TestEachConnectionHasOneOwner(t *testing.T) {
 		w.call(http.MethodPost, connections, strings.Replace(theirs, `"theirs"`, `"Managed by Gatehouse: other/connection/sales/gh"`, 1))
 		c := declared("gh")
 		c.Spec.Adoption = v1alpha1.AdoptionAdopt
-		testenv.Create(t, w.kube, c)
+		env.Create(t, w.kube, c)
 		w.says(w.get("gh"), v1alpha1.ReasonConflict, "another installation")
 		w.remove("gh")
 		w.has("gh")
@@ -135,7 +135,7 @@ func TestEachConnectionHasOneOwner(t *testing.T) {
 func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	w.settle("gh")
 	var was v1alpha1.BoundaryConnections
 	shrink := func(edit func(*v1alpha1.BoundaryConnections)) {
@@ -180,7 +180,7 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 		w.call(http.MethodPost, connections, theirs)
 		c := declared("gh")
 		c.Spec.Adoption = v1alpha1.AdoptionAdopt
-		testenv.Create(t, w.kube, c)
+		env.Create(t, w.kube, c)
 		w.settle("gh")
 		shrink(func(b *v1alpha1.BoundaryConnections) { b.Names = nil })
 		outside("asks for the connection gh")
@@ -191,8 +191,8 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 func TestAWorkspaceWithoutMCPServices(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{PathRegex: "/mcp-services", Times: -1}, Stage: "before_commit", Action: "status", Status: http.StatusNotImplemented})
-	testenv.Create(t, w.kube, declared("gh"))
+	w.emulator.Break(t, env.Fault{Match: env.FaultMatch{PathRegex: "/mcp-services", Times: -1}, Stage: "before_commit", Action: "status", Status: http.StatusNotImplemented})
+	env.Create(t, w.kube, declared("gh"))
 	_ = w.pass(t.Context(), w.get("gh"))
 	w.says(w.get("gh"), v1alpha1.ReasonMCPServicesUnavailable, "no API for MCP services")
 	w.ends(w.get("gh"), v1alpha1.ConditionMCPServiceReady, metav1.ConditionFalse, v1alpha1.ReasonMCPServicesUnavailable)
@@ -211,7 +211,7 @@ func TestAWorkspaceWithoutMCPServices(t *testing.T) {
 func TestSecretsThatAreNoCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.kube, declared("gh"))
 	for token, words := range map[string]string{"": "must not be empty", "\n": "must not be empty", "a\nb": "line breaks", "a\rb": "line breaks", "a\x00b": "control characters"} {
 		w.rotate(token)
 		w.says(w.get("gh"), v1alpha1.ReasonInvalid, words)
@@ -219,8 +219,8 @@ func TestSecretsThatAreNoCredentials(t *testing.T) {
 	w.edit("gh", func(s *v1alpha1.ConnectionSpec) { s.BearerToken.SecretRef.Key = "other" })
 	w.says(w.get("gh"), v1alpha1.ReasonCredentialNotFound, "has no key other")
 	c := declared("own")
-	c.Namespace = testenv.OperatorNamespace
-	testenv.Create(t, w.kube, c)
-	w.says(w.find(testenv.OperatorNamespace, "own"), v1alpha1.ReasonInvalid, "are the operator's own")
+	c.Namespace = env.OperatorNamespace
+	env.Create(t, w.kube, c)
+	w.says(w.find(env.OperatorNamespace, "own"), v1alpha1.ReasonInvalid, "are the operator's own")
 	w.has()
 }

@@ -32,7 +32,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
@@ -51,7 +51,7 @@ type world struct {
 	// kube is the cluster as an administrator; live reads Secrets as the operator's service account.
 	kube     client.WithWatch
 	live     client.Reader
-	emulator *testenv.Emulator
+	emulator *env.Emulator
 	recorder *events.FakeRecorder
 	// dead makes the cluster unreachable: the operator has crashed.
 	dead atomic.Bool
@@ -67,15 +67,15 @@ var errCrashed = errors.New("the operator has crashed")
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	config, c := testenv.Cluster(t)
-	w := &world{t: t, emulator: testenv.NewEmulator(t), recorder: events.NewFakeRecorder(10000)}
-	plain, err := client.NewWithWatch(config, client.Options{Scheme: testenv.Scheme(t)})
+	config, c := env.Cluster(t)
+	w := &world{t: t, emulator: env.NewEmulator(t), recorder: events.NewFakeRecorder(10000)}
+	plain, err := client.NewWithWatch(config, client.Options{Scheme: env.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	as := rest.CopyConfig(config)
 	as.Impersonate = rest.ImpersonationConfig{UserName: operatorName}
-	if w.live, err = client.New(as, client.Options{Scheme: testenv.Scheme(t)}); err != nil {
+	if w.live, err = client.New(as, client.Options{Scheme: env.Scheme(t)}); err != nil {
 		t.Fatal(err)
 	}
 	alive := func() error {
@@ -100,13 +100,13 @@ func newWorld(t *testing.T) *world {
 	})
 	w.hook = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { (*w.struck.Load())() }))
 	t.Cleanup(w.hook.Close)
-	testenv.Workspace(t, c, w.emulator)
+	env.Workspace(t, c, w.emulator)
 	w.emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.shared")
 	// In its own namespace the operator reads Secrets, and nowhere else.
-	w.letRead(testenv.OperatorNamespace, "")
+	w.letRead(env.OperatorNamespace, "")
 	for _, name := range []string{"sales", "rival"} {
-		ns := testenv.Namespace(t, c, name, nil)
-		testenv.Create(t, c, secret(name, firstToken), &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
+		ns := env.Namespace(t, c, name, nil)
+		env.Create(t, c, secret(name, firstToken), &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
 			Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"},
 			Connections: v1alpha1.BoundaryConnections{
 				Names: []v1alpha1.NamePattern{"gh*"}, Hosts: []v1alpha1.NamePattern{"*.example.com"}, MCPServices: []v1alpha1.NamePattern{"main.shared.*"},
@@ -129,7 +129,7 @@ func (w *world) letRead(namespace, name string) {
 		rule.Verbs, rule.ResourceNames = []string{"get"}, []string{name}
 	}
 	role, binding := grants(namespace, name, rule)
-	testenv.Create(w.t, w.kube, role, binding)
+	env.Create(w.t, w.kube, role, binding)
 	w.eventually(func() bool {
 		err := w.live.Get(w.t.Context(), client.ObjectKey{Namespace: namespace, Name: name + "x"[:1-min(len(name), 1)]}, &corev1.Secret{})
 		return !apierrors.IsForbidden(err)
@@ -145,7 +145,7 @@ func grants(namespace, name string, rule rbacv1.PolicyRule) (role *rbacv1.Role, 
 	at := metav1.ObjectMeta{Namespace: namespace, Name: "gatehouse-connection" + name}
 	return &rbacv1.Role{ObjectMeta: at, Rules: []rbacv1.PolicyRule{rule}}, &rbacv1.RoleBinding{
 		ObjectMeta: at, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: at.Name},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: testenv.OperatorNamespace, Name: "gatehouse-operator"}},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: env.OperatorNamespace, Name: "gatehouse-operator"}},
 	}
 }
 
@@ -171,8 +171,8 @@ func declared(name string) *v1alpha1.Connection {
 }
 
 func (w *world) options() connection.Options {
-	return connection.Options{Installation: installation, Namespace: testenv.OperatorNamespace, OperatorName: operatorName, Connect: connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.live, Namespace: testenv.OperatorNamespace,
+	return connection.Options{Installation: installation, Namespace: env.OperatorNamespace, OperatorName: operatorName, Connect: connect.New(connect.Options{
+		Workspaces: w.kube, Secrets: w.live, Namespace: env.OperatorNamespace,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})}
 }

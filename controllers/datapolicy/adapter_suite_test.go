@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
@@ -20,7 +20,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	w := newWorld(t)
 	w.emulator.SQL(t, "ALTER TABLE main.sales.deals ALTER COLUMN owner SET MASK main.shared.masked")
 	p := declared("suite")
-	testenv.Create(t, w.kube, p)
+	env.Create(t, w.kube, p)
 	faults := map[string]externaltest.Fault{}
 	for name, f := range map[string]struct {
 		status int
@@ -29,7 +29,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 		for _, path := range []string{"/unity-catalog/tables/", "/unity-catalog/functions/"} {
 			faults[name+" at "+path] = externaltest.Fault{
 				Break: func() {
-					w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
+					w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
 				},
 				Heal: func() { w.emulator.Heal(t) },
 				Want: f.want,

@@ -27,7 +27,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
@@ -40,10 +40,10 @@ const (
 type world struct {
 	t        *testing.T
 	kube     client.WithWatch
-	emulator *testenv.Emulator
+	emulator *env.Emulator
 	recorder *events.FakeRecorder
 	// west and boss are in the groups of their names; nobody is in none.
-	west, boss, nobody *testenv.Person
+	west, boss, nobody *env.Person
 	// dead makes the cluster unreachable: the operator has crashed.
 	dead atomic.Bool
 	// end ends the crashed operator's calls.
@@ -59,9 +59,9 @@ var errCrashed = errors.New("the operator has crashed")
 
 func newWorld(t *testing.T, switches ...string) *world {
 	t.Helper()
-	config, c := testenv.Cluster(t)
-	w := &world{t: t, emulator: testenv.NewEmulator(t, switches...), recorder: events.NewFakeRecorder(10000)}
-	plain, err := client.NewWithWatch(config, client.Options{Scheme: testenv.Scheme(t)})
+	config, c := env.Cluster(t)
+	w := &world{t: t, emulator: env.NewEmulator(t, switches...), recorder: events.NewFakeRecorder(10000)}
+	plain, err := client.NewWithWatch(config, client.Options{Scheme: env.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func newWorld(t *testing.T, switches ...string) *world {
 	})
 	w.hook = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { (*w.struck.Load())() }))
 	t.Cleanup(w.hook.Close)
-	testenv.Workspace(t, c, w.emulator)
+	env.Workspace(t, c, w.emulator)
 	w.emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE SCHEMA main.shared",
 		"CREATE TABLE main.sales.deals (id STRING, region STRING, owner STRING, margin DOUBLE, phone STRING)",
 		"INSERT INTO main.sales.deals VALUES ('a', 'WEST', 'x', 0.5, '555-0199'), ('b', 'EAST', 'x', 0.25, '555-0123')",
@@ -101,9 +101,9 @@ func newWorld(t *testing.T, switches ...string) *world {
 		w.emulator.AssignToWorkspace(t, w.emulator.Group(t, g))
 	}
 	for _, name := range []string{"sales", "rival"} {
-		ns := testenv.Namespace(t, c, name, nil)
-		testenv.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
-			Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"}, Warehouses: []v1alpha1.NamePattern{testenv.WarehouseID},
+		ns := env.Namespace(t, c, name, nil)
+		env.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
+			Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"}, Warehouses: []v1alpha1.NamePattern{env.WarehouseID},
 			DataPolicies: v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*", "main.shared.*"}},
 		}})
 	}
@@ -113,7 +113,7 @@ func newWorld(t *testing.T, switches ...string) *world {
 // declared shows West its own region and the boss everything, margins included; phone numbers end in what is seen of them.
 func declared(name string) *v1alpha1.DataPolicy {
 	return &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: name}, Spec: v1alpha1.DataPolicySpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Table: deals, DeletionPolicy: v1alpha1.DeletionDelete,
+		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: env.WarehouseID, Table: deals, DeletionPolicy: v1alpha1.DeletionDelete,
 		RowFilter: &v1alpha1.RowFilter{Rules: []v1alpha1.RowRule{
 			{Groups: []v1alpha1.AccountGroupName{"boss"}, Rows: v1alpha1.VisibleRows{All: &v1alpha1.AllRows{}}},
 			{Groups: []v1alpha1.AccountGroupName{"west"}, Rows: where("WEST")},
@@ -131,7 +131,7 @@ func where(values ...v1alpha1.ColumnValue) v1alpha1.VisibleRows {
 
 func (w *world) connector() *connect.Connector {
 	return connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace, TokenFile: w.tokenFile,
+		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace, TokenFile: w.tokenFile,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
 }
@@ -278,7 +278,7 @@ func (w *world) see(west, boss, nobody []string) {
 	w.t.Helper()
 	for _, p := range []struct {
 		name string
-		who  *testenv.Person
+		who  *env.Person
 		want []string
 	}{{"west", w.west, west}, {"boss", w.boss, boss}, {"nobody", w.nobody, nobody}} {
 		if diff := cmp.Diff(p.want, p.who.Rows(w.t, query)); diff != "" {
@@ -336,7 +336,7 @@ func (w *world) open() {
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("deals"))
+	env.Create(t, w.kube, declared("deals"))
 	p := w.settle("deals")
 	w.first()
 	if len(p.Status.Attached) != 3 || !cmp.Equal(p.Status.Attached, p.Status.Applied) || !slices.Equal(p.Status.Functions, w.made()) {
@@ -432,13 +432,13 @@ func TestLifecycle(t *testing.T) {
 	t.Run("an orphan leaves everything", func(t *testing.T) {
 		p := declared("orphan")
 		p.Spec.DeletionPolicy = "" // the default
-		testenv.Create(t, w.kube, p)
+		env.Create(t, w.kube, p)
 		w.settle("orphan")
 		since := w.emulator.Last(t)
 		w.remove("orphan")
 		w.first()
 		for _, c := range w.emulator.Calls(t, since) {
-			if c.Committed && strings.HasPrefix(c.Path, "/api/2.0/sql") && c.Principal == testenv.OperatorID {
+			if c.Committed && strings.HasPrefix(c.Path, "/api/2.0/sql") && c.Principal == env.OperatorID {
 				t.Errorf("written: %+v", c)
 			}
 		}
@@ -449,7 +449,7 @@ func TestLifecycle(t *testing.T) {
 func TestTheTableIsNeverOpen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("deals"))
+	env.Create(t, w.kube, declared("deals"))
 	w.settle("deals")
 	looks := 0
 	look := func() {
@@ -466,7 +466,7 @@ func TestTheTableIsNeverOpen(t *testing.T) {
 	for _, stage := range []string{"before_commit", "after_commit"} {
 		w.edit("deals", changed)
 		for n := 1; n <= 12; n++ {
-			w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "POST", PathRegex: "^/api/2.0/sql/statements$", Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL, Then: "continue"})
+			w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "POST", PathRegex: "^/api/2.0/sql/statements$", Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL, Then: "continue"})
 		}
 		w.settle("deals")
 		w.emulator.Heal(t)
@@ -487,7 +487,7 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	theirs := w.table()
 	p := declared("deals")
 	p.Spec.ColumnMasks = nil
-	testenv.Create(t, w.kube, p)
+	env.Create(t, w.kube, p)
 	since := w.emulator.Last(t)
 	if m := w.ends(w.get("deals"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotOurs); !strings.Contains(m, "main.shared.east_only") {
 		t.Errorf("the message does not name the function: %s", m)
@@ -505,7 +505,7 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 		p := p.DeepCopy()
 		p.ResourceVersion, p.UID = "", ""
 		p.Spec.Adoption, p.Spec.ManagementPolicy = v1alpha1.AdoptionAdopt, v1alpha1.ManagementObserveOnly
-		testenv.Create(t, w.kube, p)
+		env.Create(t, w.kube, p)
 		if m := w.ends(w.get("deals"), v1alpha1.ConditionSynced, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly); !strings.Contains(m, `Update the row filter of main.sales.deals (function: "main.shared.east_only(region)" -> "main.sales.gh_`) {
 			t.Errorf("the plan is not shown: %s", m)
 		}
@@ -528,13 +528,13 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	t.Run("a function of our name and not of our making", func(t *testing.T) {
 		p := declared("deals")
 		p.Spec.ColumnMasks = nil
-		testenv.Create(t, w.kube, p)
+		env.Create(t, w.kube, p)
 		w.settle("deals")
 		name := w.made()[0]
 		w.remove("deals")
 		w.emulator.SQL(t, "CREATE FUNCTION "+name+"(region STRING) RETURNS BOOLEAN RETURN true")
 		p.ResourceVersion, p.UID = "", ""
-		testenv.Create(t, w.kube, p)
+		env.Create(t, w.kube, p)
 		w.ends(w.get("deals"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotOurs)
 		w.remove("deals")
 		if made := w.made(); len(made) != 1 {
@@ -546,13 +546,13 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 func TestEachTableAndColumnHasOneOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("deals"))
+	env.Create(t, w.kube, declared("deals"))
 	w.settle("deals")
 	rival := declared("aaa")
 	rival.Namespace = "rival"
 	rival.Spec.RowFilter, rival.Spec.Adoption = nil, v1alpha1.AdoptionAdopt
 	time.Sleep(time.Until(w.get("deals").CreationTimestamp.Add(1100 * time.Millisecond))) // times of creation are whole seconds
-	testenv.Create(t, w.kube, rival)
+	env.Create(t, w.kube, rival)
 	since := w.emulator.Last(t)
 	if m := w.ends(w.find("rival", "aaa"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonConflict); !strings.Contains(m, "sales/deals") || !strings.Contains(m, "the mask of the column margin") {
 		t.Errorf("the message does not say whose what is: %s", m)
@@ -577,13 +577,13 @@ func TestEachTableAndColumnHasOneOwner(t *testing.T) {
 	t.Run("what a Boundary does not allow claims nothing", func(*testing.T) {
 		outside := declared("zzz")
 		outside.Namespace = "nobody"
-		testenv.Namespace(t, w.kube, "nobody", nil)
-		testenv.Create(t, w.kube, outside)
+		env.Namespace(t, w.kube, "nobody", nil)
+		env.Create(t, w.kube, outside)
 		w.ends(w.find("nobody", "zzz"), v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonNoBoundary)
 		time.Sleep(1100 * time.Millisecond)
 		later := declared("later")
 		later.Spec.RowFilter, later.Spec.ColumnMasks = nil, []v1alpha1.ColumnMask{{Column: "owner", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"boss"}}}}
-		testenv.Create(t, w.kube, later)
+		env.Create(t, w.kube, later)
 		w.settle("later")
 	})
 }
@@ -610,7 +610,7 @@ func TestWhatCannotBeHad(t *testing.T) {
 			w.t = t
 			p := declared("the-" + name)
 			c.edit(&p.Spec)
-			testenv.Create(t, w.kube, p)
+			env.Create(t, w.kube, p)
 			// What can be had is, before it is said what cannot.
 			for range 2 {
 				_ = w.pass(t.Context(), w.get(p.Name))
@@ -630,7 +630,7 @@ func TestWhatCannotBeHad(t *testing.T) {
 func TestGroupsThatNobodyIsSeenIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("deals"))
+	env.Create(t, w.kube, declared("deals"))
 	ask := func(group v1alpha1.AccountGroupName, status metav1.ConditionStatus, reason, says string) {
 		t.Helper()
 		w.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.RowFilter.Rules[1].Groups = []v1alpha1.AccountGroupName{group} })
@@ -667,7 +667,7 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 			}
 			w.struck.Store(&crash)
 			// What a run without a fault ends with.
-			testenv.Create(t, w.kube, declared("deals"))
+			env.Create(t, w.kube, declared("deals"))
 			w.settle("deals")
 			w.first()
 			want := map[string]map[string]string{"create": w.table(), "delete": {}}
@@ -702,7 +702,7 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 // makes of it, and says whether there was an nth call.
 func (w *world) crash(act, stage string, n int, want map[string]string) bool {
 	t, name := w.t, "deals"
-	testenv.Create(t, w.kube, declared(name))
+	env.Create(t, w.kube, declared(name))
 	if act != "create" {
 		w.settle(name)
 	}
@@ -714,8 +714,8 @@ func (w *world) crash(act, stage string, n int, want map[string]string) bool {
 			t.Fatal(err)
 		}
 	}
-	w.emulator.Break(t, testenv.Fault{
-		Match: testenv.FaultMatch{PathRegex: map[bool]string{true: "^/api/2.*/(unity-catalog|sql)/", false: "^/api/2.0/sql/"}[stage == "before_commit"], Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
+	w.emulator.Break(t, env.Fault{
+		Match: env.FaultMatch{PathRegex: map[bool]string{true: "^/api/2.*/(unity-catalog|sql)/", false: "^/api/2.0/sql/"}[stage == "before_commit"], Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
 		Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
 	})
 	p := w.get(name)

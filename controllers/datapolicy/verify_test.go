@@ -24,8 +24,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const clusterURL = "https://kubernetes.default.svc.cluster.local"
@@ -61,7 +61,7 @@ func newQuestions(t *testing.T, switches ...string) *questions {
 		t.Fatal(err)
 	}
 	q.token, err = jwt.Signed(signer).Claims(jwt.Claims{
-		Issuer: clusterURL, Subject: "system:serviceaccount:" + testenv.OperatorNamespace + ":gatehouse-operator", Audience: jwt.Audience{"databricks"},
+		Issuer: clusterURL, Subject: "system:serviceaccount:" + env.OperatorNamespace + ":gatehouse-operator", Audience: jwt.Audience{"databricks"},
 		IssuedAt: jwt.NewNumericDate(time.Now()), Expiry: jwt.NewNumericDate(time.Now().Add(time.Hour)),
 	}).Serialize()
 	if err != nil {
@@ -92,14 +92,14 @@ func (q *questions) role(namespace, name string, groups ...string) string {
 		r.Spec.MemberOf = append(r.Spec.MemberOf, v1alpha1.AccountGroupName(g))
 		in = append(in, v1alpha1.RoleGroup{Name: g, ID: q.emulator.Group(q.t, g)})
 	}
-	testenv.Create(q.t, q.kube, r)
+	env.Create(q.t, q.kube, r)
 	for id, p := range q.emulator.State(q.t).Principals {
 		if p.ApplicationID == person.ID {
 			r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: id, ApplicationID: person.ID}
 		}
 	}
 	r.Status.Groups = in
-	r.Status.Grants = []v1alpha1.RoleGrant{{Type: "Warehouse", Name: testenv.WarehouseID, Privilege: "CAN_USE"}}
+	r.Status.Grants = []v1alpha1.RoleGrant{{Type: "Warehouse", Name: env.WarehouseID, Privilege: "CAN_USE"}}
 	r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, ObservedGeneration: r.Generation, LastTransitionTime: metav1.Now()}}
 	if err := q.kube.Status().Update(q.t.Context(), r); err != nil {
 		q.t.Fatal(err)
@@ -114,7 +114,7 @@ func (q *questions) policy(name string, kind v1alpha1.GroupKind, groups ...v1alp
 	p.Spec.Groups, p.Spec.ColumnMasks, p.Spec.DeletionPolicy = kind, nil, v1alpha1.DeletionOrphan
 	p.Spec.RowFilter.Rules = []v1alpha1.RowRule{{Groups: groups, Rows: where("WEST")}}
 	p.Spec.Adoption = v1alpha1.AdoptionAdopt
-	testenv.Create(q.t, q.kube, p)
+	env.Create(q.t, q.kube, p)
 }
 
 // look makes a pass and returns the condition.
@@ -223,7 +223,7 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 			principal = key
 		}
 	}
-	path := "/api/2.0/accounts/" + testenv.AccountID + "/servicePrincipals/" + principal + "/federationPolicies"
+	path := "/api/2.0/accounts/" + env.AccountID + "/servicePrincipals/" + principal + "/federationPolicies"
 	left := func(mark string) {
 		body, _ := json.Marshal(map[string]any{"description": mark, "oidc_policy": map[string]any{"issuer": clusterURL, "subject": "x", "audiences": []string{"databricks"}}})
 		q.emulator.Do(t, http.MethodPost, q.emulator.AccountURL, path+"?policy_id="+id, string(body), nil)
@@ -240,7 +240,7 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 			recorded = len(q.get("deals").Status.Asking) == 1 && q.get("deals").Status.Asking[0].PolicyID == id
 		}
 		q.struck.Store(&look)
-		q.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, Stage: "before_commit", Action: "hook", HookURL: q.hook.URL, Then: "continue"})
+		q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, Stage: "before_commit", Action: "hook", HookURL: q.hook.URL, Then: "continue"})
 		q.loop.Later(2 * time.Hour)
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 		q.emulator.Heal(t)
@@ -265,10 +265,10 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 		q.restart()
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 	})
-	for name, f := range map[string]testenv.Fault{
-		"statement": {Match: testenv.FaultMatch{Method: "POST", PathRegex: "/sql/statements", Times: -1}, Stage: "before_commit", Action: "status", Status: 403},
-		"exchange":  {Match: testenv.FaultMatch{Method: "POST", PathRegex: "/oidc/v1/token", Times: -1}, Stage: "before_commit", Action: "status", Status: 503},
-		"create":    {Match: testenv.FaultMatch{Method: "POST", PathRegex: "/federationPolicies", Times: -1}, Stage: "after_commit", Action: "reset"},
+	for name, f := range map[string]env.Fault{
+		"statement": {Match: env.FaultMatch{Method: "POST", PathRegex: "/sql/statements", Times: -1}, Stage: "before_commit", Action: "status", Status: 403},
+		"exchange":  {Match: env.FaultMatch{Method: "POST", PathRegex: "/oidc/v1/token", Times: -1}, Stage: "before_commit", Action: "status", Status: 503},
+		"create":    {Match: env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies", Times: -1}, Stage: "after_commit", Action: "reset"},
 	} {
 		t.Run("a question that fails leaves nothing: "+name, func(t *testing.T) {
 			q.emulator.Break(t, f)
@@ -278,7 +278,7 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 		})
 	}
 	t.Run("what cannot be deleted at once is by the next pass", func(t *testing.T) {
-		q.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "DELETE", PathRegex: "/federationPolicies", Times: 3}, Stage: "before_commit", Action: "status", Status: 500})
+		q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "DELETE", PathRegex: "/federationPolicies", Times: 3}, Stage: "before_commit", Action: "status", Status: 500})
 		q.loop.Later(4 * time.Hour)
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 		q.emulator.Heal(t)

@@ -24,7 +24,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
@@ -38,19 +38,19 @@ const (
 type world struct {
 	t        *testing.T
 	kube     client.Client
-	emulator *testenv.Emulator
+	emulator *env.Emulator
 	// principals are the numeric ids of service principals, by Role.
 	principals map[string]string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	_, c := testenv.Cluster(t)
-	w := &world{t: t, kube: c, emulator: testenv.NewEmulator(t), principals: map[string]string{}}
-	testenv.Workspace(t, c, w.emulator)
+	_, c := env.Cluster(t)
+	w := &world{t: t, kube: c, emulator: env.NewEmulator(t), principals: map[string]string{}}
+	env.Workspace(t, c, w.emulator)
 	for namespace, issuers := range map[string][]v1alpha1.HTTPSURL{"platform": {issuer}, "tenant": {issuer}, "closed": {"https://other.example.com/"}} {
-		ns := testenv.Namespace(t, c, namespace, map[string]string{"tier": map[bool]string{true: "sales"}[namespace == "tenant"]})
-		testenv.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: namespace}, Spec: v1alpha1.BoundarySpec{
+		ns := env.Namespace(t, c, namespace, map[string]string{"tier": map[bool]string{true: "sales"}[namespace == "tenant"]})
+		env.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: namespace}, Spec: v1alpha1.BoundarySpec{
 			Namespaces: []v1alpha1.BoundaryNamespace{{Name: namespace, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"}, Issuers: issuers, Servers: []v1alpha1.NamePattern{"platform/*"},
 		}})
 	}
@@ -67,10 +67,10 @@ func (w *world) role(namespace, name string) {
 		ID            string `json:"id"`
 		ApplicationID string `json:"applicationId"`
 	}
-	w.emulator.Do(w.t, http.MethodPost, w.emulator.AccountURL, "/api/2.0/accounts/"+testenv.AccountID+"/scim/v2/ServicePrincipals",
+	w.emulator.Do(w.t, http.MethodPost, w.emulator.AccountURL, "/api/2.0/accounts/"+env.AccountID+"/scim/v2/ServicePrincipals",
 		fmt.Sprintf(`{"displayName":%q,"active":true}`, name), &made)
 	r := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.RoleSpec{WorkspaceRef: v1alpha1.LocalReference{Name: "main"}}}
-	testenv.Create(w.t, w.kube, r)
+	env.Create(w.t, w.kube, r)
 	r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: made.ID, ApplicationID: made.ApplicationID}
 	if err := w.kube.Status().Update(w.t.Context(), r); err != nil {
 		w.t.Fatal(err)
@@ -90,7 +90,7 @@ func (w *world) declared(name string) *v1alpha1.FederationPolicy {
 // operator is one that has just started, and writes through a client.
 func (w *world) operator(c client.Client) func(*v1alpha1.FederationPolicy) error {
 	connector := connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
+		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
 	loop := federationpolicy.NewReconciler(c, events.NewFakeRecorder(1000), federationpolicy.Options{Connect: connector, Installation: installation})
@@ -194,7 +194,7 @@ func (w *world) trusts(role string) []trust {
 }
 
 func (w *world) path(role, rest string) string {
-	return "/api/2.0/accounts/" + testenv.AccountID + "/servicePrincipals/" + w.principals[role] + "/federationPolicies" + rest
+	return "/api/2.0/accounts/" + env.AccountID + "/servicePrincipals/" + w.principals[role] + "/federationPolicies" + rest
 }
 
 // foreign adds a policy of somebody else to a Role's service principal.
@@ -241,7 +241,7 @@ func west() trust {
 func TestLifecycle(t *testing.T) {
 	w := newWorld(t)
 	theirs := w.foreign("platform/west", "a-theirs")
-	testenv.Create(t, w.kube, w.declared("idp"))
+	env.Create(t, w.kube, w.declared("idp"))
 	p := w.settle("idp")
 	w.same("platform/west", theirs, west())
 	w.same("platform/east")
@@ -343,7 +343,7 @@ func TestLifecycle(t *testing.T) {
 func TestAPolicyOfSomebodyElseIsNotTouched(t *testing.T) {
 	w := newWorld(t)
 	theirs := w.foreign("platform/west", westID)
-	testenv.Create(t, w.kube, w.declared("idp"))
+	env.Create(t, w.kube, w.declared("idp"))
 	since := w.emulator.Last(t)
 	if c := w.stalled("idp", v1alpha1.ReasonNotOurs); !strings.Contains(c.Message, westID) {
 		t.Errorf("the message does not name the policy: %s", c.Message)
@@ -358,7 +358,7 @@ func TestAPolicyOfSomebodyElseIsNotTouched(t *testing.T) {
 
 	t.Run("also when ours lost its mark", func(t *testing.T) {
 		w.emulator.Do(t, http.MethodDelete, w.emulator.AccountURL, w.path("platform/west", "/"+westID), "", nil)
-		testenv.Create(t, w.kube, w.declared("idp"))
+		env.Create(t, w.kube, w.declared("idp"))
 		w.settle("idp")
 		w.emulator.Do(t, http.MethodPatch, w.emulator.AccountURL, w.path("platform/west", "/"+westID+"?update_mask=description"), `{"description":"mine now"}`, nil)
 		w.stalled("idp", v1alpha1.ReasonNotOurs)
@@ -376,7 +376,7 @@ func TestOutsideTheBoundaryNothingIsWritten(t *testing.T) {
 	since := w.emulator.Last(t)
 	p := w.declared("outside")
 	p.Spec.Issuer = "https://idp.example.com" // a slash less
-	testenv.Create(t, w.kube, p)
+	env.Create(t, w.kube, p)
 	if c := w.stalled("outside", v1alpha1.ReasonOutsideBoundary); !strings.Contains(c.Message, "asks for the issuer https://idp.example.com; allowed: https://idp.example.com/") {
 		t.Errorf("the message does not say what was asked for and what is allowed: %s", c.Message)
 	}
@@ -399,7 +399,7 @@ func TestOutsideTheBoundaryNothingIsWritten(t *testing.T) {
 		if err := w.kube.Update(t.Context(), &ns); err != nil {
 			t.Fatal(err)
 		}
-		testenv.Create(t, w.kube, w.declared("idp"))
+		env.Create(t, w.kube, w.declared("idp"))
 		_ = w.pass(w.get("idp"))
 		w.stalled("idp", v1alpha1.ReasonOutsideBoundary)
 		w.same("platform/west", west())
@@ -432,7 +432,7 @@ func TestALostAnswerLeavesExactlyOne(t *testing.T) {
 // lose loses the nth call of an act and says whether there was one.
 func (w *world) lose(act, stage string, n int) bool {
 	t := w.t
-	testenv.Create(t, w.kube, w.declared("idp"))
+	env.Create(t, w.kube, w.declared("idp"))
 	if act == "delete" {
 		w.settle("idp")
 		if err := w.kube.Delete(t.Context(), w.get("idp")); err != nil {
@@ -440,7 +440,7 @@ func (w *world) lose(act, stage string, n int) bool {
 		}
 	}
 	since := w.emulator.Last(t)
-	w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{PathRegex: "^/api/", Nth: n}, Stage: stage, Action: "reset"})
+	w.emulator.Break(t, env.Fault{Match: env.FaultMatch{PathRegex: "^/api/", Nth: n}, Stage: stage, Action: "reset"})
 	_ = w.pass(w.get("idp")) // a lost read is repeated and no error
 	calls := 0
 	for _, c := range w.emulator.Calls(t, since) {

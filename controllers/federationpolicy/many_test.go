@@ -12,7 +12,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestARoleThatArrivesCostsNoLookAtTheOthers: while Roles arrive, one after the other,
@@ -21,7 +21,7 @@ import (
 func TestARoleThatArrivesCostsNoLookAtTheOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, w.declared("idp"))
+	env.Create(t, w.kube, w.declared("idp"))
 	w.settle("idp")
 	statuses := 0
 	operator := w.operator(counting{w.kube, &statuses})

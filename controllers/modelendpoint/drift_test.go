@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // manage sets the management policy of the Workspace.
@@ -29,7 +29,7 @@ func (w *world) manage(policy v1alpha1.ManagementPolicy) {
 func TestDriftIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("model"))
+	env.Create(t, w.kube, declared("model"))
 	w.settle("model")
 	w.role("west", w.other.ID)
 	if m := w.settle("model"); m.Status.LastDrift != nil {

@@ -29,11 +29,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
-	name    = testenv.EndpointName
+	name    = env.EndpointName
 	path    = "/api/2.0/serving-endpoints/" + name
 	theirs  = `{"calls":900,"key":"user_group","principal":"analysts","renewal_period":"minute"}`
 	others  = `{"rate_limits":[` + theirs + `],"guardrails":{"output":{"invalid_keywords":["falcon"]}}}`
@@ -45,9 +45,9 @@ const (
 type world struct {
 	t           *testing.T
 	kube        client.WithWatch
-	emulator    *testenv.Emulator
+	emulator    *env.Emulator
 	recorder    *events.FakeRecorder
-	west, other *testenv.Person
+	west, other *env.Person
 	// dead makes the cluster unreachable: the operator has crashed.
 	dead atomic.Bool
 	// end ends the crashed operator's calls.
@@ -60,9 +60,9 @@ var errCrashed = errors.New("the operator has crashed")
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	config, c := testenv.Cluster(t)
-	w := &world{t: t, emulator: testenv.NewEmulator(t), recorder: events.NewFakeRecorder(10000)}
-	plain, err := client.NewWithWatch(config, client.Options{Scheme: testenv.Scheme(t)})
+	config, c := env.Cluster(t)
+	w := &world{t: t, emulator: env.NewEmulator(t), recorder: events.NewFakeRecorder(10000)}
+	plain, err := client.NewWithWatch(config, client.Options{Scheme: env.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,14 +82,14 @@ func newWorld(t *testing.T) *world {
 	})
 	w.hook = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { (*w.struck.Load())() }))
 	t.Cleanup(w.hook.Close)
-	testenv.Workspace(t, c, w.emulator)
+	env.Workspace(t, c, w.emulator)
 	w.emulator.SQL(t, "CREATE CATALOG main")
 	w.west, w.other = w.emulator.Person(t, "west"), w.emulator.Person(t, "other")
-	w.emulator.Permit(t, testenv.KindServingEndpoint, name, false, nil, map[string]string{w.west.ID: "CAN_QUERY", w.other.ID: "CAN_QUERY"})
+	w.emulator.Permit(t, env.KindServingEndpoint, name, false, nil, map[string]string{w.west.ID: "CAN_QUERY", w.other.ID: "CAN_QUERY"})
 	w.set(others)
 	for _, space := range []string{"sales", "rival"} {
-		ns := testenv.Namespace(t, c, space, nil)
-		testenv.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: space}, Spec: v1alpha1.BoundarySpec{
+		ns := env.Namespace(t, c, space, nil)
+		env.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: space}, Spec: v1alpha1.BoundarySpec{
 			Namespaces: []v1alpha1.BoundaryNamespace{{Name: space, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"},
 			ModelEndpoints: v1alpha1.BoundaryModelEndpoints{Names: []v1alpha1.NamePattern{name, "gone-*"}, PayloadTables: []v1alpha1.NamePattern{"main.logs.*", "main.audit.*"}},
 		}})
@@ -105,7 +105,7 @@ func (w *world) role(name, applicationID string) {
 	err := w.kube.Get(w.t.Context(), client.ObjectKey{Namespace: "sales", Name: name}, r)
 	if apierrors.IsNotFound(err) {
 		r = &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: name}, Spec: v1alpha1.RoleSpec{WorkspaceRef: v1alpha1.LocalReference{Name: "main"}}}
-		testenv.Create(w.t, w.kube, r)
+		env.Create(w.t, w.kube, r)
 	} else if err != nil {
 		w.t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (w *world) has(gateway, mark string) {
 // declared limits West and the endpoint, and hides personal data.
 func declared(name string) *v1alpha1.ModelEndpoint {
 	return &v1alpha1.ModelEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: name}, Spec: v1alpha1.ModelEndpointSpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, EndpointName: testenv.EndpointName, DeletionPolicy: v1alpha1.DeletionDelete,
+		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, EndpointName: env.EndpointName, DeletionPolicy: v1alpha1.DeletionDelete,
 		RateLimits: []v1alpha1.EndpointRateLimit{
 			{Role: &v1alpha1.LocalReference{Name: "west"}, CallsPerMinute: 2},
 			{Endpoint: &v1alpha1.WholeEndpoint{}, CallsPerMinute: 500, TokensPerMinute: 9000},
@@ -188,7 +188,7 @@ func changed(s *v1alpha1.ModelEndpointSpec) {
 
 func (w *world) connector() *connect.Connector {
 	return connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
+		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
 }
@@ -280,7 +280,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := declared("model")
-	testenv.Create(t, w.kube, m)
+	env.Create(t, w.kube, m)
 	faults := map[string]externaltest.Fault{}
 	for name, f := range map[string]struct {
 		status int
@@ -288,7 +288,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
 		faults[name] = externaltest.Fault{
 			Break: func() {
-				w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
+				w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
 			},
 			Heal: func() { w.emulator.Heal(t) },
 			Want: f.want,
@@ -310,7 +310,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("model"))
+	env.Create(t, w.kube, declared("model"))
 	m := w.settle("model")
 	w.has(w.first(), ourMark)
 	want := []v1alpha1.AppliedRateLimit{
@@ -426,11 +426,11 @@ func TestLifecycle(t *testing.T) {
 	t.Run("an orphan leaves everything, and its mark is in nobody's way", func(t *testing.T) {
 		m := declared("model")
 		m.Spec.DeletionPolicy = "" // the default
-		testenv.Create(t, w.kube, m)
+		env.Create(t, w.kube, m)
 		w.settle("model")
 		w.remove("model")
 		w.has(w.first(), ourMark)
-		testenv.Create(t, w.kube, declared("heir"))
+		env.Create(t, w.kube, declared("heir"))
 		if m := w.ends(w.get("heir"), v1alpha1.ConditionReady, v1alpha1.ReasonNotOurs); !strings.Contains(m, "Adopt") {
 			t.Error(m)
 		}
@@ -447,7 +447,7 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	w := newWorld(t)
 	configured := `{"rate_limits":[{"calls":7,"renewal_period":"minute"}]}`
 	w.set(configured)
-	testenv.Create(t, w.kube, declared("model"))
+	env.Create(t, w.kube, declared("model"))
 	since := w.emulator.Last(t)
 	says := w.ends(w.get("model"), v1alpha1.ConditionReady, v1alpha1.ReasonNotOurs)
 	if !strings.Contains(says, `rate_limits/endpoint: "{calls:7}" -> "{calls:500,tokens:9000}"`) {
@@ -457,7 +457,7 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	w.tag(`{"add_tags":[{"key":"gatehouse","value":"another/modelendpoint/a/b"}]}`)
 	m := declared("model")
 	m.Spec.Adoption = v1alpha1.AdoptionAdopt
-	testenv.Create(t, w.kube, m)
+	env.Create(t, w.kube, m)
 	if says := w.ends(w.get("model"), v1alpha1.ConditionReady, v1alpha1.ReasonConflict); !strings.Contains(says, "another/modelendpoint/a/b") {
 		t.Error(says)
 	}
@@ -471,7 +471,7 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	w.tag(`{"delete_tags":["gatehouse"]}`)
 	m = declared("model")
 	m.Spec.Adoption, m.Spec.ManagementPolicy = v1alpha1.AdoptionAdopt, v1alpha1.ManagementObserveOnly
-	testenv.Create(t, w.kube, m)
+	env.Create(t, w.kube, m)
 	w.ends(w.get("model"), v1alpha1.ConditionSynced, v1alpha1.ReasonObserveOnly)
 	w.has(configured, "")
 	w.edit("model", func(s *v1alpha1.ModelEndpointSpec) { s.ManagementPolicy = v1alpha1.ManagementEnforce })
@@ -482,12 +482,12 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 func TestEachEndpointHasOneOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("model"))
+	env.Create(t, w.kube, declared("model"))
 	time.Sleep(time.Until(w.get("model").CreationTimestamp.Add(1100 * time.Millisecond))) // times of creation are whole seconds
 	rival := declared("aaa")
 	rival.Namespace = "rival"
 	rival.Spec.RateLimits = rival.Spec.RateLimits[1:]
-	testenv.Create(t, w.kube, rival)
+	env.Create(t, w.kube, rival)
 	if says := w.ends(w.find("rival", "aaa"), v1alpha1.ConditionReady, v1alpha1.ReasonConflict); !strings.Contains(says, "sales/model is older") {
 		t.Error(says)
 	}
@@ -518,7 +518,7 @@ func TestWhatCannotBeHad(t *testing.T) {
 			w.t = t
 			m := declared("the-" + label)
 			c.edit(&m.Spec)
-			testenv.Create(t, w.kube, m)
+			env.Create(t, w.kube, m)
 			if says := w.ends(w.get(m.Name), c.condition, c.reason); !strings.Contains(says, c.says) {
 				t.Errorf("the message %q does not say %q", says, c.says)
 			}
@@ -528,10 +528,10 @@ func TestWhatCannotBeHad(t *testing.T) {
 	}
 	w.t = t
 	t.Run("while the endpoint is busy", func(t *testing.T) {
-		testenv.Create(t, w.kube, declared("model"))
+		env.Create(t, w.kube, declared("model"))
 		w.settle("model")
 		w.edit("model", changed)
-		w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: 409})
+		w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: 409})
 		_ = w.pass(t.Context(), w.get("model"))
 		w.emulator.Heal(t)
 		w.has(w.first(), ourMark)
@@ -545,7 +545,7 @@ func TestWhatCannotBeHad(t *testing.T) {
 func TestAConcurrentWriterLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, declared("model"))
+	env.Create(t, w.kube, declared("model"))
 	w.settle("model")
 	const more = `{"calls":44,"key":"user","renewal_period":"minute"}`
 	for _, c := range []struct {
@@ -563,7 +563,7 @@ func TestAConcurrentWriterLosesNothing(t *testing.T) {
 		}
 		w.struck.Store(&act)
 		w.edit("model", changed)
-		w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: c.method, PathRegex: c.path, Nth: c.nth}, Stage: "after_commit", Action: "hook", HookURL: w.hook.URL, Then: "continue"})
+		w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: c.method, PathRegex: c.path, Nth: c.nth}, Stage: "after_commit", Action: "hook", HookURL: w.hook.URL, Then: "continue"})
 		w.settle("model")
 		w.emulator.Heal(t)
 		if struck == 0 {
@@ -614,7 +614,7 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 // makes of it, and says whether there was an nth call.
 func (w *world) crash(act, stage string, n int, want [2]string) bool {
 	t := w.t
-	testenv.Create(t, w.kube, declared("model"))
+	env.Create(t, w.kube, declared("model"))
 	if act != "create" {
 		w.settle("model")
 	}
@@ -630,8 +630,8 @@ func (w *world) crash(act, stage string, n int, want [2]string) bool {
 			t.Fatal(err)
 		}
 	}
-	w.emulator.Break(t, testenv.Fault{
-		Match: testenv.FaultMatch{PathRegex: "^" + path, Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
+	w.emulator.Break(t, env.Fault{
+		Match: env.FaultMatch{PathRegex: "^" + path, Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
 		Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
 	})
 	m := w.get("model")

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // payloads has the payloads logged in a schema of the catalog main.
@@ -52,8 +52,8 @@ func TestInvocationsAreLoggedAsDeclared(t *testing.T) {
 	m := declared("model")
 	m.Spec.UsageTracking = v1alpha1.UsageTrackingEnabled
 	payloads("logs")(&m.Spec)
-	testenv.Create(t, w.kube, m)
-	ask := func(who *testenv.Person, want ...int) {
+	env.Create(t, w.kube, m)
+	ask := func(who *env.Person, want ...int) {
 		t.Helper()
 		for i, status := range want {
 			if got := who.Ask(t, name, "What is there?"); got != status {
@@ -117,7 +117,7 @@ func (w *world) moves() {
 	var between map[string]any
 	look := func() { between, _ = w.seen() }
 	w.struck.Store(&look)
-	w.emulator.Break(w.t, testenv.Fault{Match: testenv.FaultMatch{Method: "PUT", PathRegex: "/ai-gateway$", Nth: 1}, Stage: "after_commit", Action: "hook", HookURL: w.hook.URL, Then: "continue"})
+	w.emulator.Break(w.t, env.Fault{Match: env.FaultMatch{Method: "PUT", PathRegex: "/ai-gateway$", Nth: 1}, Stage: "after_commit", Action: "hook", HookURL: w.hook.URL, Then: "continue"})
 	since := w.emulator.Last(w.t)
 	w.settle("model")
 	w.emulator.Heal(w.t)

@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
@@ -23,7 +23,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	w := newWorld(t)
 	w.everyType()
 	r := w.role("suite")
-	testenv.Create(t, w.kube, r)
+	env.Create(t, w.kube, r)
 	faults := w.readFaults("/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/", "/federationPolicies/")
 	start := w.emulator.Last(t)
 	externaltest.Run(t, role.NewAdapter(w.kube, w.options()), externaltest.Case[*v1alpha1.Role]{
@@ -38,8 +38,8 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 					delete(left[l[1]], p.ApplicationID)
 				}
 			}
-			maps.DeleteFunc(s.Principals, func(_ string, p testenv.Principal) bool { return p.ExternalID == installation+"/role/tenant/suite" })
-			maps.DeleteFunc(s.Groups, func(_ string, g testenv.Group) bool { return g.DisplayName != "shared" })
+			maps.DeleteFunc(s.Principals, func(_ string, p env.Principal) bool { return p.ExternalID == installation+"/role/tenant/suite" })
+			maps.DeleteFunc(s.Groups, func(_ string, g env.Group) bool { return g.DisplayName != "shared" })
 			for name, g := range s.Groups {
 				g.Members = nil // ours comes and goes
 				s.Groups[name] = g
@@ -73,7 +73,7 @@ func TestTheAdapterKeepsTheContractForAnAdoptedRole(t *testing.T) {
 // options are those of a freshly started operator.
 func (w *world) options() role.Options {
 	return role.Options{Installation: installation, Issuer: w, Connect: connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: testenv.OperatorNamespace,
+		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace,
 		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})}
 }
@@ -88,7 +88,7 @@ func (w *world) readFaults(paths ...string) map[string]externaltest.Fault {
 		for _, path := range paths {
 			out[name+" at "+path] = externaltest.Fault{
 				Break: func() {
-					w.emulator.Break(w.t, testenv.Fault{Match: testenv.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
+					w.emulator.Break(w.t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: path}, Stage: "before_commit", Action: "status", Status: f.status})
 				},
 				Heal: func() { w.emulator.Heal(w.t) }, Want: f.want,
 			}

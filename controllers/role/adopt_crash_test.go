@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestACrashWhileAdoptingLeavesWhatWasThere lets the operator crash at each external call
@@ -51,7 +51,7 @@ func TestACrashWhileAdoptingLeavesWhatWasThere(t *testing.T) {
 // adoption is a world with a service principal that is taken over and given back, time and again.
 type adoption struct {
 	*world
-	legacy testenv.Principal
+	legacy env.Principal
 	// free, big and small are what is there without the Role, with it, and when it asks for less.
 	free, big, small adopted
 }
@@ -96,7 +96,7 @@ func newAdoption(t *testing.T) *adoption {
 }
 
 func (a *adoption) create() {
-	testenv.Create(a.t, a.kube, a.adopting("legacy", a.legacy.ApplicationID, v1alpha1.AdoptionAdopt))
+	env.Create(a.t, a.kube, a.adopting("legacy", a.legacy.ApplicationID, v1alpha1.AdoptionAdopt))
 }
 
 // now is what is there.
@@ -105,7 +105,7 @@ func (a *adoption) now() adopted {
 	p := a.principal(a.legacy.ApplicationID)
 	out := adopted{
 		ExternalID: p.ExternalID, DisplayName: p.DisplayName, Policies: policiesOf(a.t, p), Grants: map[string][]string{},
-		Warehouse: a.emulator.Permissions(a.t, testenv.KindWarehouse, testenv.WarehouseID)[p.ApplicationID],
+		Warehouse: a.emulator.Permissions(a.t, env.KindWarehouse, env.WarehouseID)[p.ApplicationID],
 	}
 	state := a.emulator.State(a.t)
 	out.Assigned = state.Assignments[p.ID]

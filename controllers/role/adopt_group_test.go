@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestAGroupIsTakenOverAndGivenBack: its members stay, the plan is shown first, and the
@@ -48,7 +48,7 @@ func TestAGroupIsTakenOverAndGivenBack(t *testing.T) {
 	}
 	const mark = installation + "/adopted-group/gh_west"
 
-	testenv.Create(t, w.kube, asks("west", v1alpha1.AdoptionNever))
+	env.Create(t, w.kube, asks("west", v1alpha1.AdoptionNever))
 	r := w.settle("west")
 	is("", "west")
 	if g := groupIn(r, "gh_west"); g.Created != "False" || g.Adopted != "" {
@@ -69,7 +69,7 @@ func TestAGroupIsTakenOverAndGivenBack(t *testing.T) {
 		t.Errorf("recorded as %+v", g)
 	}
 
-	testenv.Create(t, w.kube, asks("east", v1alpha1.AdoptionNever))
+	env.Create(t, w.kube, asks("east", v1alpha1.AdoptionNever))
 	w.settle("east")
 	is(mark, "west", "east")
 	w.remove("west")
@@ -113,7 +113,7 @@ func TestACrashWhileTakingOverAGroup(t *testing.T) {
 					r := w.role("west")
 					r.Spec.ServiceAccountName, r.Spec.Adoption, r.Spec.MemberOf = "", v1alpha1.AdoptionAdopt, []v1alpha1.AccountGroupName{"gh_west"}
 					r.Spec.Grants = nil
-					testenv.Create(t, w.kube, r)
+					env.Create(t, w.kube, r)
 					if act == "delete" {
 						w.settle("west")
 						is(installation+"/adopted-group/gh_west", 2)

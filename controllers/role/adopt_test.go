@@ -13,12 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // legacy is a service principal that existed before: it reads a table, is a member of
 // a group, and trusts somebody.
-func (w *world) legacy() testenv.Principal {
+func (w *world) legacy() env.Principal {
 	w.t.Helper()
 	var made struct{ ID, ApplicationID string }
 	w.emulator.Do(w.t, http.MethodPost, w.emulator.AccountURL, w.scim("ServicePrincipals"), `{"displayName":"Legacy","active":true}`, &made)
@@ -26,12 +26,12 @@ func (w *world) legacy() testenv.Principal {
 		fmt.Sprintf(`{"changes":[{"principal":%q,"add":["SELECT"]}]}`, made.ApplicationID), nil)
 	w.emulator.Do(w.t, http.MethodPatch, w.emulator.AccountURL, w.scim("Groups")+"/"+w.group("shared").ID,
 		fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":[{"value":%q}]}]}`, made.ID), nil)
-	w.emulator.Do(w.t, http.MethodPost, w.emulator.AccountURL, "/api/2.0/accounts/"+testenv.AccountID+"/servicePrincipals/"+made.ID+"/federationPolicies?policy_id=theirs",
+	w.emulator.Do(w.t, http.MethodPost, w.emulator.AccountURL, "/api/2.0/accounts/"+env.AccountID+"/servicePrincipals/"+made.ID+"/federationPolicies?policy_id=theirs",
 		`{"oidc_policy":{"issuer":"https://theirs.example.com/","subject":"x"}}`, nil)
 	return w.principal(made.ApplicationID)
 }
 
-func (w *world) principal(applicationID string) testenv.Principal {
+func (w *world) principal(applicationID string) env.Principal {
 	w.t.Helper()
 	for _, p := range w.emulator.State(w.t).Principals {
 		if p.ApplicationID == applicationID {
@@ -39,7 +39,7 @@ func (w *world) principal(applicationID string) testenv.Principal {
 		}
 	}
 	w.t.Fatalf("there is no service principal %s", applicationID)
-	return testenv.Principal{}
+	return env.Principal{}
 }
 
 // adopting is a Role that names a service principal.
@@ -69,7 +69,7 @@ func TestAdoption(t *testing.T) {
 	w := newWorld(t)
 	before := w.legacy()
 	id := before.ApplicationID
-	testenv.Create(t, w.kube, w.adopting("legacy", id, v1alpha1.AdoptionNever))
+	env.Create(t, w.kube, w.adopting("legacy", id, v1alpha1.AdoptionNever))
 	since := w.emulator.Last(t)
 	w.ends("legacy", v1alpha1.ReasonOutsideBoundary, "the service principal "+id)
 	var b v1alpha1.Boundary
@@ -99,7 +99,7 @@ func TestAdoption(t *testing.T) {
 		t.Errorf("a further pass writes: %v", writes)
 	}
 
-	testenv.Create(t, w.kube, w.adopting("second", id, v1alpha1.AdoptionAdopt))
+	env.Create(t, w.kube, w.adopting("second", id, v1alpha1.AdoptionAdopt))
 	w.ends("second", v1alpha1.ReasonNotOurs, "belongs to the Role tenant/legacy")
 	w.remove("second")
 	if w.principal(id).ExternalID != p.ExternalID {
@@ -140,7 +140,7 @@ func TestWhatIsNotAdopted(t *testing.T) {
 		"foreign":  {theirs, v1alpha1.ReasonNotOurs, "the external id of somebody else"},
 		"missing":  {"00000000-0000-4000-8000-00000000dead", v1alpha1.ReasonPrincipalNotFound, "does not exist"},
 	} {
-		testenv.Create(t, w.kube, w.adopting(name, c.id, v1alpha1.AdoptionAdopt))
+		env.Create(t, w.kube, w.adopting(name, c.id, v1alpha1.AdoptionAdopt))
 		w.ends(name, c.reason, c.words)
 		w.remove(name)
 	}

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestQuietRolesAreLookedAtTogether: a second look at many Roles costs a handful of
@@ -33,7 +33,7 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 		if r.Spec.DisplayName = ""; i != 3 && i != 7 {
 			r.Spec.ServiceAccountName = "" // the policy of one that has it is asked for in every look
 		}
-		testenv.Create(t, w.kube, r)
+		env.Create(t, w.kube, r)
 	}
 	operator := w.operator()
 	// look makes a pass over each Role, and returns the calls and writes of all.
@@ -72,23 +72,23 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 		t.Helper()
 		w.emulator.Do(t, method, host, path, body, nil)
 	}
-	account := "/api/2.0/accounts/" + testenv.AccountID
+	account := "/api/2.0/accounts/" + env.AccountID
 	for what, drift := range map[string]func(){
 		"a grant": func() {
 			admin(http.MethodPatch, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/table/main.sales.deals",
 				fmt.Sprintf(`{"changes":[{"principal":%q,"remove":["SELECT"]}]}`, victim.ApplicationID))
 		},
 		"a level": func() {
-			others := w.emulator.Permissions(t, testenv.KindWarehouse, testenv.WarehouseID)
+			others := w.emulator.Permissions(t, env.KindWarehouse, env.WarehouseID)
 			delete(others, victim.ApplicationID)
-			w.emulator.Permit(t, testenv.KindWarehouse, testenv.WarehouseID, true, nil, others)
+			w.emulator.Permit(t, env.KindWarehouse, env.WarehouseID, true, nil, others)
 		},
 		"a membership": func() {
 			admin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/Groups/"+w.group("gh_west").ID,
 				fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"members[value eq \"%s\"]"}]}`, victim.ID))
 		},
 		"the assignment": func() {
-			admin(http.MethodDelete, w.emulator.AccountURL, account+"/workspaces/"+testenv.WorkspaceID+"/permissionassignments/principals/"+victim.ID, "")
+			admin(http.MethodDelete, w.emulator.AccountURL, account+"/workspaces/"+env.WorkspaceID+"/permissionassignments/principals/"+victim.ID, "")
 		},
 		"the name": func() {
 			admin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/ServicePrincipals/"+victim.ID,

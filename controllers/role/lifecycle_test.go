@@ -29,14 +29,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // world is a cluster, an emulator and what surrounds a Role.
 type world struct {
 	t        *testing.T
 	kube     client.WithWatch
-	emulator *testenv.Emulator
+	emulator *env.Emulator
 	// dead makes the cluster unreachable: the operator has crashed.
 	dead atomic.Bool
 	// end ends the crashed operator's calls.
@@ -58,9 +58,9 @@ var errCrashed = errors.New("the operator has crashed")
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	config, c := testenv.Cluster(t)
-	w := &world{t: t, emulator: testenv.NewEmulator(t), issuer: clusterissuer.Issuer{URL: "https://cluster.example.com", JWKS: `{"keys":[{"kid":"1"}]}`}}
-	plain, err := client.NewWithWatch(config, client.Options{Scheme: testenv.Scheme(t)})
+	config, c := env.Cluster(t)
+	w := &world{t: t, emulator: env.NewEmulator(t), issuer: clusterissuer.Issuer{URL: "https://cluster.example.com", JWKS: `{"keys":[{"kid":"1"}]}`}}
+	plain, err := client.NewWithWatch(config, client.Options{Scheme: env.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +103,10 @@ func newWorld(t *testing.T) *world {
 // the tenants' namespaces, and puts things of others next to ours.
 func (w *world) surround(c client.Client) {
 	t := w.t
-	testenv.Workspace(t, c, w.emulator)
+	env.Workspace(t, c, w.emulator)
 	w.emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE TABLE main.sales.deals (id STRING)", "CREATE TABLE main.sales.extra (id STRING)")
-	platform := testenv.Namespace(t, c, "platform", nil)
-	tenant := testenv.Namespace(t, c, "tenant", map[string]string{"tier": "sales"})
+	platform := env.Namespace(t, c, "platform", nil)
+	tenant := env.Namespace(t, c, "tenant", map[string]string{"tier": "sales"})
 	bound := func(name string, uid string) *v1alpha1.Boundary {
 		return &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
 			Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: uid}}, Workspaces: []v1alpha1.NamePattern{"main"},
@@ -116,16 +116,16 @@ func (w *world) surround(c client.Client) {
 				{Type: "Schema", Names: []v1alpha1.NamePattern{"main.sales"}, Privileges: []v1alpha1.Privilege{"USE_SCHEMA"}},
 				{Type: "Table", Names: []v1alpha1.NamePattern{"main.sales.*"}, Privileges: []v1alpha1.Privilege{"SELECT"}},
 			},
-			Warehouses: []v1alpha1.NamePattern{testenv.WarehouseID}, Scopes: []v1alpha1.OAuthScope{"sql"}, Tools: []v1alpha1.NamePattern{"*"}, Servers: []v1alpha1.NamePattern{"platform/tools"},
+			Warehouses: []v1alpha1.NamePattern{env.WarehouseID}, Scopes: []v1alpha1.OAuthScope{"sql"}, Tools: []v1alpha1.NamePattern{"*"}, Servers: []v1alpha1.NamePattern{"platform/tools"},
 			Hosting: v1alpha1.HostingAllowed,
 		}}
 	}
-	testenv.Create(t, c, bound("platform", string(platform.UID)), bound("tenant", string(tenant.UID)),
+	env.Create(t, c, bound("platform", string(platform.UID)), bound("tenant", string(tenant.UID)),
 		&v1alpha1.Tool{ObjectMeta: metav1.ObjectMeta{Namespace: "platform", Name: "deals"}, Spec: v1alpha1.ToolSpec{
 			ToolName: "deals", Description: "Deals.", Reads: []v1alpha1.SecurableName{"main.sales.deals"}, SQL: &v1alpha1.SQLTool{Statement: "SELECT id FROM main.sales.deals"},
 		}},
 		&v1alpha1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "platform", Name: "tools"}, Spec: v1alpha1.MCPServerSpec{
-			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: testenv.WarehouseID, Resource: "https://tools.example.com/mcp",
+			WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, WarehouseID: env.WarehouseID, Resource: "https://tools.example.com/mcp",
 			FederationPolicyRefs: []v1alpha1.LocalReference{{Name: "idp"}}, ToolRefs: []v1alpha1.LocalReference{{Name: "deals"}},
 		}},
 		&v1alpha1.ToolAccess{ObjectMeta: metav1.ObjectMeta{Namespace: "platform", Name: "matrix"}, Spec: v1alpha1.ToolAccessSpec{
@@ -140,7 +140,7 @@ func (w *world) surround(c client.Client) {
 }
 
 func (w *world) scim(kind string) string {
-	return "/api/2.0/accounts/" + testenv.AccountID + "/scim/v2/" + kind
+	return "/api/2.0/accounts/" + env.AccountID + "/scim/v2/" + kind
 }
 
 const installation = "test"
@@ -202,9 +202,9 @@ func (w *world) settle(name string) *v1alpha1.Role {
 }
 
 // ours are the service principals that carry the mark of a Role.
-func (w *world) ours(name string) []testenv.Principal {
+func (w *world) ours(name string) []env.Principal {
 	w.t.Helper()
-	var out []testenv.Principal
+	var out []env.Principal
 	for _, p := range w.emulator.State(w.t).Principals {
 		if p.ExternalID == installation+"/role/tenant/"+name {
 			out = append(out, p)
@@ -213,9 +213,9 @@ func (w *world) ours(name string) []testenv.Principal {
 	return out
 }
 
-func (w *world) group(name string) *testenv.Group {
+func (w *world) group(name string) *env.Group {
 	w.t.Helper()
-	var found *testenv.Group
+	var found *env.Group
 	for _, g := range w.emulator.State(w.t).Groups {
 		if g.DisplayName == name {
 			if found != nil {
@@ -319,7 +319,7 @@ func (w *world) policies(name string) []held {
 	return policiesOf(w.t, w.ours(name)[0])
 }
 
-func policiesOf(t *testing.T, sp testenv.Principal) []held {
+func policiesOf(t *testing.T, sp env.Principal) []held {
 	t.Helper()
 	var out []held
 	for _, raw := range sp.Policies {
@@ -379,7 +379,7 @@ var (
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, w.role("west"))
+	env.Create(t, w.kube, w.role("west"))
 	w.settle("west")
 	w.complete("west", bigGroups, bigTables)
 
@@ -401,7 +401,7 @@ func TestLifecycle(t *testing.T) {
 				fmt.Sprintf(`{"changes":[{"principal":%q,"add":[%s],"remove":[%s]}]}`, sp.ApplicationID, add, remove), nil)
 		}
 		change(`"APPLY_TAG"`, `"SELECT"`)
-		w.emulator.Do(t, http.MethodDelete, w.emulator.AccountURL, "/api/2.0/accounts/"+testenv.AccountID+"/workspaces/"+testenv.WorkspaceID+"/permissionassignments/principals/"+sp.ID, "", nil)
+		w.emulator.Do(t, http.MethodDelete, w.emulator.AccountURL, "/api/2.0/accounts/"+env.AccountID+"/workspaces/"+env.WorkspaceID+"/permissionassignments/principals/"+sp.ID, "", nil)
 		w.settle("west")
 		if got := w.emulator.Grants(t, "table", "main.sales.deals", sp.ApplicationID); !slices.Equal(got, []string{"APPLY_TAG", "SELECT"}) {
 			t.Errorf("grants %v", got)
@@ -456,7 +456,7 @@ func TestLifecycle(t *testing.T) {
 			t.Errorf("status %+v", r.Status)
 		}
 		a.ResourceVersion, a.UID = "", ""
-		testenv.Create(t, w.kube, &a)
+		env.Create(t, w.kube, &a)
 		w.settle("west")
 		w.complete("west", smallGroups, smallTables)
 	})
@@ -482,9 +482,9 @@ func TestOutsideTheBoundaryNothingIsWritten(t *testing.T) {
 		r := w.role("outside-" + name)
 		edit(r)
 		if r.Namespace == "nobody" {
-			testenv.Namespace(t, w.kube, "nobody", map[string]string{"tier": "sales"})
+			env.Namespace(t, w.kube, "nobody", map[string]string{"tier": "sales"})
 		}
-		testenv.Create(t, w.kube, r)
+		env.Create(t, w.kube, r)
 		if err := w.operator()(t.Context(), r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -539,7 +539,7 @@ func TestACrashAtAnyCallLeavesExactlyOne(t *testing.T) {
 // makes of it, and says whether there was an nth call.
 func (w *world) crash(name, act, stage string, n int) bool {
 	t := w.t
-	testenv.Create(t, w.kube, w.role(name))
+	env.Create(t, w.kube, w.role(name))
 	if act != "create" {
 		w.settle(name)
 	}
@@ -568,8 +568,8 @@ func (w *world) crash(name, act, stage string, n int) bool {
 func (w *world) crashAt(name, stage string, n int) bool {
 	t := w.t
 	t.Helper()
-	w.emulator.Break(t, testenv.Fault{
-		Match: testenv.FaultMatch{PathRegex: "^/api/", Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
+	w.emulator.Break(t, env.Fault{
+		Match: env.FaultMatch{PathRegex: "^/api/", Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
 		Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
 	})
 	r := w.get(name)

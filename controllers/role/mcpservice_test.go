@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestARoleMayExecuteAnMCPService: what is granted on an MCP service is found again, kept, and revoked.
@@ -25,7 +25,7 @@ func TestARoleMayExecuteAnMCPService(t *testing.T) {
 	})
 	r := w.role("west")
 	r.Spec.Grants = append(r.Spec.Grants, v1alpha1.Grant{Securable: v1alpha1.Securable{Type: v1alpha1.SecurableMCPService, Name: "main.sales.gh"}, Privileges: []v1alpha1.Privilege{"EXECUTE"}})
-	testenv.Create(t, w.kube, r)
+	env.Create(t, w.kube, r)
 	w.settle("west")
 	holds := func(want ...string) {
 		t.Helper()

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestAGroupGoesWithTheLastRoleThatAsksForIt, however they go.
@@ -20,7 +20,7 @@ func TestAGroupGoesWithTheLastRoleThatAsksForIt(t *testing.T) {
 		for _, name := range []string{"east", "west"} {
 			r := w.role(name)
 			r.Spec.ServiceAccountName = ""
-			testenv.Create(t, w.kube, r)
+			env.Create(t, w.kube, r)
 			w.settle(name)
 		}
 		if g := w.group("gh_west"); g == nil || len(g.Members) != 2 {
@@ -79,7 +79,7 @@ func TestAGroupGoesWithTheLastRoleThatAsksForIt(t *testing.T) {
 		east, west := pair()
 		erase(east)
 		// The first has looked, and saw that the other one asks for the group.
-		w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{Method: http.MethodPatch, PathRegex: "/scim/v2/Groups/" + w.group("gh_west").ID, Times: 1}, Stage: "before_commit", Action: "hold"})
+		w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: http.MethodPatch, PathRegex: "/scim/v2/Groups/" + w.group("gh_west").ID, Times: 1}, Stage: "before_commit", Action: "hold"})
 		done := make(chan error)
 		go func() { done <- w.operator()(t.Context(), w.get("east")) }()
 		if !w.emulator.Held(t, 60) {

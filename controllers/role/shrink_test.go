@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestABoundaryThatShrinksTakesAway: what a Boundary no longer allows is revoked, whether
@@ -22,7 +22,7 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
-	testenv.Create(t, w.kube, w.role("west"))
+	env.Create(t, w.kube, w.role("west"))
 	w.settle("west")
 	w.holds("west", everyGrant)
 	before := w.ours("west")[0]
@@ -64,13 +64,13 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 	}{
 		"a Genie space that a tool needs": {
 			func(b *v1alpha1.BoundarySpec) { b.GenieSpaces = nil }, v1alpha1.ReasonOutsideBoundary, "the tool ask asks for CAN_RUN on GenieSpace",
-			slices.DeleteFunc(slices.Clone(everyGrant), func(g string) bool { return g == "CAN_RUN on "+testenv.GenieSpaceID }), true,
+			slices.DeleteFunc(slices.Clone(everyGrant), func(g string) bool { return g == "CAN_RUN on "+env.GenieSpaceID }), true,
 		},
 		"a scope that a tool needs": {
 			func(b *v1alpha1.BoundarySpec) {
 				b.Scopes = slices.DeleteFunc(b.Scopes, func(s v1alpha1.OAuthScope) bool { return s == "model-serving" })
 			}, v1alpha1.ReasonOutsideBoundary, "the scope model-serving",
-			slices.DeleteFunc(slices.Clone(everyGrant), func(g string) bool { return g == "CAN_QUERY on "+testenv.EndpointName }), true,
+			slices.DeleteFunc(slices.Clone(everyGrant), func(g string) bool { return g == "CAN_QUERY on "+env.EndpointName }), true,
 		},
 		"a group that the Role asks for": {
 			func(b *v1alpha1.BoundarySpec) { b.Groups.MemberOf = []v1alpha1.NamePattern{"shared"} }, v1alpha1.ReasonOutsideBoundary, "the group gh_west", []string{}, false,

@@ -17,18 +17,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // securables are the Unity Catalog objects that the tools of these tests use.
 var securables = [][2]string{
 	{"catalog", "main"}, {"schema", "main.sales"}, {"table", "main.sales.deals"}, {"table", "main.sales.extra"},
-	{"table", testenv.VectorIndex}, {"function", "main.sales.discount"}, {"connection", "crm"},
+	{"table", env.VectorIndex}, {"function", "main.sales.discount"}, {"connection", "crm"},
 }
 
 // lists are the objects with an access control list.
 var lists = [][2]string{
-	{testenv.KindWarehouse, testenv.WarehouseID}, {testenv.KindGenieSpace, testenv.GenieSpaceID}, {testenv.KindServingEndpoint, testenv.EndpointName},
+	{env.KindWarehouse, env.WarehouseID}, {env.KindGenieSpace, env.GenieSpaceID}, {env.KindServingEndpoint, env.EndpointName},
 }
 
 // everyType adds a tool of each type to the server and opens it to the Roles of the
@@ -48,9 +48,9 @@ func (w *world) everyType() {
 			v1alpha1.BoundaryGrant{Type: "Connection", Names: []v1alpha1.NamePattern{"crm*"}, Privileges: []v1alpha1.Privilege{"USE_CONNECTION"}})
 		b.Spec.Scopes = []v1alpha1.OAuthScope{"sql", "genie", "dashboards.genie", "vector-search", "model-serving"}
 	})
-	w.serve("ask", v1alpha1.ToolSpec{Genie: &v1alpha1.GenieTool{SpaceID: testenv.GenieSpaceID}})
-	w.serve("support", v1alpha1.ToolSpec{Serving: &v1alpha1.ServingTool{Endpoint: testenv.EndpointName}})
-	w.serve("notes", v1alpha1.ToolSpec{VectorSearch: &v1alpha1.VectorSearchTool{Index: testenv.VectorIndex, Columns: []v1alpha1.ColumnName{"text"}}})
+	w.serve("ask", v1alpha1.ToolSpec{Genie: &v1alpha1.GenieTool{SpaceID: env.GenieSpaceID}})
+	w.serve("support", v1alpha1.ToolSpec{Serving: &v1alpha1.ServingTool{Endpoint: env.EndpointName}})
+	w.serve("notes", v1alpha1.ToolSpec{VectorSearch: &v1alpha1.VectorSearchTool{Index: env.VectorIndex, Columns: []v1alpha1.ColumnName{"text"}}})
 	w.serve("customers", v1alpha1.ToolSpec{HTTP: &v1alpha1.HTTPTool{Connection: "crm", Allow: []v1alpha1.HTTPRoute{{Path: "/customers/*"}}}})
 	w.serve("discount", v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{Name: "main.sales.discount"}})
 }
@@ -64,7 +64,7 @@ func (w *world) connection(name string) {
 func (w *world) serve(name string, spec v1alpha1.ToolSpec) {
 	w.t.Helper()
 	spec.ToolName, spec.Description = name, "A tool."
-	testenv.Create(w.t, w.kube, &v1alpha1.Tool{ObjectMeta: metav1.ObjectMeta{Namespace: "platform", Name: name}, Spec: spec})
+	env.Create(w.t, w.kube, &v1alpha1.Tool{ObjectMeta: metav1.ObjectMeta{Namespace: "platform", Name: name}, Spec: spec})
 	var s v1alpha1.MCPServer
 	w.change(&s, "platform", "tools", func() { s.Spec.ToolRefs = append(s.Spec.ToolRefs, v1alpha1.LocalReference{Name: name}) })
 	w.allow(func(tools []string) []string { return append(tools, name) })
@@ -122,12 +122,12 @@ func (w *world) holds(name string, want []string) {
 
 var (
 	dealsOnly = []string{
-		"USE_CATALOG on main", "USE_SCHEMA on main.sales", "SELECT on main.sales.deals", "SELECT on main.sales.extra", "CAN_USE on " + testenv.WarehouseID,
+		"USE_CATALOG on main", "USE_SCHEMA on main.sales", "SELECT on main.sales.deals", "SELECT on main.sales.extra", "CAN_USE on " + env.WarehouseID,
 	}
 	everyGrant = []string{
-		"USE_CATALOG on main", "USE_SCHEMA on main.sales", "SELECT on main.sales.deals", "SELECT on main.sales.extra", "SELECT on " + testenv.VectorIndex,
+		"USE_CATALOG on main", "USE_SCHEMA on main.sales", "SELECT on main.sales.deals", "SELECT on main.sales.extra", "SELECT on " + env.VectorIndex,
 		"EXECUTE on main.sales.discount", "USE_CONNECTION on crm",
-		"CAN_USE on " + testenv.WarehouseID, "CAN_RUN on " + testenv.GenieSpaceID, "CAN_QUERY on " + testenv.EndpointName,
+		"CAN_USE on " + env.WarehouseID, "CAN_RUN on " + env.GenieSpaceID, "CAN_QUERY on " + env.EndpointName,
 	}
 )
 
@@ -135,7 +135,7 @@ func TestToolsOfEveryType(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
-	testenv.Create(t, w.kube, w.role("west"))
+	env.Create(t, w.kube, w.role("west"))
 	r := w.settle("west")
 	w.holds("west", everyGrant)
 	if want := []string{"dashboards.genie", "genie", "model-serving", "sql", "vector-search"}; !slices.Equal(r.Status.Scopes, want) {
@@ -157,7 +157,7 @@ func TestToolsOfEveryType(t *testing.T) {
 		for _, l := range lists {
 			w.emulator.Permit(t, l[0], l[1], true, map[string]string{"shared": "CAN_MANAGE"}, nil)
 		}
-		for _, g := range [][3]string{{"connection", "crm", "USE_CONNECTION"}, {"function", "main.sales.discount", "EXECUTE"}, {"table", testenv.VectorIndex, "SELECT"}} {
+		for _, g := range [][3]string{{"connection", "crm", "USE_CONNECTION"}, {"function", "main.sales.discount", "EXECUTE"}, {"table", env.VectorIndex, "SELECT"}} {
 			w.emulator.Do(t, http.MethodPatch, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/"+g[0]+"/"+g[1],
 				fmt.Sprintf(`{"changes":[{"principal":%q,"remove":[%q]}]}`, application, g[2]), nil)
 		}
@@ -167,7 +167,7 @@ func TestToolsOfEveryType(t *testing.T) {
 	})
 	t.Run("a level that does not let it use the object is replaced", func(*testing.T) {
 		application := w.ours("west")[0].ApplicationID
-		w.emulator.Permit(t, testenv.KindGenieSpace, testenv.GenieSpaceID, false, nil, map[string]string{application: "CAN_READ"})
+		w.emulator.Permit(t, env.KindGenieSpace, env.GenieSpaceID, false, nil, map[string]string{application: "CAN_READ"})
 		w.settle("west")
 		w.holds("west", everyGrant)
 	})
@@ -184,9 +184,9 @@ func TestToolsOfEveryType(t *testing.T) {
 	})
 	t.Run("a higher level of somebody else is enough, and stays", func(*testing.T) {
 		application := w.ours("west")[0].ApplicationID
-		w.emulator.Permit(t, testenv.KindGenieSpace, testenv.GenieSpaceID, false, nil, map[string]string{application: "CAN_MANAGE"})
+		w.emulator.Permit(t, env.KindGenieSpace, env.GenieSpaceID, false, nil, map[string]string{application: "CAN_MANAGE"})
 		raised := slices.Clone(everyGrant)
-		raised[8] = "CAN_MANAGE on " + testenv.GenieSpaceID
+		raised[8] = "CAN_MANAGE on " + env.GenieSpaceID
 		w.settle("west")
 		w.holds("west", raised)
 		w.allow(func([]string) []string { return []string{"deals"} })
@@ -209,7 +209,7 @@ func TestOneRolesRevocationKeepsTheOthersEntry(t *testing.T) {
 	w := newWorld(t)
 	w.everyType()
 	for _, name := range []string{"west", "east"} {
-		testenv.Create(t, w.kube, w.role(name))
+		env.Create(t, w.kube, w.role(name))
 		w.settle(name)
 	}
 	left := w.ours("east")[0].ApplicationID
@@ -238,7 +238,7 @@ func TestWhatIsMissingKeepsNothingElseBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.t = t
 			w.serve(name, spec)
-			testenv.Create(t, w.kube, w.role(name))
+			env.Create(t, w.kube, w.role(name))
 			if err := w.operator()(t.Context(), w.get(name)); err != nil {
 				t.Fatal(err)
 			}

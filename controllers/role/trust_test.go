@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // pass runs one pass and returns what it left and its error.
@@ -40,11 +40,11 @@ func ready(r *v1alpha1.Role) string {
 func TestTokensOfAServiceAccountCountAsTheRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	testenv.Create(t, w.kube, w.role("west"))
+	env.Create(t, w.kube, w.role("west"))
 	w.settle("west")
 	w.complete("west", bigGroups, bigTables)
 	sp := w.ours("west")[0]
-	path := "/api/2.0/accounts/" + testenv.AccountID + "/servicePrincipals/" + sp.ID + "/federationPolicies"
+	path := "/api/2.0/accounts/" + env.AccountID + "/servicePrincipals/" + sp.ID + "/federationPolicies"
 	id := w.policies("west")[0].ID
 
 	t.Run("by a policy that is kept as it should be", func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestTokensOfAServiceAccountCountAsTheRole(t *testing.T) {
 		w.t = t
 		for _, status := range []int{403, 500} {
 			strike := func() {
-				w.emulator.Break(t, testenv.Fault{Match: testenv.FaultMatch{PathRegex: "/federationPolicies/", Times: -1}, Stage: "before_commit", Action: "status", Status: status})
+				w.emulator.Break(t, env.Fault{Match: env.FaultMatch{PathRegex: "/federationPolicies/", Times: -1}, Stage: "before_commit", Action: "status", Status: status})
 			}
 			strike()
 			w.edit("west", func(r *v1alpha1.Role) { r.Spec.Grants, r.Spec.ServiceAccountName = nil, "" })
@@ -177,7 +177,7 @@ func TestAServiceAccountIsARoleOnlyWhereServersMayRun(t *testing.T) {
 	if err := w.kube.Update(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Create(t, w.kube, w.role("west"))
+	env.Create(t, w.kube, w.role("west"))
 	since := w.emulator.Last(t)
 	r, err := w.pass("west")
 	c := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionWithinBoundary)

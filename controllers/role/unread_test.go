@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestAnObjectThatCannotBeReadHoldsUpNothingElse: the operator may be refused the list
@@ -31,8 +31,8 @@ func TestAnObjectThatCannotBeReadHoldsUpNothingElse(t *testing.T) {
 			w := newWorld(t)
 			w.everyType()
 			strike := func() {
-				w.emulator.Break(t, testenv.Fault{
-					Match: testenv.FaultMatch{PathRegex: "/api/2.0/permissions/genie/", Times: -1}, Stage: "before_commit", Action: "status", Status: c.status,
+				w.emulator.Break(t, env.Fault{
+					Match: env.FaultMatch{PathRegex: "/api/2.0/permissions/genie/", Times: -1}, Stage: "before_commit", Action: "status", Status: c.status,
 				})
 			}
 			pass := func(role string) *metav1.Condition {
@@ -40,11 +40,11 @@ func TestAnObjectThatCannotBeReadHoldsUpNothingElse(t *testing.T) {
 				_ = w.operator()(t.Context(), w.get(role)) // the queue repeats what is transient
 				return meta.FindStatusCondition(w.get(role).Status.Conditions, v1alpha1.ConditionReady)
 			}
-			space := "CAN_RUN on " + testenv.GenieSpaceID
+			space := "CAN_RUN on " + env.GenieSpaceID
 			others := slices.DeleteFunc(slices.Clone(everyGrant), func(g string) bool { return g == space })
 
 			strike()
-			testenv.Create(t, w.kube, w.role("fresh"))
+			env.Create(t, w.kube, w.role("fresh"))
 			if ready := pass("fresh"); ready == nil || ready.Status == metav1.ConditionTrue || ready.Reason != c.reason {
 				t.Errorf("a new Role: Ready is %+v", ready)
 			}

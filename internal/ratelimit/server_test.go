@@ -13,14 +13,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestSeveralProcessesShareALimitInARealServer has clients of their own, as pods have,
 // take at once: as many are let through as the limit says, and what the others are
 // told to wait is enough and not too much.
 func TestSeveralProcessesShareALimitInARealServer(t *testing.T) {
-	address := testenv.Redis(t, "secret")
+	address := env.Redis(t, "secret")
 	const pods = 4
 	limit := ratelimit.Limit{Max: 5, Window: 1500 * time.Millisecond}
 	var group sync.WaitGroup

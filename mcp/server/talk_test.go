@@ -21,8 +21,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // talker is a Genie that asks back when it is asked for a thing, and answers everything else.
@@ -319,7 +319,7 @@ func TestLimitsOfCallersAndTools(t *testing.T) {
 // TestPodsCountTogetherInAStore has two pods share a limit in a real server, and
 // denies when that is away: what cannot be counted is not let through.
 func TestPodsCountTogetherInAStore(t *testing.T) {
-	address := testenv.Redis(t, "secret")
+	address := env.Redis(t, "secret")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte("secret\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -14,9 +14,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // administrator has the token of the emulator's administrator.
@@ -31,7 +31,7 @@ func TestStatementsThatAreWrittenHereAreUnderstood(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the emulator")
 	}
-	e := testenv.NewEmulator(t)
+	e := env.NewEmulator(t)
 	e.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales",
 		"CREATE FUNCTION main.sales.quote(name STRING, n INT) RETURNS STRING RETURN concat(name, '!', CAST(n AS STRING))",
 		"CREATE FUNCTION main.sales.pairs(name STRING, n INT) RETURNS TABLE (a STRING, b INT) RETURN SELECT name AS a, v.x AS b FROM (VALUES (1), (2), (3)) AS v(x) WHERE v.x <= n",
@@ -41,7 +41,7 @@ func TestStatementsThatAreWrittenHereAreUnderstood(t *testing.T) {
 	roots.AppendCertsFromPEM([]byte(e.CA))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 	ctx := tools.Context{
-		Context: t.Context(), RequestID: "r1", WarehouseID: testenv.WarehouseID,
+		Context: t.Context(), RequestID: "r1", WarehouseID: env.WarehouseID,
 		Session: administrator(e.Token(t, e.WorkspaceURL)), Statements: databricks.NewStatements(e.WorkspaceURL, client),
 	}
 	function := func(name string, table bool, parameters ...tooldef.SignatureParameter) *tools.Definition {

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // longest is the size of a value, in characters or entries, up to which a bound has
@@ -138,7 +138,7 @@ func exampleWith(t *testing.T, d definition, path string) *unstructured.Unstruct
 	t.Helper()
 	dir := filepath.Join(accepted, folder(d))
 	for _, name := range append([]string{"maximal.yaml"}, manifests(t, dir)...) {
-		docs := documents(t, filepath.Join(testenv.Root(t), dir, name))
+		docs := documents(t, filepath.Join(env.Root(t), dir, name))
 		if found := false; len(docs) == 1 {
 			replace(docs[0].Object, path, func(v any) any { found = true; return v })
 			if found {

@@ -17,13 +17,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestEarlyFeedback installs the admission policies of config/early-feedback on a real
 // API server, and holds what they say against what a Boundary allows.
 func TestEarlyFeedback(t *testing.T) {
-	_, c := testenv.Cluster(t)
+	_, c := env.Cluster(t)
 	for _, name := range []string{"tenant", "elsewhere"} {
 		if err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ spec:
 			t.Fatal(err)
 		}
 	}
-	install(t, c, filepath.Join(testenv.Root(t), "config/early-feedback"))
+	install(t, c, filepath.Join(env.Root(t), "config/early-feedback"))
 	role := func(namespace, spec string) string {
 		return "apiVersion: gatehouse.dev/v1alpha1\nkind: Role\nmetadata: {generateName: r-, namespace: " + namespace + "}\nspec: {workspaceRef: {name: main}" + spec + "}"
 	}
@@ -135,7 +135,7 @@ spec:
 // mcpServer is the smallest one that is accepted.
 func mcpServer(t *testing.T) string {
 	t.Helper()
-	o := documents(t, filepath.Join(testenv.Root(t), accepted, "mcpserver", "minimal.yaml"))[0]
+	o := documents(t, filepath.Join(env.Root(t), accepted, "mcpserver", "minimal.yaml"))[0]
 	o.SetNamespace("tenant")
 	if err := unstructured.SetNestedField(o.Object, "main", "spec", "workspaceRef", "name"); err != nil {
 		t.Fatal(err)

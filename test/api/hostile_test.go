@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // spoilt are ways to make a name lead elsewhere, once somebody quotes, joins or decodes it.
@@ -92,7 +92,7 @@ var harmless = map[string][]string{
 // TestHostileNamesAreRefused spoils every name of every accepted example, so that a
 // field that is added must refuse hostile names or be listed above.
 func TestHostileNamesAreRefused(t *testing.T) {
-	_, direct := testenv.Cluster(t)
+	_, direct := env.Cluster(t)
 	c := client.NewDryRunClient(client.NewNamespacedClient(direct, metav1.NamespaceDefault))
 	for _, d := range definitions(t) {
 		own(d, func(path string, s schema) {

@@ -17,7 +17,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 type schema = apiextensionsv1.JSONSchemaProps
@@ -30,7 +30,7 @@ type definition struct {
 // definitions are the generated CRDs.
 func definitions(t *testing.T) []definition {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(testenv.Root(t), "config", "crd", "bases", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(env.Root(t), "config", "crd", "bases", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d definitions: %v", len(files), err)
 	}
@@ -114,7 +114,7 @@ func own(d definition, visit func(path string, s schema)) {
 // TestEveryRuleHasARefusedExample looks for each rule in the messages of the refused
 // examples of its kind: CEL by its message, the rest by field and kind of refusal.
 func TestEveryRuleHasARefusedExample(t *testing.T) {
-	root := testenv.Root(t)
+	root := env.Root(t)
 	names := manifests(t, refused)
 	for _, d := range definitions(t) {
 		var messages []string

@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
@@ -29,8 +29,8 @@ const (
 // TestManifests applies every manifest to one API server. A file of two documents is
 // an update: the first is created and the second replaces it.
 func TestManifests(t *testing.T) {
-	root, kinds := testenv.Root(t), definitions(t)
-	_, direct := testenv.Cluster(t)
+	root, kinds := env.Root(t), definitions(t)
+	_, direct := env.Cluster(t)
 	// Strict, so that a field that does not exist is no example of anything.
 	c := client.WithFieldValidation(direct, metav1.FieldValidationStrict)
 
@@ -120,7 +120,7 @@ func startsUnknown(t *testing.T, c client.Client, d definition, o *unstructured.
 
 // TestEveryRefusalHasANeighbour checks the convention by which examples are found.
 func TestEveryRefusalHasANeighbour(t *testing.T) {
-	root := testenv.Root(t)
+	root := env.Root(t)
 	for _, name := range manifests(t, refused) {
 		bad, good := documents(t, filepath.Join(root, refused, name)), filepath.Join(root, accepted, name)
 		if _, err := os.Stat(good); err != nil {
@@ -149,7 +149,7 @@ func TestExamplesOfToolsCanBeServed(t *testing.T) {
 		if !strings.HasPrefix(name, "maximal") && !strings.HasPrefix(name, "minimal") {
 			continue
 		}
-		raw, err := os.ReadFile(filepath.Join(testenv.Root(t), dir, name))
+		raw, err := os.ReadFile(filepath.Join(env.Root(t), dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestExamplesOfToolsCanBeServed(t *testing.T) {
 // manifests are the YAML files below a folder of the repository, by their path in it.
 func manifests(t *testing.T, dir string) []string {
 	t.Helper()
-	dir = filepath.Join(testenv.Root(t), dir)
+	dir = filepath.Join(env.Root(t), dir)
 	var out []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && filepath.Ext(path) == ".yaml" {

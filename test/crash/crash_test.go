@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // writes are the calls that the operator is killed at: each creates, and with
@@ -46,7 +46,7 @@ func TestKilledAtAnyWriteTheOperatorEndsWithExactlyOneOfEverything(t *testing.T)
 				role, policy := west()
 
 				w.hold(stage, http.MethodPost, writes[name]+"$")
-				testenv.Create(t, w.kube, role, policy)
+				env.Create(t, w.kube, role, policy)
 				w.killHeld(stage)
 				w.start()
 				w.ready(role, policy)
@@ -80,7 +80,7 @@ func TestAWriteThatArrivesLate(t *testing.T) {
 			w.t = t
 			role, policy := west()
 			w.hold("before_commit", http.MethodPost, writes[name]+"$")
-			testenv.Create(t, w.kube, role, policy)
+			env.Create(t, w.kube, role, policy)
 			if !w.emulator.Held(t, 60) {
 				t.Fatal("the call did not come")
 			}
@@ -92,7 +92,7 @@ func TestAWriteThatArrivesLate(t *testing.T) {
 			since := w.emulator.Last(t)
 			w.emulator.Heal(t)
 			w.eventually("the late call arrives", func() bool {
-				return slices.ContainsFunc(w.emulator.Calls(t, since), func(c testenv.Call) bool { return c.Method == http.MethodPost })
+				return slices.ContainsFunc(w.emulator.Calls(t, since), func(c env.Call) bool { return c.Method == http.MethodPost })
 			})
 			w.again(role, policy)
 			w.eventually("one service principal is left", func() bool { principals, _, _ := w.ours(); return principals == 1 })
@@ -108,7 +108,7 @@ func TestAWriteThatArrivesLate(t *testing.T) {
 // hold has the emulator hold the next call of a kind.
 func (w *world) hold(stage, method, path string) {
 	w.t.Helper()
-	w.emulator.Break(w.t, testenv.Fault{Match: testenv.FaultMatch{Method: method, PathRegex: path}, Stage: stage, Action: "hold"})
+	w.emulator.Break(w.t, env.Fault{Match: env.FaultMatch{Method: method, PathRegex: path}, Stage: stage, Action: "hold"})
 }
 
 // killHeld kills the operator while a call of it is held, and lets the call go. After
@@ -123,13 +123,13 @@ func (w *world) killHeld(stage string) {
 	if stage == "after_reply" {
 		w.emulator.Heal(w.t)
 		w.eventually("the next call is refused", func() bool {
-			return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c testenv.Call) bool { return c.Status == 0 })
+			return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c env.Call) bool { return c.Status == 0 })
 		})
 	}
 	w.kill()
 	w.emulator.Heal(w.t)
 	w.eventually("the call has ended", func() bool {
-		return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c testenv.Call) bool { return c.Method != http.MethodGet && strings.HasPrefix(c.Path, "/api/") })
+		return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c env.Call) bool { return c.Method != http.MethodGet && strings.HasPrefix(c.Path, "/api/") })
 	})
 }
 
@@ -142,8 +142,8 @@ func (w *world) again(role *v1alpha1.Role, policy *v1alpha1.FederationPolicy) {
 	w.eventually("both were looked at", func() bool {
 		var looked [2]bool
 		for _, c := range w.emulator.Calls(w.t, since) {
-			looked[0] = looked[0] || c.Path == "/api/2.0/accounts/"+testenv.AccountID+"/scim/v2/Groups/"+role.Status.Groups[1].ID
-			looked[1] = looked[1] || c.Path == "/api/2.0/accounts/"+testenv.AccountID+"/servicePrincipals/"+role.Status.ServicePrincipal.ID+"/federationPolicies/"+policy.Status.Roles[0].PolicyID
+			looked[0] = looked[0] || c.Path == "/api/2.0/accounts/"+env.AccountID+"/scim/v2/Groups/"+role.Status.Groups[1].ID
+			looked[1] = looked[1] || c.Path == "/api/2.0/accounts/"+env.AccountID+"/servicePrincipals/"+role.Status.ServicePrincipal.ID+"/federationPolicies/"+policy.Status.Roles[0].PolicyID
 		}
 		return looked[0] && looked[1]
 	})

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestAPausedLeader stops a leader, as a starved node does, in the middle of a call, and
@@ -38,7 +38,7 @@ func TestAPausedLeader(t *testing.T) {
 			w.ask(ws, t.Name())
 			w.ready(ws) // what is held next is a call about the Role
 			w.hold(c.stage, c.method, writes["service principal"]+"$")
-			testenv.Create(t, w.kube, role)
+			env.Create(t, w.kube, role)
 			if !w.emulator.Held(t, 60) {
 				t.Fatal("the call did not come")
 			}
@@ -70,7 +70,7 @@ func TestAPausedLeader(t *testing.T) {
 				t.Errorf("the paused leader wrote to the cluster: %+v", role.Status)
 			}
 
-			testenv.Create(t, w.kube, policy)
+			env.Create(t, w.kube, policy)
 			w.ready(policy)
 			w.again(role, policy)
 			w.eventually("one service principal is left", func() bool { principals, _, _ := w.ours(); return principals == 1 })

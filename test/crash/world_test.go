@@ -21,7 +21,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
@@ -35,7 +35,7 @@ const (
 type world struct {
 	t                   *testing.T
 	kube                client.Client
-	emulator            *testenv.Emulator
+	emulator            *env.Emulator
 	program, kubeconfig string
 	operator            *exec.Cmd
 	log                 safeBuffer
@@ -63,11 +63,11 @@ func (s *safeBuffer) String() string {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	config, c := testenv.Cluster(t)
-	w := &world{t: t, kube: c, emulator: testenv.NewEmulator(t), program: testenv.Program(t, "./cmd/operator"), kubeconfig: testenv.Kubeconfig(t, config)}
-	testenv.Workspace(t, c, w.emulator)
-	ns := testenv.Namespace(t, c, "platform", nil)
-	testenv.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: "platform"}, Spec: v1alpha1.BoundarySpec{
+	config, c := env.Cluster(t)
+	w := &world{t: t, kube: c, emulator: env.NewEmulator(t), program: env.Program(t, "./cmd/operator"), kubeconfig: env.Kubeconfig(t, config)}
+	env.Workspace(t, c, w.emulator)
+	ns := env.Namespace(t, c, "platform", nil)
+	env.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: "platform"}, Spec: v1alpha1.BoundarySpec{
 		Namespaces: []v1alpha1.BoundaryNamespace{{Name: "platform", UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"},
 		Groups:  v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"gh_*", "shared"}, Create: []v1alpha1.NamePattern{"gh_*"}},
 		Issuers: []v1alpha1.HTTPSURL{issuer},
@@ -88,7 +88,7 @@ func newWorld(t *testing.T) *world {
 // name with a policy, and a group that a Role asks for.
 func (w *world) surround() {
 	w.t.Helper()
-	account := "/api/2.0/accounts/" + testenv.AccountID
+	account := "/api/2.0/accounts/" + env.AccountID
 	var sp struct {
 		ID string `json:"id"`
 	}
@@ -133,7 +133,7 @@ func (w *world) start() {
 func (w *world) launch(more ...string) *exec.Cmd {
 	w.t.Helper()
 	cmd := exec.Command(w.program, append(more,
-		"--kubeconfig="+w.kubeconfig, "--installation="+installation, "--namespace="+testenv.OperatorNamespace, "--mcp-server-image=example.com/mcp-server:1",
+		"--kubeconfig="+w.kubeconfig, "--installation="+installation, "--namespace="+env.OperatorNamespace, "--mcp-server-image=example.com/mcp-server:1",
 		"--metrics-bind-address=0", "--health-probe-bind-address=0")...)
 	cmd.Stdout, cmd.Stderr = &w.log, &w.log
 	if err := cmd.Start(); err != nil {

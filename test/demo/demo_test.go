@@ -25,7 +25,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/hack/demo/scenario"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // logged hands each line to the test's log, so that a long run shows where it is.
@@ -99,7 +99,7 @@ func TestTheScenarioOnARealNode(t *testing.T) {
 
 func administrator(t *testing.T, config *rest.Config) client.Client {
 	t.Helper()
-	c, err := client.New(config, client.Options{Scheme: testenv.Scheme(t)})
+	c, err := client.New(config, client.Options{Scheme: env.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

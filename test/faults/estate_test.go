@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // idp is a FederationPolicy for a Role of the same name.
@@ -29,7 +29,7 @@ func (w *world) tool(name, table string) *v1alpha1.Tool {
 // server is an MCPServer with one tool. It has no pods: there is no kubelet.
 func (w *world) server(name, policy, tool string) *v1alpha1.MCPServer {
 	return &v1alpha1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: name}, Spec: v1alpha1.MCPServerSpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, WarehouseID: testenv.WarehouseID, Resource: "https://tools.example.com/mcp",
+		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, WarehouseID: env.WarehouseID, Resource: "https://tools.example.com/mcp",
 		FederationPolicyRefs: []v1alpha1.LocalReference{{Name: policy}}, ToolRefs: []v1alpha1.LocalReference{{Name: tool}}, Replicas: new(int32(0)),
 	}}
 }

@@ -12,7 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 func TestFaults(t *testing.T) {
@@ -32,11 +32,11 @@ func TestFaults(t *testing.T) {
 
 // lostAnswers loses the answer of every POST after it took effect.
 func lostAnswers(w *world) {
-	w.breaks(http.MethodPost, "^/api/", testenv.Fault{Stage: "after_commit", Action: "reset"})
+	w.breaks(http.MethodPost, "^/api/", env.Fault{Stage: "after_commit", Action: "reset"})
 	r := w.role("west")
 	p := w.idp("west")
 	d := w.mask("deals")
-	testenv.Create(w, w.kube, r, p, d)
+	env.Create(w, w.kube, r, p, d)
 	w.ready(r, p, d)
 	for _, path := range []string{principals, groups, policies} {
 		if n := w.committed(http.MethodPost, path); n != 1 {
@@ -57,9 +57,9 @@ func lostAnswers(w *world) {
 
 // slowAnswers answers creates when the operator has long given up.
 func slowAnswers(w *world) {
-	w.breaks(http.MethodPost, principals, testenv.Fault{Stage: "after_commit", Action: "delay", DelayMS: int((2 * callTimeout).Milliseconds())})
+	w.breaks(http.MethodPost, principals, env.Fault{Stage: "after_commit", Action: "delay", DelayMS: int((2 * callTimeout).Milliseconds())})
 	r := w.role("west")
-	testenv.Create(w, w.kube, r)
+	env.Create(w, w.kube, r)
 	w.ready(r)
 	w.one(r)
 	if n := w.committed(http.MethodPost, principals); n != 1 {
@@ -71,7 +71,7 @@ func slowAnswers(w *world) {
 func lag(w *world) {
 	w.emulator.Lag(w, 4000)
 	r := w.role("west")
-	testenv.Create(w, w.kube, r)
+	env.Create(w, w.kube, r)
 	w.ready(r)
 	w.one(r)
 	for _, path := range []string{principals, groups} {
@@ -85,23 +85,23 @@ func lag(w *world) {
 // "nothing exists".
 func otherAnswers(w *world) {
 	r := w.role("west")
-	testenv.Create(w, w.kube, r)
+	env.Create(w, w.kube, r)
 	w.ready(r)
 	w.one(r)
 	const one, all = "/scim/v2/(ServicePrincipals|Groups)/[0-9]+$", "^/api/"
 	for _, c := range []struct {
 		name, path string
-		fault      testenv.Fault
+		fault      env.Fault
 	}{
-		{"cut short", all, testenv.Fault{Stage: "after_commit", Action: "truncate"}},
-		{"a sign-in page", all, testenv.Fault{Stage: "after_commit", Action: "html"}},
-		{"nothing", all, testenv.Fault{Stage: "after_commit", Action: "body"}},
-		{"a list", all, testenv.Fault{Stage: "after_commit", Action: "body", Body: "[]"}},
-		{"null", all, testenv.Fault{Stage: "after_commit", Action: "body", Body: "null"}},
-		{"an empty object", "/scim/v2/", testenv.Fault{Stage: "after_commit", Action: "body", Body: "{}"}},
-		{"an empty object for one", one, testenv.Fault{Stage: "after_commit", Action: "body", Body: "{}"}},
-		{"another one", one, testenv.Fault{Stage: "after_commit", Action: "body", Body: `{"id":"1","displayName":"dosewanted"}`}},
-		{"an empty page of a full list", "/scim/v2/(ServicePrincipals|Groups)$", testenv.Fault{Stage: "after_commit", Action: "body", Body: `{"totalResults":1}`}},
+		{"cut short", all, env.Fault{Stage: "after_commit", Action: "truncate"}},
+		{"a sign-in page", all, env.Fault{Stage: "after_commit", Action: "html"}},
+		{"nothing", all, env.Fault{Stage: "after_commit", Action: "body"}},
+		{"a list", all, env.Fault{Stage: "after_commit", Action: "body", Body: "[]"}},
+		{"null", all, env.Fault{Stage: "after_commit", Action: "body", Body: "null"}},
+		{"an empty object", "/scim/v2/", env.Fault{Stage: "after_commit", Action: "body", Body: "{}"}},
+		{"an empty object for one", one, env.Fault{Stage: "after_commit", Action: "body", Body: "{}"}},
+		{"another one", one, env.Fault{Stage: "after_commit", Action: "body", Body: `{"id":"1","displayName":"dosewanted"}`}},
+		{"an empty page of a full list", "/scim/v2/(ServicePrincipals|Groups)$", env.Fault{Stage: "after_commit", Action: "body", Body: `{"totalResults":1}`}},
 	} {
 		since := w.emulator.Last(w)
 		w.breaks(http.MethodGet, c.path, c.fault)
@@ -121,7 +121,7 @@ func otherAnswers(w *world) {
 		w.ready(r)
 	}
 	since := w.emulator.Last(w)
-	w.breaks(http.MethodGet, "/scim/v2/", testenv.Fault{Stage: "after_commit", Action: "body", Body: "{}"})
+	w.breaks(http.MethodGet, "/scim/v2/", env.Fault{Stage: "after_commit", Action: "body", Body: "{}"})
 	w.remove(r)
 	w.struck(since)
 	time.Sleep(time.Second)

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestMissedEvents loses what watches tell: of one object while others are heard of, until
@@ -34,7 +34,7 @@ func TestMissedEvents(t *testing.T) {
 	w := newWorld(t, kube, "missed")
 	w.emulator.SQL(w, "CREATE TABLE main.sales.leads (id STRING)")
 	tool, server := w.tool("leads", "leads"), w.server("tools", "none", "leads")
-	testenv.Create(w, kube, tool, server)
+	env.Create(w, kube, tool, server)
 	health := w.health(server)
 	w.appears(health)
 	w.ready(health)
@@ -76,13 +76,13 @@ type happening struct {
 var happenings = []happening{
 	{"update", "gatehouseroles", func(m *missing) { m.change(m.role, func() { m.role.Spec.Grants = nil }) }, both, leadsAlone},
 	{"deletion", "gatehouseroles", func(m *missing) { m.remove(m.role) }, both, nil},
-	{"creation", "gatehouseroles", func(m *missing) { testenv.Create(m, m.kube, m.role) }, nil, both},
+	{"creation", "gatehouseroles", func(m *missing) { env.Create(m, m.kube, m.role) }, nil, both},
 	{"closing", "toolaccesses", func(m *missing) { m.remove(m.access) }, both, dealsAlone},
 	{"replacing", "toolaccesses", func(m *missing) {
 		m.remove(m.access)
 		m.gone(m.access)
 		m.access = m.opens(m.access.Name, "tools", "leads", "somebody-else")
-		testenv.Create(m, m.kube, m.access)
+		env.Create(m, m.kube, m.access)
 	}, both, dealsAlone},
 }
 
@@ -90,9 +90,9 @@ var both, dealsAlone, leadsAlone = []string{"deals", "leads"}, []string{"deals"}
 
 func (m *missing) run(h happening) {
 	start := m.emulator.Last(m)
-	testenv.Create(m, m.kube, m.access)
+	env.Create(m, m.kube, m.access)
 	if h.before != nil {
-		testenv.Create(m, m.kube, m.role)
+		env.Create(m, m.kube, m.role)
 		m.ready(m.role)
 	}
 	m.eventuallyHolds(h.before)
@@ -141,7 +141,7 @@ func (m *missing) witness() {
 	m.Helper()
 	other := &missing{world: m.world, role: m.world.role("witness-" + m.role.Name)}
 	other.access = m.opens(other.role.Name, "tools", "leads", other.role.Name)
-	testenv.Create(m, m.kube, other.access, other.role)
+	env.Create(m, m.kube, other.access, other.role)
 	m.ready(other.role)
 	other.eventuallyHolds(both)
 	m.remove(other.role, other.access)

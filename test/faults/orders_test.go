@@ -15,7 +15,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // TestNeighbours holds objects against what is next to them: related objects that go in
@@ -41,7 +41,7 @@ func workspaceFirst(w *world) {
 
 // secretFirst deletes the credentials, the Workspace, and then what is still in it; the Workspace comes last.
 func secretFirst(w *world) {
-	w.stranded(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: w.name}}, v1alpha1.ReasonCredentialNotFound)
+	w.stranded(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: env.OperatorNamespace, Name: w.name}}, v1alpha1.ReasonCredentialNotFound)
 	w.remove(&v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: w.name}})
 	w.gone(&v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: w.name}})
 }
@@ -51,7 +51,7 @@ func secretFirst(w *world) {
 func (w *world) stranded(way client.Object, reason string) {
 	w.Helper()
 	r, p := w.role("west"), w.idp("west")
-	testenv.Create(w, w.kube, r, p)
+	env.Create(w, w.kube, r, p)
 	w.ready(r, p)
 	sp := w.one(r)
 	w.remove(way)
@@ -92,7 +92,7 @@ func (w *world) stranded(way client.Object, reason string) {
 // museum keeps what once went wrong elsewhere: two Roles that hold the same grant, a
 // service principal of others with the name of a Role, and edits of all that can be edited.
 func museum(w *world) {
-	account := "/api/2.0/accounts/" + testenv.AccountID + "/scim/v2/ServicePrincipals"
+	account := "/api/2.0/accounts/" + env.AccountID + "/scim/v2/ServicePrincipals"
 	var theirs struct {
 		ID string `json:"id"`
 	}
@@ -110,7 +110,7 @@ func museum(w *world) {
 	}
 
 	west, east := w.role("west"), w.role("east")
-	testenv.Create(w, w.kube, west, east)
+	env.Create(w, w.kube, west, east)
 	w.ready(west, east)
 	ours := w.one(west)
 	w.one(east)
@@ -178,7 +178,7 @@ func (w *world) members(group, id string) bool {
 }
 
 // holds says whether a service principal may select from a table.
-func (w *world) holds(table string, p testenv.Principal) bool {
+func (w *world) holds(table string, p env.Principal) bool {
 	w.Helper()
 	return slices.Equal(w.emulator.Grants(w, "table", "main.sales."+table, p.ApplicationID), []string{"SELECT"})
 }

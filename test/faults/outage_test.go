@@ -12,13 +12,13 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // mask is a DataPolicy that masks the region of a table, and goes with all that it made.
 func (w *world) mask(table string) *v1alpha1.DataPolicy {
 	return &v1alpha1.DataPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: table}, Spec: v1alpha1.DataPolicySpec{
-		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, WarehouseID: testenv.WarehouseID, Table: v1alpha1.SecurableName("main.sales." + table), DeletionPolicy: v1alpha1.DeletionDelete,
+		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, WarehouseID: env.WarehouseID, Table: v1alpha1.SecurableName("main.sales." + table), DeletionPolicy: v1alpha1.DeletionDelete,
 		ColumnMasks: []v1alpha1.ColumnMask{{Column: "region", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"gh_west"}}}},
 	}}
 }
@@ -49,7 +49,7 @@ func longOutage(w *world) {
 	w.emulator.SQL(w, "CREATE TABLE main.sales.leads (id STRING, region STRING)")
 	west, doomed, fresh := w.role("west"), w.role("doomed"), w.role("fresh")
 	idp, old, young := w.idp("west"), w.mask("deals"), w.mask("leads")
-	testenv.Create(w, w.kube, west, doomed, idp, old)
+	env.Create(w, w.kube, west, doomed, idp, old)
 	w.ready(west, doomed, idp, old)
 	before := w.sight()
 	ours, theirs := before.one(west), before.one(doomed)
@@ -58,23 +58,23 @@ func longOutage(w *world) {
 	}
 
 	since := w.emulator.Last(w)
-	w.breaks("", "^/api/", testenv.Fault{Stage: "before_commit", Action: "status", Status: http.StatusServiceUnavailable})
-	testenv.Create(w, w.kube, fresh, young)
+	w.breaks("", "^/api/", env.Fault{Stage: "before_commit", Action: "status", Status: http.StatusServiceUnavailable})
+	env.Create(w, w.kube, fresh, young)
 	w.remove(doomed, old)
 	w.ask(west)
 	w.ask(idp)
 	tables := "/unity-catalog/tables/main.sales."
-	w.tried(since, map[string]func(testenv.Call) bool{
-		"a Role":         func(c testenv.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+ours.ID) },
-		"a deleted Role": func(c testenv.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+theirs.ID) },
-		"a new Role": func(c testenv.Call) bool {
+	w.tried(since, map[string]func(env.Call) bool{
+		"a Role":         func(c env.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+ours.ID) },
+		"a deleted Role": func(c env.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+theirs.ID) },
+		"a new Role": func(c env.Call) bool {
 			return strings.HasSuffix(c.Path, "/ServicePrincipals") && strings.Contains(c.Query, "fresh")
 		},
-		"a policy": func(c testenv.Call) bool {
+		"a policy": func(c env.Call) bool {
 			return strings.Contains(c.Path, "/servicePrincipals/"+ours.ID+"/federationPolicies")
 		},
-		"a deleted DataPolicy": func(c testenv.Call) bool { return strings.HasSuffix(c.Path, tables+"deals") },
-		"a new DataPolicy":     func(c testenv.Call) bool { return strings.HasSuffix(c.Path, tables+"leads") },
+		"a deleted DataPolicy": func(c env.Call) bool { return strings.HasSuffix(c.Path, tables+"deals") },
+		"a new DataPolicy":     func(c env.Call) bool { return strings.HasSuffix(c.Path, tables+"leads") },
 	})
 	for _, o := range []external.Object{west, doomed, fresh, idp, old, young} {
 		if c := w.says(o, metav1.ConditionUnknown); c.Reason != "DatabricksUnavailable" {
@@ -113,7 +113,7 @@ func longOutage(w *world) {
 
 // tried waits until each of several objects was tried many times, as the calls show that
 // an attempt begins with.
-func (w *world) tried(since int64, objects map[string]func(testenv.Call) bool) {
+func (w *world) tried(since int64, objects map[string]func(env.Call) bool) {
 	w.Helper()
 	counts := map[string]int{}
 	w.eventually(func() string { return fmt.Sprintf("%d attempts of each: %v", manyAttempts, counts) }, func() bool {

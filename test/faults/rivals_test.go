@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // rivals are two Roles that take over one service principal. Each asks for a group and a
@@ -61,7 +61,7 @@ func TestTwoRolesForOneServicePrincipal(t *testing.T) {
 func (w *world) rivals(suffix string) *rivals {
 	w.Helper()
 	var made struct{ ID, ApplicationID string }
-	w.emulator.Do(w, http.MethodPost, w.emulator.AccountURL, "/api/2.0/accounts/"+testenv.AccountID+"/scim/v2/ServicePrincipals", `{"displayName":"legacy","active":true}`, &made)
+	w.emulator.Do(w, http.MethodPost, w.emulator.AccountURL, "/api/2.0/accounts/"+env.AccountID+"/scim/v2/ServicePrincipals", `{"displayName":"legacy","active":true}`, &made)
 	out := &rivals{world: w, id: made.ID, applicationID: made.ApplicationID}
 	for i, name := range []string{"a" + suffix, "b" + suffix} {
 		w.emulator.SQL(w, "CREATE TABLE main.sales.`"+name+"` (id STRING)")
@@ -81,14 +81,14 @@ func (w *world) rivals(suffix string) *rivals {
 func (r *rivals) bothSee() bool {
 	first, second := r.roles[0], r.roles[1]
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // a whole second lies ahead
-	r.emulator.Break(r, testenv.Fault{
-		Match: testenv.FaultMatch{Method: http.MethodGet, PathRegex: "/scim/v2/ServicePrincipals/" + r.id + "$", Times: 2}, Stage: "after_commit", Action: "hold",
+	r.emulator.Break(r, env.Fault{
+		Match: env.FaultMatch{Method: http.MethodGet, PathRegex: "/scim/v2/ServicePrincipals/" + r.id + "$", Times: 2}, Stage: "after_commit", Action: "hold",
 	})
-	testenv.Create(r, r.kube, second)
+	env.Create(r, r.kube, second)
 	if r.emulator.Holding(r, 60) != 1 {
 		r.Fatal("the service principal was not looked for")
 	}
-	testenv.Create(r, r.kube, first)
+	env.Create(r, r.kube, first)
 	same := first.CreationTimestamp.Equal(&second.CreationTimestamp)
 	if same {
 		r.eventually(func() string { return "both have looked" }, func() bool { return r.emulator.Holding(r, 0) == 2 })
@@ -155,7 +155,7 @@ func (r *rivals) again(role *v1alpha1.Role) {
 	since := r.emulator.Last(r)
 	r.ask(role)
 	r.eventually(func() string { return role.Name + " is looked at" }, func() bool {
-		return slices.ContainsFunc(r.emulator.Calls(r, since), func(c testenv.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+r.id) })
+		return slices.ContainsFunc(r.emulator.Calls(r, since), func(c env.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+r.id) })
 	})
 }
 

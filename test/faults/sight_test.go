@@ -7,21 +7,21 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // sight is what Databricks holds at one moment, read once for many Roles.
 type sight struct {
 	*world
 	// principals are by external id, groups by name, and deals are the grants on the table by application id.
-	principals map[string][]testenv.Principal
-	groups     map[string][]testenv.Group
+	principals map[string][]env.Principal
+	groups     map[string][]env.Group
 	deals      map[string][]string
 }
 
 func (w *world) sight() sight {
 	w.Helper()
-	out := sight{world: w, principals: map[string][]testenv.Principal{}, groups: map[string][]testenv.Group{}, deals: w.emulator.AllGrants(w, "table", "main.sales.deals")}
+	out := sight{world: w, principals: map[string][]env.Principal{}, groups: map[string][]env.Group{}, deals: w.emulator.AllGrants(w, "table", "main.sales.deals")}
 	state := w.emulator.State(w)
 	for _, p := range state.Principals {
 		out.principals[p.ExternalID] = append(out.principals[p.ExternalID], p)
@@ -38,7 +38,7 @@ func (w *world) mark(r *v1alpha1.Role) string {
 }
 
 // one checks that a Role has one service principal with its grant and its group, and returns it.
-func (s sight) one(r *v1alpha1.Role) testenv.Principal {
+func (s sight) one(r *v1alpha1.Role) env.Principal {
 	s.Helper()
 	found := s.principals[s.mark(r)]
 	if len(found) != 1 {
@@ -54,7 +54,7 @@ func (s sight) one(r *v1alpha1.Role) testenv.Principal {
 }
 
 // one checks one Role by a sight of its own.
-func (w *world) one(r *v1alpha1.Role) testenv.Principal {
+func (w *world) one(r *v1alpha1.Role) env.Principal {
 	w.Helper()
 	return w.sight().one(r)
 }

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // late delays what watches tell, as a network or an API server under load does.
@@ -80,13 +80,13 @@ func TestAStaleCache(t *testing.T) {
 	})
 	w := newWorld(t, kube, "stale")
 	r := w.role("late")
-	testenv.Create(t, kube, r)
+	env.Create(t, kube, r)
 	w.ready(r)
 	policy := &v1alpha1.FederationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: "idp"}, Spec: v1alpha1.FederationPolicySpec{
 		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, Issuer: issuer, Audiences: []string{"https://tools.example.com/mcp"},
 		Claims: v1alpha1.FederationClaims{Role: "role"}, Roles: []v1alpha1.FederatedRole{{Name: r.Name, Subject: "late"}},
 	}}
-	testenv.Create(t, kube, policy)
+	env.Create(t, kube, policy)
 	w.ready(policy)
 	for i := range 5 {
 		w.change(r, func() { r.Spec.DisplayName = fmt.Sprintf("late %d", i) })

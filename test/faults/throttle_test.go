@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // refusal is a kind of call that Databricks refuses once, saying when to come back.
@@ -87,7 +87,7 @@ const underWay = 2 * time.Second
 func (c *throttled) begin() {
 	c.emulator.SQL(c, "CREATE TABLE main.sales.leads (id STRING)")
 	c.other = c.role("other")
-	testenv.Create(c, c.kube, c.other)
+	env.Create(c, c.kube, c.other)
 	c.ready(c.other)
 	act := c.make
 	if c.leaving {
@@ -128,8 +128,8 @@ func (c *throttled) end() {
 func (c *throttled) refuse() {
 	c.Helper()
 	c.since = c.emulator.Last(c)
-	c.emulator.Break(c, testenv.Fault{
-		Match: testenv.FaultMatch{Method: c.method, PathRegex: c.path, Times: 1}, Stage: "before_commit", Action: "status",
+	c.emulator.Break(c, env.Fault{
+		Match: env.FaultMatch{Method: c.method, PathRegex: c.path, Times: 1}, Stage: "before_commit", Action: "status",
 		Status: http.StatusTooManyRequests, RetryAfter: strconv.Itoa(int(c.rest.Seconds())),
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // whole is a Role and all that is about it: the policy that trusts for it, and a server
@@ -24,7 +24,7 @@ type whole struct {
 	tool   *v1alpha1.Tool
 	server *v1alpha1.MCPServer
 	access *v1alpha1.ToolAccess
-	sp     testenv.Principal
+	sp     env.Principal
 }
 
 // whole makes one and waits until all of it is Ready.
@@ -33,7 +33,7 @@ func (w *world) whole(name string) *whole {
 	w.emulator.SQL(w, "CREATE TABLE main.sales.own_"+name+" (id STRING)", "CREATE TABLE main.sales.tool_"+name+" (id STRING)")
 	e := &whole{name: name, role: w.role(name), policy: w.idp(name), tool: w.tool(name, "tool_"+name), server: w.server(name, "idp-"+name, name), access: w.opens(name, name, name, name)}
 	e.role.Spec.Grants[0].Name = v1alpha1.SecurableName("main.sales.own_" + name)
-	testenv.Create(w, w.kube, e.objects()...)
+	env.Create(w, w.kube, e.objects()...)
 	health := w.health(e.server)
 	w.appears(health)
 	w.ready(e.role, e.policy, e.tool, e.access, health, e.server)

@@ -28,7 +28,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/testenv"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 const (
@@ -40,15 +40,15 @@ const (
 	callTimeout = 3 * time.Second
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 
 // start runs an API server and all controllers until the test ends. Changes are made to
 // the options of their manager.
 func start(t *testing.T, changes ...func(*ctrl.Options)) client.Client {
 	t.Helper()
 	ctrl.SetLogger(zap.New(zap.WriteTo(t.Output())))
-	config, kube := testenv.Cluster(t)
-	testenv.Namespace(t, kube, testenv.OperatorNamespace, nil)
+	config, kube := env.Cluster(t)
+	env.Namespace(t, kube, env.OperatorNamespace, nil)
 	o, err := controllers.ManagerOptions()
 	if err != nil {
 		t.Fatal(err)
@@ -68,11 +68,11 @@ func start(t *testing.T, changes ...func(*ctrl.Options)) client.Client {
 	}
 	if err := controllers.Setup(mgr, controllers.Options{
 		Connect: connect.New(connect.Options{
-			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: testenv.OperatorNamespace,
+			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: env.OperatorNamespace,
 			Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "faults", RequestsPerSecond: 2000, CallTimeout: callTimeout}),
 		}),
 		Installation: installation, RoleConcurrency: 16, Issuer: tokens,
-		Servers: mcpserver.Options{Namespace: testenv.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: "operator", ProbeAudience: "probe", ProbeTokenFile: "/dev/null"},
+		Servers: mcpserver.Options{Namespace: env.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: "operator", ProbeAudience: "probe", ProbeTokenFile: "/dev/null"},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -93,17 +93,17 @@ type world struct {
 	*testing.T
 	name     string
 	kube     client.Client
-	emulator *testenv.Emulator
+	emulator *env.Emulator
 }
 
 func newWorld(t *testing.T, kube client.Client, name string) *world {
 	t.Helper()
-	w := &world{T: t, name: name, kube: kube, emulator: testenv.NewEmulator(t)}
+	w := &world{T: t, name: name, kube: kube, emulator: env.NewEmulator(t)}
 	w.emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE TABLE main.sales.deals (id STRING, region STRING)")
-	ns := testenv.Namespace(t, kube, name, nil)
-	testenv.WorkspaceNamed(t, kube, w.emulator, name, name)
+	ns := env.Namespace(t, kube, name, nil)
+	env.WorkspaceNamed(t, kube, w.emulator, name, name)
 	all := []v1alpha1.NamePattern{"*"}
-	testenv.Create(t, kube, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
+	env.Create(t, kube, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
 		Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{v1alpha1.NamePattern(name)},
 		Groups: v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"gh_*"}, Create: []v1alpha1.NamePattern{"gh_*"}},
 		Grants: []v1alpha1.BoundaryGrant{
@@ -194,9 +194,9 @@ func (w *world) ask(o client.Object) {
 }
 
 // breaks orders a failure of all calls of a kind until the emulator is healed.
-func (w *world) breaks(method, path string, f testenv.Fault) {
+func (w *world) breaks(method, path string, f env.Fault) {
 	w.Helper()
-	f.Match = testenv.FaultMatch{Method: method, PathRegex: path, Times: -1}
+	f.Match = env.FaultMatch{Method: method, PathRegex: path, Times: -1}
 	w.emulator.Break(w, f)
 }
 
@@ -204,7 +204,7 @@ func (w *world) breaks(method, path string, f testenv.Fault) {
 func (w *world) struck(since int64) {
 	w.Helper()
 	w.eventually(func() string { return "the fault strikes" }, func() bool {
-		return slices.ContainsFunc(w.emulator.Calls(w, since), func(c testenv.Call) bool { return len(c.Faults) > 0 })
+		return slices.ContainsFunc(w.emulator.Calls(w, since), func(c env.Call) bool { return len(c.Faults) > 0 })
 	})
 }
 

@@ -1,6 +1,6 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package testenv gives tests the real parts: a kube-apiserver with etcd, and the
+// Package env gives tests the real parts: a kube-apiserver with etcd, and the
 // Databricks emulator as a process of its own.
-package testenv
+package env
