@@ -54,6 +54,9 @@ lint: need-go ## Vet, check the format, the file headers and the import rules.
 	@mkdir -p $(BIN) && go build -modfile=hack/tools/go.mod -o $(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(BIN)/golangci-lint run ./...
 	cd emulator && ../$(BIN)/golangci-lint run ./...
+	@echo ">> the Kubernetes API conventions on api/ (the first time the linter is built, which takes a minute or two)"
+	cd hack/tools/apilint && go build -o ../../../$(BIN)/api-lint sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+	$(BIN)/api-lint run -c .golangci-api.yml ./api/...
 
 ##@ Build
 .PHONY: build image
