@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
 )
 
 // Exchanger exchanges a caller's token for one of its role's service principal.
@@ -22,11 +23,9 @@ type Exchanger interface {
 
 // Backend is how the server reaches one workspace. It carries no credential.
 type Backend struct {
-	Exchanger    Exchanger
-	Statements   tools.Statements
-	Genie        tools.Genie
-	VectorSearch tools.VectorSearch
-	Serving      tools.Serving
+	Exchanger Exchanger
+	// Tools are the clients of the tools.
+	Tools registry.Clients
 }
 
 // Clients are HTTP clients that trust a workspace's certificates and share their
@@ -43,10 +42,7 @@ type NewBackend func(host string, c Clients) Backend
 
 // Databricks is the Backend over the real wire.
 func Databricks(host string, c Clients) Backend {
-	return Backend{
-		Exchanger: databricks.NewExchanger(host, c.Standard), Statements: databricks.NewStatements(host, c.Standard), Genie: databricks.NewGenie(host, c.Standard),
-		VectorSearch: databricks.NewVectorSearch(host, c.Standard), Serving: databricks.NewServing(host, c.Long),
-	}
+	return Backend{Exchanger: databricks.NewExchanger(host, c.Standard), Tools: registry.Databricks(host, c.Standard, c.Long)}
 }
 
 // backend is a Backend with the clients whose connections to close when it is no longer used.

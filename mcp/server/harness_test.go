@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
 )
 
 const (
@@ -261,7 +262,7 @@ func start(t testing.TB, change ...func(*server.Options)) *gate {
 	o := server.Options{
 		AccessDir: g.dir, OperatorName: operatorName, Reviewer: reviewer{}, ReloadInterval: 5 * time.Millisecond,
 		NewBackend: func(string, server.Clients) server.Backend {
-			return server.Backend{Exchanger: g.workspace, Statements: g.workspace}
+			return server.Backend{Exchanger: g.workspace, Tools: registry.Clients{Statements: g.workspace}}
 		},
 		Log: slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -207,6 +207,12 @@ func (s *Server) snapshot(doc access.Document) (*snapshot, error) {
 	if snap.limiter, err = s.counting(doc.Limits.Store); err != nil {
 		return nil, err
 	}
+	if err := s.define(snap); err != nil {
+		if snap.limiter != s.limiter {
+			snap.limiter.close()
+		}
+		return nil, err
+	}
 	for rule, err := range snap.broken {
 		s.log.Error("Cannot use a condition; the cells that hang on it are denied", "rule", rule, "reason", err.Error())
 	}

@@ -39,7 +39,7 @@ type snapshot struct {
 // cell is the cell of a role and a tool; nil says no.
 func (s *snapshot) cell(role, tool string) *cell { return s.cells[role][tool] }
 
-// prepare makes a document ready, without any call to the outside.
+// prepare makes a document ready but for its tools, without any call to the outside.
 func prepare(doc access.Document) (*snapshot, error) {
 	resource, err := url.Parse(doc.Resource)
 	if err != nil || resource.Scheme != "https" || resource.Host == "" {
@@ -56,14 +56,10 @@ func prepare(doc access.Document) (*snapshot, error) {
 	}
 	s.metadataURL = (&url.URL{Scheme: "https", Host: resource.Host, Path: metadataPath + resource.Path}).String()
 	for _, t := range doc.Tools {
-		if s.tools[t.Name] != nil {
+		if _, twice := s.tools[t.Name]; twice {
 			return nil, fmt.Errorf("the access document names the tool %s twice", t.Name)
 		}
-		d, err := tools.Define(t)
-		if err != nil {
-			return nil, err
-		}
-		s.tools[t.Name] = d
+		s.tools[t.Name] = nil // define makes it, once its clients are there
 	}
 	conditions, broken := compileConditions(doc)
 	s.broken = broken
@@ -73,7 +69,7 @@ func prepare(doc access.Document) (*snapshot, error) {
 		}
 		row := make(map[string]*cell, len(names))
 		for _, name := range names {
-			if s.tools[name] == nil {
+			if _, defined := s.tools[name]; !defined {
 				return nil, fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
 			}
 			row[name] = cellOf(doc.Terms[role][name], conditions)

@@ -4,39 +4,49 @@
 package tools
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 )
 
-// sqlExecutor runs the statement of a Tool. Arguments are bound as parameters
-// and never become part of its text.
-type sqlExecutor struct {
-	onStatements
-	tool access.SQLTool
+// Statements runs SQL as the owner of a token.
+type Statements interface {
+	Execute(ctx context.Context, token databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error)
 }
 
-func (e sqlExecutor) run(ctx Context, args Arguments) (*Output, error) {
-	params := make([]databricks.Param, 0, len(e.tool.Parameters))
-	for _, p := range e.tool.Parameters {
-		bound := databricks.Param{Name: p.Name, Type: p.Type}
-		if text, ok := args.Text(p.Name); ok {
-			bound.Value = &text
+// Warehouse runs statements on one SQL warehouse. It holds no credential.
+type Warehouse struct {
+	Statements Statements
+	// ID is the id of the warehouse.
+	ID string
+}
+
+// Validate fails when the warehouse cannot run statements.
+func (w Warehouse) Validate() error {
+	if w.Statements == nil {
+		return errors.New("a client for statements is required")
+	}
+	return nil
+}
+
+// Query runs one statement as the caller's role. Statement, parameters and row limit are
+// those of r; the rest is filled in.
+func (w Warehouse) Query(ctx context.Context, c Call, r databricks.StatementRequest) (*databricks.StatementResult, error) {
+	r.WarehouseID, r.RequestID, r.Repeatable = w.ID, c.RequestID, c.Repeatable
+	return AsRole(ctx, c, func(token databricks.Secret) (*databricks.StatementResult, error) {
+		result, err := w.Statements.Execute(ctx, token, r)
+		if err != nil {
+			return nil, UpstreamError(ctx, err, "the statement of this tool")
 		}
-		params = append(params, bound)
-	}
-	limit := int64(e.tool.MaxRows)
-	result, err := ctx.query(databricks.StatementRequest{Statement: e.tool.Statement, Params: params, RowLimit: limit})
-	if err != nil {
-		return nil, err
-	}
-	return table(result, int(limit)), nil
+		return result, nil
+	})
 }
 
-// table shapes a result as rows by name, capped.
-func table(r *databricks.StatementResult, limit int) *Output {
+// Table shapes a result as rows by name, at most limit of them.
+func Table(r *databricks.StatementResult, limit int) *Output {
 	out := &Output{Columns: make([]Column, len(r.Columns)), Rows: make([]map[string]any, 0, len(r.Rows)), Truncated: r.Truncated}
 	for i, c := range r.Columns {
 		out.Columns[i] = Column{Name: c.Name, Type: c.Type}

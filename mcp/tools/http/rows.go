@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools
+package http
 
 import (
 	"encoding/json"
@@ -9,10 +9,11 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // shaped makes rows of a JSON answer, at most as many as fit into most bytes.
-func shaped(r access.HTTPRows, status int, text string, most int) (*Output, error) {
+func shaped(r access.HTTPRows, status int, text string, most int) (*tools.Output, error) {
 	if status < 200 || status > 299 {
 		return nil, remoteFailure(status)
 	}
@@ -22,18 +23,18 @@ func shaped(r access.HTTPRows, status int, text string, most int) (*Output, erro
 		list, ok = at(document, r.At).([]any)
 	}
 	if !ok {
-		return nil, Errorf(CodeUpstreamError, "the external API answered HTTP %d in a form that this tool does not expect; the platform team must look at it", status)
+		return nil, tools.Errorf(tools.CodeUpstreamError, "the external API answered HTTP %d in a form that this tool does not expect; the platform team must look at it", status)
 	}
-	out := &Output{Columns: make([]Column, len(r.Fields)), Rows: make([]map[string]any, len(list))}
+	out := &tools.Output{Columns: make([]tools.Column, len(r.Fields)), Rows: make([]map[string]any, len(list))}
 	for i, entry := range list {
 		row := make(map[string]any, len(r.Fields))
 		for _, f := range r.Fields {
-			row[f.Name] = cleanValue(at(entry, f.At), maxForeignText)
+			row[f.Name] = tools.CleanValue(at(entry, f.At), tools.MaxForeignText)
 		}
 		out.Rows[i] = row
 	}
 	for i, f := range r.Fields {
-		out.Columns[i] = Column{Name: f.Name, Type: typeOf(out.Rows, f.Name)}
+		out.Columns[i] = tools.Column{Name: f.Name, Type: typeOf(out.Rows, f.Name)}
 	}
 	total := int64(len(list))
 	if r.TotalAt != "" {
@@ -43,7 +44,7 @@ func shaped(r access.HTTPRows, status int, text string, most int) (*Output, erro
 			}
 		}
 	}
-	if n := fitting(out.Rows, most); n < len(out.Rows) {
+	if n := tools.Fitting(out.Rows, most); n < len(out.Rows) {
 		out.Rows, out.Truncated = out.Rows[:n], true
 	}
 	count := len(out.Rows)
@@ -69,7 +70,7 @@ func remoteFailure(status int) error {
 	case status >= 500:
 		what = "is failing; try again later"
 	}
-	return Errorf(CodeUpstreamError, "the external API answered HTTP %d: it %s", status, what)
+	return tools.Errorf(tools.CodeUpstreamError, "the external API answered HTTP %d: it %s", status, what)
 }
 
 // typeOf is the JSON type of a column's values, or ANY.

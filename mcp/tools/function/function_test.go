@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools_test
+package function_test
 
 import (
 	"strings"
@@ -13,13 +13,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
 )
 
 // lookup is a function with a parameter that it has a default for.
-func lookup(t *testing.T, table bool) *tools.Definition {
+func lookup(t *testing.T, table bool) access.Tool {
 	t.Helper()
 	f := access.FunctionTool{Name: "main.sales.look-up", Table: table, MaxRows: 2, Parameters: []access.Parameter{{Name: "name", Type: "STRING"}, {Name: "n", Type: "BIGINT"}, {Name: "at", Type: "DECIMAL(18,2)"}}}
-	return define(t, access.Tool{Function: &f, ReadOnly: true, Idempotent: true}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}},
+	return toolstest.Complete(t, access.Tool{Function: &f, ReadOnly: true, Idempotent: true}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}},
 		access.SignatureParameter{Name: "name", Type: "STRING"}, access.SignatureParameter{Name: "n", Type: "BIGINT", Optional: true}, access.SignatureParameter{Name: "at", Type: "DECIMAL(18,2)", Optional: true})
 }
 
@@ -34,8 +35,8 @@ func TestAFunctionIsCalledWithBoundArguments(t *testing.T) {
 		"a table":                        {true, `{"name":"x"}`, "SELECT * FROM `main`.`sales`.`look-up`(`name` => :p0)", []databricks.Param{param("p0", "x", "STRING")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{result: cells("result", []string{"a"})}
-			if _, err := w.call(t, lookup(t, c.table), c.args); err != nil {
+			w := &toolstest.Workspace{Result: toolstest.Cells("result", []string{"a"})}
+			if _, err := w.Call(t, lookup(t, c.table), c.args); err != nil {
 				t.Fatal(err)
 			}
 			limit := int64(1)
@@ -43,15 +44,15 @@ func TestAFunctionIsCalledWithBoundArguments(t *testing.T) {
 				limit = 2
 			}
 			want := []databricks.StatementRequest{{WarehouseID: "w1", Statement: c.statement, Params: c.params, RowLimit: limit, RequestID: "r1", Repeatable: true}}
-			if diff := cmp.Diff(want, w.statements); diff != "" {
+			if diff := cmp.Diff(want, w.Statements); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
-	w := &workspace{result: cells("result", []string{"a"})}
-	none := define(t, access.Tool{Function: &access.FunctionTool{Name: "a.b.c", MaxRows: 1}}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}})
-	if _, err := w.call(t, none, "{}"); err != nil || w.statements[0].Statement != "SELECT `a`.`b`.`c`() AS result" || w.statements[0].Repeatable {
-		t.Errorf("ran %+v, %v", w.statements, err)
+	w := &toolstest.Workspace{Result: toolstest.Cells("result", []string{"a"})}
+	none := toolstest.Complete(t, access.Tool{Function: &access.FunctionTool{Name: "a.b.c", MaxRows: 1}}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}})
+	if _, err := w.Call(t, none, "{}"); err != nil || w.Statements[0].Statement != "SELECT `a`.`b`.`c`() AS result" || w.Statements[0].Repeatable {
+		t.Errorf("ran %+v, %v", w.Statements, err)
 	}
 }
 
@@ -60,16 +61,16 @@ func param(name, value, kind string) databricks.Param {
 }
 
 func TestWhatAFunctionAnswers(t *testing.T) {
-	w := &workspace{result: cells("a,n:INT,big:BIGINT", []string{"x\u202Ey", "7", "9007199254740993"}, []string{"NULL", "NULL", "NULL"}, []string{"more", "1", "1"})}
-	out, err := w.call(t, lookup(t, true), `{"name":"x"}`)
+	w := &toolstest.Workspace{Result: toolstest.Cells("a,n:INT,big:BIGINT", []string{"x\u202Ey", "7", "9007199254740993"}, []string{"NULL", "NULL", "NULL"}, []string{"more", "1", "1"})}
+	out, err := w.Call(t, lookup(t, true), `{"name":"x"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := asJSON(t, out); !strings.HasSuffix(got, `"rows":[{"a":"xy","big":"9007199254740993","n":7},{"a":null,"big":null,"n":null}],"row_count":2,"truncated":true,"total_rows":3}`) {
+	if got := toolstest.AsJSON(t, out); !strings.HasSuffix(got, `"rows":[{"a":"xy","big":"9007199254740993","n":7},{"a":null,"big":null,"n":null}],"row_count":2,"truncated":true,"total_rows":3}`) {
 		t.Errorf("answered %s", got)
 	}
-	w = &workspace{result: cells("result:BOOLEAN", []string{"true"})}
-	if out, err := w.call(t, lookup(t, false), `{"name":"x"}`); err != nil || out.Rows[0]["result"] != true {
+	w = &toolstest.Workspace{Result: toolstest.Cells("result:BOOLEAN", []string{"true"})}
+	if out, err := w.Call(t, lookup(t, false), `{"name":"x"}`); err != nil || out.Rows[0]["result"] != true {
 		t.Errorf("answered %+v, %v", out, err)
 	}
 }
@@ -82,9 +83,9 @@ func TestAFunctionThatCannotBeWrittenIntoAStatementIsNotRun(t *testing.T) {
 		"a parameter with a backquote": {Name: "a.b.c", Parameters: []access.Parameter{{Name: "a`", Type: "STRING"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{result: cells("result", []string{"a"})}
-			_, err := w.call(t, define(t, access.Tool{Function: &f}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}}), `{}`)
-			if refused(t, err, tools.CodeInternal, "the platform team must look at it"); len(w.statements) != 0 {
+			w := &toolstest.Workspace{Result: toolstest.Cells("result", []string{"a"})}
+			_, err := w.Call(t, toolstest.Complete(t, access.Tool{Function: &f}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}}), `{}`)
+			if toolstest.Refused(t, err, tools.CodeInternal, "the platform team must look at it"); len(w.Statements) != 0 {
 				t.Error("ran all the same")
 			}
 		})
@@ -92,7 +93,7 @@ func TestAFunctionThatCannotBeWrittenIntoAStatementIsNotRun(t *testing.T) {
 }
 
 func TestArgumentsOfAFunctionFitItsSignature(t *testing.T) {
-	w := &workspace{}
+	w := &toolstest.Workspace{}
 	for args, words := range map[string]string{
 		`{}`:                       "`name` is required",
 		`{"name":null}`:            "`name` must not be null",
@@ -106,7 +107,7 @@ func TestArgumentsOfAFunctionFitItsSignature(t *testing.T) {
 		`{"name":"x","n":{"a":1}}`: "`n` must be an integer",
 		`["x"]`:                    "`arguments` must be a JSON object",
 	} {
-		_, err := w.call(t, lookup(t, false), args)
-		refused(t, err, tools.CodeInvalidArgument, words)
+		_, err := w.Call(t, lookup(t, false), args)
+		toolstest.Refused(t, err, tools.CodeInvalidArgument, words)
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools
+package http
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // maxPath is how many bytes a path may have, escapes included.
@@ -102,27 +103,27 @@ var (
 )
 
 // filled is the path of an operation with its arguments.
-func filled(pattern string, args Arguments) (string, error) {
+func filled(pattern string, args tools.Arguments) (string, error) {
 	var out strings.Builder
 	for s := range strings.SplitSeq(strings.TrimPrefix(pattern, "/"), "/") {
 		out.WriteByte('/')
 		if place := placePattern.FindStringSubmatch(s); place != nil {
 			value, ok := args.Text(place[1])
 			if !ok {
-				return "", Errorf(CodeInvalidArgument, "`%s` is required", place[1])
+				return "", tools.Errorf(tools.CodeInvalidArgument, "`%s` is required", place[1])
 			}
 			segment, ok := segmentOf(value)
 			if !ok {
-				return "", Errorf(CodeInvalidArgument, "`%s` %s", place[1], segmentRule)
+				return "", tools.Errorf(tools.CodeInvalidArgument, "`%s` %s", place[1], segmentRule)
 			}
 			s = segment
 		} else if !staticPattern.MatchString(s) {
-			return "", badTool("a path that cannot be used")
+			return "", tools.BadTool("a path that cannot be used")
 		}
 		out.WriteString(s)
 	}
 	if out.Len() > maxPath {
-		return "", Errorf(CodeInvalidArgument, "the arguments make a path of more than %d bytes", maxPath)
+		return "", tools.Errorf(tools.CodeInvalidArgument, "the arguments make a path of more than %d bytes", maxPath)
 	}
 	return out.String(), nil
 }

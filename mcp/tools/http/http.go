@@ -1,9 +1,11 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools
+// Package http runs tools that call an external API through a connection of Unity Catalog.
+package http
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,16 +19,32 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
-// httpExecutor calls an external API through a connection of Unity Catalog. The SQL
+// Options are what an Executor is made of.
+type Options struct {
+	Tool      access.HTTPTool
+	Warehouse tools.Warehouse
+}
+
+// Executor calls an external API through a connection of Unity Catalog. The SQL
 // engine makes the request, so that neither the pod nor the caller's role ever holds
 // the credential. Connection and method are the tool's; all else is bound.
 //
 //	arguments --an operation, or the allow-list--> method, path, query, body --http_request()--> status, text
-type httpExecutor struct {
-	onStatements
-	tool access.HTTPTool
+type Executor struct {
+	tools.StandardTimeout
+	warehouse tools.Warehouse
+	tool      access.HTTPTool
+}
+
+// New makes an Executor.
+func New(o Options) (*Executor, error) {
+	if err := o.Warehouse.Validate(); err != nil {
+		return nil, err
+	}
+	return &Executor{warehouse: o.Warehouse, tool: o.Tool}, nil
 }
 
 // request is one request to an external API.
@@ -43,10 +61,11 @@ type pair struct{ name, value string }
 var (
 	connectionPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,254}$`)
 	queryNamePattern  = regexp.MustCompile(`^[!-~]{1,64}$`)
-	httpMethods       = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+	methods           = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 )
 
-func (e httpExecutor) run(ctx Context, args Arguments) (*Output, error) {
+// Run makes the request that the arguments ask for.
+func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) (*tools.Output, error) {
 	r, err := e.request(args)
 	if err != nil {
 		return nil, err
@@ -55,8 +74,8 @@ func (e httpExecutor) run(ctx Context, args Arguments) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx.repeatable = ctx.repeatable && r.method == "GET"
-	result, err := ctx.query(databricks.StatementRequest{Statement: statement, Params: params, RowLimit: 1})
+	c.Repeatable = c.Repeatable && r.method == "GET"
+	result, err := e.warehouse.Query(ctx, c, databricks.StatementRequest{Statement: statement, Params: params, RowLimit: 1})
 	if err != nil {
 		return nil, r.failure(err)
 	}
@@ -65,13 +84,13 @@ func (e httpExecutor) run(ctx Context, args Arguments) (*Output, error) {
 		return nil, err
 	}
 	if r.rows == nil {
-		return &Output{Response: response(status, text, int(e.tool.MaxResponseBytes))}, nil
+		return &tools.Output{Response: response(status, text, int(e.tool.MaxResponseBytes))}, nil
 	}
 	return shaped(*r.rows, status, text, int(e.tool.MaxResponseBytes))
 }
 
 // request is what the arguments ask for, checked.
-func (e httpExecutor) request(args Arguments) (request, error) {
+func (e *Executor) request(args tools.Arguments) (request, error) {
 	if len(e.tool.Allow) > 0 && len(e.tool.Operations) == 0 {
 		return e.chosen(args)
 	}
@@ -89,7 +108,7 @@ func (e httpExecutor) request(args Arguments) (request, error) {
 			value, ok = args.Text(q.Argument)
 		}
 		if ok && strings.ContainsFunc(value, unicode.IsControl) {
-			return r, Errorf(CodeInvalidArgument, "`%s` must not contain control characters", q.Argument)
+			return r, tools.Errorf(tools.CodeInvalidArgument, "`%s` must not contain control characters", q.Argument)
 		}
 		if ok {
 			r.query = append(r.query, pair{q.Name, value})
@@ -102,7 +121,7 @@ func (e httpExecutor) request(args Arguments) (request, error) {
 }
 
 // operation is the only one, or the one that an argument names.
-func (e httpExecutor) operation(args Arguments) (access.HTTPOperation, error) {
+func (e *Executor) operation(args tools.Arguments) (access.HTTPOperation, error) {
 	if e.tool.OperationArgument == "" && len(e.tool.Operations) == 1 {
 		return e.tool.Operations[0], nil
 	}
@@ -114,31 +133,31 @@ func (e httpExecutor) operation(args Arguments) (access.HTTPOperation, error) {
 		}
 		names = append(names, "'"+o.Name+"'")
 	}
-	return access.HTTPOperation{}, Errorf(CodeInvalidArgument, "`%s` must be one of %s", e.tool.OperationArgument, strings.Join(names, ", "))
+	return access.HTTPOperation{}, tools.Errorf(tools.CodeInvalidArgument, "`%s` must be one of %s", e.tool.OperationArgument, strings.Join(names, ", "))
 }
 
 // chosen is a request that the caller made up, within the allow-list.
-func (e httpExecutor) chosen(args Arguments) (request, error) {
+func (e *Executor) chosen(args tools.Arguments) (request, error) {
 	var r request
 	r.method, _ = args.Text("method")
 	given, _ := args.Text("path")
 	var ok bool
 	if r.path, ok = pathOf(given); !ok {
-		return r, Errorf(CodeInvalidArgument, "`path` %s; allowed are %s", pathRule, e.routes())
+		return r, tools.Errorf(tools.CodeInvalidArgument, "`path` %s; allowed are %s", pathRule, e.routes())
 	}
 	if !slices.ContainsFunc(e.tool.Allow, func(a access.HTTPRoute) bool { return allowed(a, r.method, r.path) }) {
-		return r, Errorf(CodeInvalidArgument, "`method` and `path` must be one of %s", e.routes())
+		return r, tools.Errorf(tools.CodeInvalidArgument, "`method` and `path` must be one of %s", e.routes())
 	}
 	query, _ := args["query"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		value, ok := Arguments(query).Text(name)
+		value, ok := tools.Arguments(query).Text(name)
 		switch {
 		case !queryNamePattern.MatchString(name):
-			return r, Errorf(CodeInvalidArgument, "`query` must have names of 1 to 64 visible ASCII characters")
+			return r, tools.Errorf(tools.CodeInvalidArgument, "`query` must have names of 1 to 64 visible ASCII characters")
 		case !ok:
-			return r, Errorf(CodeInvalidArgument, "`query` must have values that are strings")
+			return r, tools.Errorf(tools.CodeInvalidArgument, "`query` must have values that are strings")
 		case strings.ContainsFunc(value, unicode.IsControl):
-			return r, Errorf(CodeInvalidArgument, "`query` must not contain control characters")
+			return r, tools.Errorf(tools.CodeInvalidArgument, "`query` must not contain control characters")
 		}
 		r.query = append(r.query, pair{name, value})
 	}
@@ -147,7 +166,7 @@ func (e httpExecutor) chosen(args Arguments) (request, error) {
 	return r, err
 }
 
-func (e httpExecutor) routes() string {
+func (e *Executor) routes() string {
 	out := make([]string, len(e.tool.Allow))
 	for i, a := range e.tool.Allow {
 		out[i] = a.Method + " " + a.Path
@@ -156,31 +175,31 @@ func (e httpExecutor) routes() string {
 }
 
 // body is the JSON text of an argument, or nil when it is absent.
-func (e httpExecutor) body(argument, method string, args Arguments) (*string, error) {
+func (e *Executor) body(argument, method string, args tools.Arguments) (*string, error) {
 	text, ok := args.Text(argument)
 	switch {
 	case !ok:
 		return nil, nil //nolint:nilnil // absent is no body
 	case method == "GET":
-		return nil, Errorf(CodeInvalidArgument, "`%s` must be left out: GET has no body", argument)
+		return nil, tools.Errorf(tools.CodeInvalidArgument, "`%s` must be left out: GET has no body", argument)
 	case len(text) > int(e.tool.MaxRequestBytes):
-		return nil, Errorf(CodeInvalidArgument, "`%s` must have at most %d bytes", argument, e.tool.MaxRequestBytes)
+		return nil, tools.Errorf(tools.CodeInvalidArgument, "`%s` must have at most %d bytes", argument, e.tool.MaxRequestBytes)
 	case !json.Valid([]byte(text)):
-		return nil, Errorf(CodeInvalidArgument, "`%s` must be a JSON text", argument)
+		return nil, tools.Errorf(tools.CodeInvalidArgument, "`%s` must be a JSON text", argument)
 	}
 	return &text, nil
 }
 
 // statement is the call of http_request() with everything of the caller's bound. What
 // is written into it is held against its pattern here, whoever checked it before.
-func (e httpExecutor) statement(r request) (string, []databricks.Param, error) {
+func (e *Executor) statement(r request) (string, []databricks.Param, error) {
 	switch {
 	case !connectionPattern.MatchString(e.tool.Connection):
-		return "", nil, badTool("a connection whose name cannot be used")
-	case !slices.Contains(httpMethods, r.method):
-		return "", nil, badTool("a method that cannot be used")
+		return "", nil, tools.BadTool("a connection whose name cannot be used")
+	case !slices.Contains(methods, r.method):
+		return "", nil, tools.BadTool("a method that cannot be used")
 	case !sentPattern.MatchString(r.path) || slices.ContainsFunc(strings.Split(r.path, "/"), func(s string) bool { return s == "." || s == ".." }):
-		return "", nil, badTool("a path that cannot be used")
+		return "", nil, tools.BadTool("a path that cannot be used")
 	}
 	var params []databricks.Param
 	bind := func(name, value string) string {
@@ -205,11 +224,11 @@ func (e httpExecutor) statement(r request) (string, []databricks.Param, error) {
 // failure adds, where it matters, that the request may have been made all the same:
 // whether it was is only known from an answer.
 func (r request) failure(err error) error {
-	own, ok := errors.AsType[*Error](err)
-	if !ok || r.method == "GET" || !slices.Contains([]Code{CodeDeadlineExceeded, CodeUpstreamUnavailable, CodeUpstreamError}, own.Code) {
+	own, ok := errors.AsType[*tools.Error](err)
+	if !ok || r.method == "GET" || !slices.Contains([]tools.Code{tools.CodeDeadlineExceeded, tools.CodeUpstreamUnavailable, tools.CodeUpstreamError}, own.Code) {
 		return err
 	}
-	return Errorf(own.Code, "%s; the request may have been made: look before you repeat it", own.Message).After(own.RetryAfter).Because(err)
+	return tools.Errorf(own.Code, "%s; the request may have been made: look before you repeat it", own.Message).After(own.RetryAfter).Because(err)
 }
 
 // answerOf reads the one row of the statement.
@@ -222,22 +241,22 @@ func answerOf(r *databricks.StatementResult) (status int, text string, err error
 			return status, text, nil
 		}
 	}
-	return 0, "", Errorf(CodeUpstreamError, "Databricks did not say what the external API answered")
+	return 0, "", tools.Errorf(tools.CodeUpstreamError, "Databricks did not say what the external API answered")
 }
 
 // response hands an answer on: as JSON where it is JSON and not too long, else as text.
-func response(status int, text string, most int) *Response {
-	out := &Response{Status: status}
+func response(status int, text string, most int) *tools.Response {
+	out := &tools.Response{Status: status}
 	if text == "" {
 		return out
 	}
 	if len(text) <= most {
 		if v, ok := parse(text); ok {
-			out.Body = cleanValue(v, most)
+			out.Body = tools.CleanValue(v, most)
 			return out
 		}
 	}
-	out.Body, out.Truncated = Clean(text, most), len(text) > most
+	out.Body, out.Truncated = tools.Clean(text, most), len(text) > most
 	return out
 }
 

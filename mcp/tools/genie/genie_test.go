@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools_test
+package genie_test
 
 import (
 	"context"
@@ -18,6 +18,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/genie"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
 )
 
 // space is a Genie whose messages go through states that a test wrote down.
@@ -75,11 +77,6 @@ func (s *space) Forget(_ context.Context, c databricks.GenieCall, conversation, 
 	return s.note(c, "forget "+conversation+" "+message)
 }
 
-// tokens gives one token.
-type tokens struct{}
-
-func (tokens) Token(context.Context, bool) (databricks.Secret, error) { return "token", nil }
-
 // table of one caller at one server.
 type desk struct {
 	t        *testing.T
@@ -114,10 +111,24 @@ func (d *desk) ask(subject string, args map[string]string) (*tools.Output, *tool
 
 func (d *desk) askIn(ctx context.Context, subject string, args map[string]string) (*tools.Output, *tools.Error) {
 	d.t.Helper()
+	executor, err := genie.New(genie.Options{
+		Tool: access.GenieTool{SpaceID: "01ef"}, Name: "genie_query", Client: d.space, Conversations: d.ring,
+		Quota: genie.Quota{Limiter: &d.limiter, Key: "main", Limit: d.limit}, Now: func() time.Time { return d.now },
+		Sleep: func(ctx context.Context, p time.Duration) error {
+			d.pauses, d.now = append(d.pauses, p), d.now.Add(p)
+			if d.leave != nil {
+				d.leave()
+			}
+			return ctx.Err()
+		},
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
 	def, err := tools.Define(access.Tool{
 		Name: "genie_query", Genie: &access.GenieTool{SpaceID: "01ef"},
 		InputSchema: json.RawMessage(`{"type":"object","required":["question"],"additionalProperties":false,"properties":{"question":{"type":"string"},"conversation_id":{"type":"string"}}}`),
-	})
+	}, executor)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -125,20 +136,10 @@ func (d *desk) askIn(ctx context.Context, subject string, args map[string]string
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	out, err := def.Run(tools.Context{
-		Context: ctx, Caller: tools.Caller{Issuer: "https://idp/", Subject: subject, Role: "sales/west"}, RequestID: "r1", Session: tokens{},
+	out, err := def.Run(ctx, tools.Call{
+		Caller: tools.Caller{Issuer: "https://idp/", Subject: subject, Role: "sales/west"}, RequestID: "r1", Session: toolstest.Tokens{},
+		Expires:  d.now.Add(d.expires),
 		Progress: func(n int, m string) { d.progress = append(d.progress, fmt.Sprint(n, " ", m)) },
-		Genie: tools.GenieContext{
-			Genie: d.space, Conversations: d.ring, Limiter: &d.limiter, Limit: d.limit, LimitKey: "main", Expires: d.now.Add(d.expires),
-			Now: func() time.Time { return d.now },
-			Sleep: func(ctx context.Context, p time.Duration) error {
-				d.pauses, d.now = append(d.pauses, p), d.now.Add(p)
-				if d.leave != nil {
-					d.leave()
-				}
-				return ctx.Err()
-			},
-		},
 	}, raw)
 	if err == nil {
 		return out, nil
@@ -311,26 +312,5 @@ func TestARefusalOfDatabricksKeepsItsWordsOut(t *testing.T) {
 	d.space.fail = errors.New("dial tcp: token=SECRET")
 	if _, err := d.ask("u1", map[string]string{"question": "q"}); err == nil || strings.Contains(err.Message, "SECRET") {
 		t.Errorf("answered %v", err)
-	}
-}
-
-func TestCleanLeavesNothingUnseen(t *testing.T) {
-	for name, c := range map[string]struct{ in, want string }{
-		"plain text":               {"Deals by region: 3", "Deals by region: 3"},
-		"lines and tabs":           {"a\n\tb", "a\n\tb"},
-		"bidi overrides":           {"safe\u202Eevil\u202C", "safeevil"},
-		"zero width":               {"a\u200Bb\u2060c\uFEFF", "abc"},
-		"tag characters":           {"hi\U000E0049\U000E0067", "hi"},
-		"variation selectors":      {"x\uFE0F\U000E0101", "x"},
-		"controls":                 {"a\x00\x1b[31mb", "a[31mb"},
-		"broken UTF-8":             {"a\xffb", "a\uFFFDb"},
-		"decomposed letters":       {"e\u0301", "\u00E9"},
-		"longer than it may be":    {strings.Repeat("x", 60), strings.Repeat("x", 44) + " [cut]"},
-		"cut between two letters":  {strings.Repeat("x", 43) + strings.Repeat("\u00E9", 20), strings.Repeat("x", 43) + " [cut]"},
-		"private use is not shown": {"a\uE000b", "ab"},
-	} {
-		if got := tools.Clean(c.in, 50); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools_test
+package http_test
 
 import (
 	"encoding/json"
@@ -16,16 +16,17 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
 )
 
 const schemaOfOperations = `{"type":"object","additionalProperties":false,"required":["operation"],"properties":{
 	"operation":{"type":"string","enum":["search","read","open"]},"q":{"type":"string"},"n":{"type":"integer"},"owner":{"type":"string"},"body":{"type":"string"}}}`
 
 // github has an operation of each kind.
-func github(t *testing.T) *tools.Definition {
+func github(t *testing.T) access.Tool {
 	t.Helper()
 	rows := &access.HTTPRows{At: "/items", TotalAt: "/total_count", Fields: []access.HTTPField{{Name: "name", At: "/full_name"}, {Name: "stars", At: "/stars"}, {Name: "owner", At: "/owner/login"}, {Name: "topic", At: "/topics/0"}}}
-	return define(t, access.Tool{InputSchema: json.RawMessage(schemaOfOperations), ReadOnly: true, Idempotent: true, HTTP: &access.HTTPTool{
+	return toolstest.Complete(t, access.Tool{InputSchema: json.RawMessage(schemaOfOperations), ReadOnly: true, Idempotent: true, HTTP: &access.HTTPTool{
 		Connection: "gh", OperationArgument: "operation", MaxRequestBytes: 64, MaxResponseBytes: 512,
 		Operations: []access.HTTPOperation{
 			{Name: "search", Method: "GET", Path: "/search/repositories", Query: []access.QueryParameter{{Name: "q", Argument: "q"}, {Name: "sort", Value: "stars"}, {Name: "per_page", Argument: "n"}}, Rows: rows},
@@ -68,15 +69,15 @@ func TestAnOperationIsOneStatementWithEverythingBound(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{result: remote(200, `{"items":[]}`)}
-			if _, err := w.call(t, github(t), c.args); err != nil {
+			w := &toolstest.Workspace{Result: toolstest.Remote(200, `{"items":[]}`)}
+			if _, err := w.Call(t, github(t), c.args); err != nil {
 				t.Fatal(err)
 			}
-			r := w.statements[0]
+			r := w.Statements[0]
 			if r.Statement != c.statement || r.Repeatable != c.repeatable || r.WarehouseID != "w1" || r.RequestID != "r1" {
 				t.Errorf("ran %+v", r)
 			}
-			if diff := cmp.Diff(c.bound, bound(r)); diff != "" {
+			if diff := cmp.Diff(c.bound, toolstest.Bound(r)); diff != "" {
 				t.Error(diff)
 			}
 			for _, p := range r.Params {
@@ -98,40 +99,40 @@ func TestArgumentsThatCannotBePartOfARequest(t *testing.T) {
 		`{"operation":"open","owner":"o","body":""}`:                                    "`body` must be a JSON text",
 		`{"operation":"open","owner":"o","body":"\"` + strings.Repeat("x", 80) + `\""}`: "`body` must have at most 64 bytes",
 	} {
-		w := &workspace{}
-		_, err := w.call(t, github(t), args)
-		refused(t, err, tools.CodeInvalidArgument, words)
+		w := &toolstest.Workspace{}
+		_, err := w.Call(t, github(t), args)
+		toolstest.Refused(t, err, tools.CodeInvalidArgument, words)
 	}
 	for _, owner := range []string{"", ".", "..", "a/b", "../admin", "a%2fb", "%2e%2e", "100%", `a\b`, "a?b", "a#b", "a;b", "a\x00b", "a\r\nb", "a\x7fb", "\u0085", "\uFF0E\uFF0E", "a\uFF0Fb", "\u2025"} {
-		w := &workspace{}
+		w := &toolstest.Workspace{}
 		args, err := json.Marshal(map[string]string{"operation": "read", "owner": owner})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, refusal := w.call(t, github(t), string(args))
-		if refused(t, refusal, tools.CodeInvalidArgument, "`owner` must be"); len(w.statements) != 0 {
+		_, refusal := w.Call(t, github(t), string(args))
+		if toolstest.Refused(t, refusal, tools.CodeInvalidArgument, "`owner` must be"); len(w.Statements) != 0 {
 			t.Errorf("%q was sent", owner)
 		}
 	}
 }
 
 func TestAnAnswerBecomesRows(t *testing.T) {
-	w := &workspace{result: remote(200, `{"total_count":5000,"items":[
+	w := &toolstest.Workspace{Result: toolstest.Remote(200, `{"total_count":5000,"items":[
 		{"full_name":"a\u202eb","stars":9007199254740993,"owner":{"login":"x"},"topics":["t"]},
 		{"full_name":null,"stars":1.50,"owner":null,"topics":[]},
 		"odd"]}`)}
-	out, err := w.call(t, github(t), `{"operation":"search","q":"x"}`)
+	out, err := w.Call(t, github(t), `{"operation":"search","q":"x"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"status":"ok","request_id":"r1","columns":[{"name":"name","type":"STRING"},{"name":"stars","type":"ANY"},{"name":"owner","type":"STRING"},{"name":"topic","type":"STRING"}],` +
 		`"rows":[{"name":"ab","owner":"x","stars":"9007199254740993","topic":"t"},{"name":null,"owner":null,"stars":1.50,"topic":null},{"name":null,"owner":null,"stars":null,"topic":null}],"row_count":3,"total_rows":5000}`
-	if got := asJSON(t, out); got != want {
+	if got := toolstest.AsJSON(t, out); got != want {
 		t.Errorf("answered %s", got)
 	}
 	many := strings.TrimSuffix(strings.Repeat(`{"full_name":"0123456789","stars":1},`, 100), ",")
-	w.result = remote(200, `{"items":[`+many+`]}`)
-	if out, err = w.call(t, github(t), `{"operation":"search","q":"x"}`); err != nil || !out.Truncated || len(out.Rows) == 0 || *out.TotalRows != 100 || len(asJSON(t, out)) > 1024 {
+	w.Result = toolstest.Remote(200, `{"items":[`+many+`]}`)
+	if out, err = w.Call(t, github(t), `{"operation":"search","q":"x"}`); err != nil || !out.Truncated || len(out.Rows) == 0 || *out.TotalRows != 100 || len(toolstest.AsJSON(t, out)) > 1024 {
 		t.Errorf("%d rows of %d, truncated %v, %v", len(out.Rows), *out.TotalRows, out.Truncated, err)
 	}
 }
@@ -141,24 +142,24 @@ func TestAnAnswerThatCannotBecomeRows(t *testing.T) {
 		result *databricks.StatementResult
 		words  string
 	}{
-		"not JSON":        {remote(200, "<html>dose"), "does not expect"},
-		"no list":         {remote(200, `{"items":{"dose":1}}`), "does not expect"},
-		"something after": {remote(200, `{"items":[]} dose`), "does not expect"},
-		"nothing":         {remote(204, ""), "HTTP 204"},
-		"moved":           {remote(302, "dose"), "HTTP 302: it redirects elsewhere, which is not followed"},
-		"no credential":   {remote(401, "dose"), "HTTP 401: it refuses the credential of its connection, which is not yours; the platform team"},
-		"no right":        {remote(403, "dose"), "HTTP 403: it refuses the credential of its connection"},
-		"not there":       {remote(404, "dose"), "HTTP 404"},
-		"too many":        {remote(429, "dose"), "HTTP 429: it limits the rate"},
-		"failing":         {remote(503, "dose"), "HTTP 503: it is failing"},
-		"no row":          {cells("status_code,text"), "Databricks did not say"},
-		"no status":       {cells("status_code,text", []string{"NULL", "dose"}), "Databricks did not say"},
-		"an odd status":   {cells("status_code,text", []string{"dose", ""}), "Databricks did not say"},
+		"not JSON":        {toolstest.Remote(200, "<html>dose"), "does not expect"},
+		"no list":         {toolstest.Remote(200, `{"items":{"dose":1}}`), "does not expect"},
+		"something after": {toolstest.Remote(200, `{"items":[]} dose`), "does not expect"},
+		"nothing":         {toolstest.Remote(204, ""), "HTTP 204"},
+		"moved":           {toolstest.Remote(302, "dose"), "HTTP 302: it redirects elsewhere, which is not followed"},
+		"no credential":   {toolstest.Remote(401, "dose"), "HTTP 401: it refuses the credential of its connection, which is not yours; the platform team"},
+		"no right":        {toolstest.Remote(403, "dose"), "HTTP 403: it refuses the credential of its connection"},
+		"not there":       {toolstest.Remote(404, "dose"), "HTTP 404"},
+		"too many":        {toolstest.Remote(429, "dose"), "HTTP 429: it limits the rate"},
+		"failing":         {toolstest.Remote(503, "dose"), "HTTP 503: it is failing"},
+		"no row":          {toolstest.Cells("status_code,text"), "Databricks did not say"},
+		"no status":       {toolstest.Cells("status_code,text", []string{"NULL", "dose"}), "Databricks did not say"},
+		"an odd status":   {toolstest.Cells("status_code,text", []string{"dose", ""}), "Databricks did not say"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{result: c.result}
-			_, err := w.call(t, github(t), `{"operation":"search"}`)
-			if refused(t, err, tools.CodeUpstreamError, c.words); strings.Contains(err.Message, "dose") {
+			w := &toolstest.Workspace{Result: c.result}
+			_, err := w.Call(t, github(t), `{"operation":"search"}`)
+			if toolstest.Refused(t, err, tools.CodeUpstreamError, c.words); strings.Contains(err.Message, "dose") {
 				t.Errorf("says too much: %v", err)
 			}
 		})
@@ -178,12 +179,12 @@ func TestAnAnswerWithoutRowsIsHandedOn(t *testing.T) {
 		"too long":        {200, `{"a":"` + strings.Repeat("x", 600) + `"}`, `{"status":200,"body":"{\"a\":\"` + strings.Repeat("x", 512-6-6) + ` [cut]","truncated":true}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{result: remote(c.status, c.text)}
-			out, err := w.call(t, github(t), `{"operation":"read","owner":"octo"}`)
+			w := &toolstest.Workspace{Result: toolstest.Remote(c.status, c.text)}
+			out, err := w.Call(t, github(t), `{"operation":"read","owner":"octo"}`)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := asJSON(t, out); got != `{"status":"ok","request_id":"r1","response":`+c.want+`}` {
+			if got := toolstest.AsJSON(t, out); got != `{"status":"ok","request_id":"r1","response":`+c.want+`}` {
 				t.Errorf("answered %s", got)
 			}
 		})
@@ -191,31 +192,31 @@ func TestAnAnswerWithoutRowsIsHandedOn(t *testing.T) {
 }
 
 // open calls what its allow-list allows.
-func open(t *testing.T) *tools.Definition {
+func open(t *testing.T) access.Tool {
 	t.Helper()
 	routes := []access.HTTPRoute{{Method: "GET", Path: "/repos/*/issues"}, {Method: "GET", Path: "/docs/**"}, {Method: "POST", Path: "/repos/*/issues"}, {Method: "DELETE", Path: "/x"}}
 	spec := v1alpha1.HTTPTool{MaxRequestBytes: 64}
 	for _, r := range routes {
 		spec.Allow = append(spec.Allow, v1alpha1.HTTPRoute{Method: v1alpha1.HTTPMethod(r.Method), Path: r.Path})
 	}
-	return define(t, access.Tool{HTTP: &access.HTTPTool{Connection: "gh", Allow: routes, MaxRequestBytes: 64, MaxResponseBytes: 512}}, v1alpha1.ToolSpec{HTTP: &spec})
+	return toolstest.Complete(t, access.Tool{HTTP: &access.HTTPTool{Connection: "gh", Allow: routes, MaxRequestBytes: 64, MaxResponseBytes: 512}}, v1alpha1.ToolSpec{HTTP: &spec})
 }
 
 func TestAnAllowedRequestIsMade(t *testing.T) {
-	w := &workspace{result: remote(500, `{"error":true}`)}
-	out, err := w.call(t, open(t), `{"method":"POST","path":"/repos/%61-b/issues","query":{"state":"open","n":"3","b":"true","a&x='1":"2"},"body":"[1]"}`)
+	w := &toolstest.Workspace{Result: toolstest.Remote(500, `{"error":true}`)}
+	out, err := w.Call(t, open(t), `{"method":"POST","path":"/repos/%61-b/issues","query":{"state":"open","n":"3","b":"true","a&x='1":"2"},"body":"[1]"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := w.statements[0]
+	r := w.Statements[0]
 	if want := head + "POST', path => :path, params => map(:n0, :q0, :n1, :q1, :n2, :q2, :n3, :q3), headers => map('Accept', 'application/json'), json => :body" + tail; r.Statement != want || r.Repeatable {
 		t.Errorf("ran %+v", r)
 	}
 	want := map[string]string{"path": "/repos/a-b/issues", "n0": "a&x='1", "q0": "2", "n1": "b", "q1": "true", "n2": "n", "q2": "3", "n3": "state", "q3": "open", "body": "[1]"}
-	if diff := cmp.Diff(want, bound(r)); diff != "" {
+	if diff := cmp.Diff(want, toolstest.Bound(r)); diff != "" {
 		t.Error(diff)
 	}
-	if got := asJSON(t, out); got != `{"status":"ok","request_id":"r1","response":{"status":500,"body":{"error":true}}}` {
+	if got := toolstest.AsJSON(t, out); got != `{"status":"ok","request_id":"r1","response":{"status":500,"body":{"error":true}}}` {
 		t.Errorf("answered %s", got)
 	}
 }
@@ -257,9 +258,9 @@ func TestWhatIsNotAllowedIsNotSent(t *testing.T) {
 		cases[string(raw)] = "`path` must"
 	}
 	for args, words := range cases {
-		w := &workspace{result: remote(200, "")}
-		_, err := w.call(t, open(t), args)
-		if refused(t, err, tools.CodeInvalidArgument, words); len(w.statements) != 0 {
+		w := &toolstest.Workspace{Result: toolstest.Remote(200, "")}
+		_, err := w.Call(t, open(t), args)
+		if toolstest.Refused(t, err, tools.CodeInvalidArgument, words); len(w.Statements) != 0 {
 			t.Errorf("%s was sent", args)
 		}
 	}
@@ -277,13 +278,13 @@ func TestARequestThatMayHaveBeenMadeIsSaidToBe(t *testing.T) {
 		"no right": {&databricks.CallError{Kind: databricks.CallDenied, SQLState: "42501"}, tools.CodeUpstreamDenied, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{fail: c.fail}
-			_, err := w.call(t, open(t), `{"method":"POST","path":"/repos/a/issues"}`)
-			if refused(t, err, c.code, ""); strings.Contains(err.Message, note) != c.want {
+			w := &toolstest.Workspace{Fail: c.fail}
+			_, err := w.Call(t, open(t), `{"method":"POST","path":"/repos/a/issues"}`)
+			if toolstest.Refused(t, err, c.code, ""); strings.Contains(err.Message, note) != c.want {
 				t.Errorf("answered %v", err)
 			}
-			_, err = w.call(t, open(t), `{"method":"GET","path":"/docs/a"}`)
-			if refused(t, err, c.code, ""); strings.Contains(err.Message, note) {
+			_, err = w.Call(t, open(t), `{"method":"GET","path":"/docs/a"}`)
+			if toolstest.Refused(t, err, c.code, ""); strings.Contains(err.Message, note) {
 				t.Errorf("a GET answered %v", err)
 			}
 		})
@@ -306,74 +307,22 @@ func TestAToolThatCannotBeWrittenIntoAStatementIsNotRun(t *testing.T) {
 		"no path":                   one(func(h *access.HTTPTool) { h.Operations[0].Path = "" }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{result: remote(200, "")}
-			_, err := w.call(t, define(t, access.Tool{HTTP: &h, InputSchema: json.RawMessage(`{"type":"object"}`)}, v1alpha1.ToolSpec{}), `{}`)
-			if refused(t, err, tools.CodeInternal, "the platform team must look at it"); len(w.statements) != 0 {
+			w := &toolstest.Workspace{Result: toolstest.Remote(200, "")}
+			_, err := w.Call(t, toolstest.Complete(t, access.Tool{HTTP: &h, InputSchema: json.RawMessage(`{"type":"object"}`)}, v1alpha1.ToolSpec{}), `{}`)
+			if toolstest.Refused(t, err, tools.CodeInternal, "the platform team must look at it"); len(w.Statements) != 0 {
 				t.Error("ran all the same")
 			}
 		})
 	}
 }
 
-// FuzzNoArgumentBecomesPartOfAStatementOrOfAnError: a value is bound, or refused
-// without being repeated.
-func FuzzNoArgumentBecomesPartOfAStatementOrOfAnError(f *testing.F) {
-	for _, seed := range []string{"x", "'; DROP TABLE x --", "a/../b", "\n", "{", `"a"`, "é", strings.Repeat("long", 500)} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		value := "dose" + text + "esod" // so that it cannot be a word of ours
-		raw := func(args map[string]any) string {
-			out, err := json.Marshal(args)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return string(out)
-		}
-		calls := map[string]struct {
-			tool *tools.Definition
-			args string
-		}{
-			"segment":       {github(t), raw(map[string]any{"operation": "read", "owner": value})},
-			"parameter":     {github(t), raw(map[string]any{"operation": "search", "q": value})},
-			"operation":     {github(t), raw(map[string]any{"operation": value})},
-			"body":          {github(t), raw(map[string]any{"operation": "open", "owner": "o", "body": value})},
-			"JSON body":     {github(t), raw(map[string]any{"operation": "open", "owner": "o", "body": raw(map[string]any{"a": value})})},
-			"path":          {open(t), raw(map[string]any{"method": "GET", "path": value})},
-			"allowed path":  {open(t), raw(map[string]any{"method": "GET", "path": "/docs/" + value})},
-			"method":        {open(t), raw(map[string]any{"method": value, "path": "/x"})},
-			"query":         {open(t), raw(map[string]any{"method": "GET", "path": "/docs/a", "query": map[string]any{value: value}})},
-			"list in query": {open(t), raw(map[string]any{"method": "GET", "path": "/docs/a", "query": map[string]any{value: []any{value}}})},
-			"function":      {lookup(t, false), raw(map[string]any{"name": value, "n": 1})},
-			"odd function":  {lookup(t, false), raw(map[string]any{"name": "x", "n": value})},
-			"search":        {search(t, access.Filter{Column: "a", Operator: "Equal", Type: "Number", Argument: "a"}), raw(map[string]any{"query": value, "a": value})},
-			"columns":       {search(t), raw(map[string]any{"query": value, "columns": []any{value}})},
-			"two values":    {search(t, access.Filter{Column: "a", Operator: "Equal", Type: "String", Value: "x"}, access.Filter{Column: "a", Operator: "Equal", Type: "String", Argument: "a"}), raw(map[string]any{"query": "q", "a": value})},
-		}
-		for name, c := range calls {
-			for _, fail := range []error{nil, &databricks.CallError{Kind: databricks.CallFailed}} {
-				w := &workspace{result: remote(200, ""), found: hits(), fail: fail}
-				_, err := w.call(t, c.tool, c.args)
-				for _, r := range w.statements {
-					if strings.Contains(r.Statement, "dose") || strings.Contains(r.Statement, "esod") {
-						t.Errorf("%s: ran %s", name, r.Statement)
-					}
-				}
-				if err != nil && (strings.Contains(err.Message, "dose") || strings.Contains(err.Message, "esod")) {
-					t.Errorf("%s: answered %v", name, err)
-				}
-			}
-		}
-	})
-}
-
 func TestPointersAndOperationsHaveNoSurprises(t *testing.T) {
-	d := define(t, access.Tool{InputSchema: json.RawMessage(`{"type":"object"}`), HTTP: &access.HTTPTool{
+	d := toolstest.Complete(t, access.Tool{InputSchema: json.RawMessage(`{"type":"object"}`), HTTP: &access.HTTPTool{
 		Connection: "gh", MaxResponseBytes: 4096, Operations: []access.HTTPOperation{{Name: "only", Method: "GET", Path: "/a", Rows: &access.HTTPRows{Fields: []access.HTTPField{
 			{Name: "slash", At: "/a~1b"}, {Name: "tilde", At: "/~01"}, {Name: "empty", At: "/"}, {Name: "second", At: "/l/1"}, {Name: "padded", At: "/l/01"}, {Name: "past", At: "/l/-"}, {Name: "deep", At: "/l/0/x"}, {Name: "whole", At: "/o"},
 		}}}}}}, v1alpha1.ToolSpec{})
-	w := &workspace{result: remote(200, `[{"a/b":1,"~1":2,"":3,"l":["p","q"],"o":{"k\u200b":"v\u200b"}}]`)}
-	out, err := w.call(t, d, "")
+	w := &toolstest.Workspace{Result: toolstest.Remote(200, `[{"a/b":1,"~1":2,"":3,"l":["p","q"],"o":{"k\u200b":"v\u200b"}}]`)}
+	out, err := w.Call(t, d, "")
 	if err != nil {
 		t.Fatal(err)
 	}

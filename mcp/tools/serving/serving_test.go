@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools_test
+package serving_test
 
 import (
 	"context"
@@ -19,25 +19,26 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
 )
 
-func supervisor(t *testing.T, api string) *tools.Definition {
+func supervisor(t *testing.T, api string) access.Tool {
 	t.Helper()
-	return define(t, access.Tool{Serving: &access.ServingTool{Endpoint: "sales-supervisor", API: api}}, v1alpha1.ToolSpec{Serving: &v1alpha1.ServingTool{}})
+	return toolstest.Complete(t, access.Tool{Serving: &access.ServingTool{Endpoint: "sales-supervisor", API: api}}, v1alpha1.ToolSpec{Serving: &v1alpha1.ServingTool{}})
 }
 
 func TestAQuestionIsAskedOnceAsTheAPIWantsIt(t *testing.T) {
 	for api, chat := range map[string]bool{"Chat": true, "Responses": false} {
-		w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"The a\u200Bnswer"}}}
-		out, err := w.call(t, supervisor(t, api), `{"question":"who leads?"}`)
+		w := &toolstest.Workspace{Said: &databricks.ServingAnswer{Texts: []string{"The a\u200Bnswer"}}}
+		out, err := w.Call(t, supervisor(t, api), `{"question":"who leads?"}`)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := []databricks.ServingRequest{{Endpoint: "sales-supervisor", Chat: chat, Question: "who leads?", RequestID: "r1"}}
-		if diff := cmp.Diff(want, w.questions); diff != "" {
+		if diff := cmp.Diff(want, w.Questions); diff != "" {
 			t.Error(diff)
 		}
-		if got := asJSON(t, out); got != `{"status":"ok","request_id":"r1","message":"The answer"}` {
+		if got := toolstest.AsJSON(t, out); got != `{"status":"ok","request_id":"r1","message":"The answer"}` {
 			t.Errorf("answered %s", got)
 		}
 	}
@@ -59,25 +60,25 @@ func TestWhoAnsweredAndWhatTheySaid(t *testing.T) {
 		"names that say nothing":         {databricks.ServingAnswer{Texts: []string{"a"}, Agents: []string{"\u200B", " "}}, "a", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{said: &c.said}
-			out, err := w.call(t, supervisor(t, "Responses"), `{"question":"q"}`)
+			w := &toolstest.Workspace{Said: &c.said}
+			out, err := w.Call(t, supervisor(t, "Responses"), `{"question":"q"}`)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if asJSON(t, out); out.Message != c.message || !slices.Equal(out.Agents, c.agents) {
+			if toolstest.AsJSON(t, out); out.Message != c.message || !slices.Equal(out.Agents, c.agents) {
 				t.Errorf("%q said %q", out.Agents, out.Message)
 			}
 		})
 	}
 	long := strings.Repeat("x", 20<<10)
-	w := &workspace{said: &databricks.ServingAnswer{Texts: []string{long}, Agents: strings.Split(strings.Repeat("a,b,c,d,", 5), ",")}}
-	out, err := w.call(t, supervisor(t, "Chat"), `{"question":"q"}`)
+	w := &toolstest.Workspace{Said: &databricks.ServingAnswer{Texts: []string{long}, Agents: strings.Split(strings.Repeat("a,b,c,d,", 5), ",")}}
+	out, err := w.Call(t, supervisor(t, "Chat"), `{"question":"q"}`)
 	if err != nil || len(out.Message) != 16<<10 || !out.Truncated || len(out.Agents) != 4 {
 		t.Errorf("%d bytes of %q, %v", len(out.Message), out.Agents, err)
 	}
-	w = &workspace{said: &databricks.ServingAnswer{Texts: []string{" <name>a</name> "}}}
-	_, err = w.call(t, supervisor(t, "Chat"), `{"question":"q"}`)
-	refused(t, err, tools.CodeUpstreamError, "without words")
+	w = &toolstest.Workspace{Said: &databricks.ServingAnswer{Texts: []string{" <name>a</name> "}}}
+	_, err = w.Call(t, supervisor(t, "Chat"), `{"question":"q"}`)
+	toolstest.Refused(t, err, tools.CodeUpstreamError, "without words")
 }
 
 func TestRefusalsOfAQuestion(t *testing.T) {
@@ -98,16 +99,16 @@ func TestRefusalsOfAQuestion(t *testing.T) {
 		"no words":       {&databricks.CallError{Kind: databricks.CallFailed, Code: "NO_ANSWER", Status: 200}, tools.CodeUpstreamError, "without words"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{fail: c.fail}
-			_, err := w.call(t, supervisor(t, "Responses"), `{"question":"q"}`)
-			if refused(t, err, c.code, c.words); err.RetryAfter != c.fail.RetryAfter || len(w.questions) != 1 {
-				t.Errorf("come back after %v, asked %d times", err.RetryAfter, len(w.questions))
+			w := &toolstest.Workspace{Fail: c.fail}
+			_, err := w.Call(t, supervisor(t, "Responses"), `{"question":"q"}`)
+			if toolstest.Refused(t, err, c.code, c.words); err.RetryAfter != c.fail.RetryAfter || len(w.Questions) != 1 {
+				t.Errorf("come back after %v, asked %d times", err.RetryAfter, len(w.Questions))
 			}
 		})
 	}
-	w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"a"}}, failOnce: &databricks.CallError{Kind: databricks.CallUnauthenticated}}
-	if _, err := w.call(t, supervisor(t, "Chat"), `{"question":"q"}`); err != nil || len(w.questions) != 2 {
-		t.Errorf("a token that was refused once: %v after %d questions", err, len(w.questions))
+	w := &toolstest.Workspace{Said: &databricks.ServingAnswer{Texts: []string{"a"}}, FailOnce: &databricks.CallError{Kind: databricks.CallUnauthenticated}}
+	if _, err := w.Call(t, supervisor(t, "Chat"), `{"question":"q"}`); err != nil || len(w.Questions) != 2 {
+		t.Errorf("a token that was refused once: %v after %d questions", err, len(w.Questions))
 	}
 }
 
@@ -129,8 +130,8 @@ func TestALongQuestionTellsHowLongAndEnds(t *testing.T) {
 		var told []string
 		run := func(ctx context.Context, long time.Duration) (time.Duration, error) {
 			told = nil
-			w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"a"}}, wait: takes(long)}
-			c := w.context(ctx)
+			w := &toolstest.Workspace{Said: &databricks.ServingAnswer{Texts: []string{"a"}}, Wait: takes(long)}
+			c := toolstest.Call()
 			c.Progress = func(step int, message string) {
 				if step != len(told)+1 {
 					t.Errorf("step %d after %d", step, len(told))
@@ -138,7 +139,7 @@ func TestALongQuestionTellsHowLongAndEnds(t *testing.T) {
 				told = append(told, message)
 			}
 			began := time.Now()
-			_, err := d.Run(c, json.RawMessage(`{"question":"q"}`))
+			_, err := w.Define(t, d).Run(ctx, c, json.RawMessage(`{"question":"q"}`))
 			return time.Since(began), err
 		}
 		if _, err := run(t.Context(), 12*time.Second); err != nil || !slices.Equal(told, []string{"waiting for the answer (5 s)", "waiting for the answer (10 s)"}) {
@@ -150,14 +151,14 @@ func TestALongQuestionTellsHowLongAndEnds(t *testing.T) {
 			t.Error("told something after the call")
 		}
 		took, err := run(t.Context(), time.Hour)
-		refused(t, tools.AsError(err), tools.CodeDeadlineExceeded, "longer than 120 s")
+		toolstest.Refused(t, tools.AsError(err), tools.CodeDeadlineExceeded, "longer than 120 s")
 		if took != 2*time.Minute || len(told) < 23 {
 			t.Errorf("ended after %v, told %d times", took, len(told))
 		}
 		short, end := context.WithTimeout(t.Context(), 20*time.Second)
 		defer end()
 		_, err = run(short, time.Hour)
-		refused(t, tools.AsError(err), tools.CodeDeadlineExceeded, "the call took longer")
+		toolstest.Refused(t, tools.AsError(err), tools.CodeDeadlineExceeded, "the call took longer")
 		gone, leave := context.WithCancel(t.Context())
 		time.AfterFunc(7*time.Second, leave)
 		if took, err := run(gone, time.Hour); took != 7*time.Second || !errors.Is(err, context.Canceled) {

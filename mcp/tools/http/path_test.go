@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools
+package http
 
 import (
 	"net/url"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 func TestRoutes(t *testing.T) {
@@ -110,7 +111,7 @@ func acceptedSegmentStays(t *testing.T, value string) bool {
 	if path := "/a/" + segment + "/b"; strings.Contains(segment, "/") || climbs(path) || !sentPattern.MatchString(path) {
 		t.Fatalf("%q became %q", value, segment)
 	}
-	path, err := filled("/a/{x}/b", Arguments{"x": value})
+	path, err := filled("/a/{x}/b", tools.Arguments{"x": value})
 	if err == nil && path != "/a/"+segment+"/b" {
 		t.Fatalf("%q became %q", value, path)
 	}

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools_test
+package registry_test
 
 import (
 	"context"
@@ -11,10 +11,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
@@ -39,44 +40,42 @@ func TestStatementsThatAreWrittenHereAreUnderstood(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(e.CA))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
-	ctx := tools.Context{
-		Context: t.Context(), RequestID: "r1", WarehouseID: env.WarehouseID,
-		Session: administrator(e.Token(t, e.WorkspaceURL)), Statements: databricks.NewStatements(e.WorkspaceURL, client),
-	}
-	function := func(name string, table bool, parameters ...access.SignatureParameter) *tools.Definition {
-		f := access.FunctionTool{Name: name, Table: table, MaxRows: 2}
-		for _, p := range parameters {
-			f.Parameters = append(f.Parameters, access.Parameter{Name: p.Name, Type: p.Type})
-		}
-		return define(t, access.Tool{Function: &f}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}}, parameters...)
-	}
-	name, n := access.SignatureParameter{Name: "name", Type: "STRING"}, access.SignatureParameter{Name: "n", Type: "INT"}
-	for _, c := range []struct {
-		tool       *tools.Definition
-		args, want string
-	}{
-		{function("main.sales.quote", false, name, n), `{"name":"o'x","n":3}`, `"rows":[{"result":"o'x!3"}],"row_count":1,"total_rows":1}`},
-		{function("main.sales.pairs", true, name, n), `{"name":"x","n":3}`, `"rows":[{"a":"x","b":1},{"a":"x","b":2}],"row_count":2,"truncated":true`},
-		{function("main.sales.nothing", false), `{}`, `"rows":[{"result":7}],"row_count":1,"total_rows":1}`},
-	} {
-		out, err := c.tool.Run(ctx, []byte(c.args))
+	parts := registry.Parts{Clients: registry.Databricks(e.WorkspaceURL, client, client), WarehouseID: env.WarehouseID}
+	call := tools.Call{RequestID: "r1", Session: administrator(e.Token(t, e.WorkspaceURL))}
+	run := func(tool access.Tool, args string) (*tools.Output, error) {
+		d, err := registry.Define(tool, parts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := asJSON(t, out); !strings.Contains(got, c.want) {
+		return d.Run(t.Context(), call, []byte(args))
+	}
+	name, n := access.SignatureParameter{Name: "name", Type: "STRING"}, access.SignatureParameter{Name: "n", Type: "INT"}
+	for _, c := range []struct {
+		tool       access.Tool
+		args, want string
+	}{
+		{function(t, "main.sales.quote", false, name, n), `{"name":"o'x","n":3}`, `"rows":[{"result":"o'x!3"}],"row_count":1,"total_rows":1}`},
+		{function(t, "main.sales.pairs", true, name, n), `{"name":"x","n":3}`, `"rows":[{"a":"x","b":1},{"a":"x","b":2}],"row_count":2,"truncated":true`},
+		{function(t, "main.sales.nothing", false), `{}`, `"rows":[{"result":7}],"row_count":1,"total_rows":1}`},
+	} {
+		out, err := run(c.tool, c.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := toolstest.AsJSON(t, out); !strings.Contains(got, c.want) {
 			t.Errorf("answered %s", got)
 		}
 	}
 	// Nobody listens at the connection's port, which is only found out when the request is made.
 	for _, c := range []struct {
-		tool *tools.Definition
+		tool access.Tool
 		args string
 	}{
-		{github(t), `{"operation":"search","q":"a'b","n":3}`},
-		{github(t), `{"operation":"read","owner":"a b"}`},
+		{declared(t), `{"operation":"search","q":"a'b","n":3}`},
+		{declared(t), `{"operation":"read","owner":"a b"}`},
 		{open(t), `{"method":"POST","path":"/repos/a/issues","query":{"a":"b"},"body":"{}"}`},
 	} {
-		_, err := c.tool.Run(ctx, []byte(c.args))
-		refused(t, tools.AsError(err), tools.CodeUpstreamError, "SQLSTATE 57012")
+		_, err := run(c.tool, c.args)
+		toolstest.Refused(t, tools.AsError(err), tools.CodeUpstreamError, "SQLSTATE 57012")
 	}
 }

@@ -1,9 +1,11 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools
+// Package vectorsearch runs tools that search an index by meaning.
+package vectorsearch
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // vectorResults is how many results are asked for when the caller does not say.
@@ -20,20 +23,38 @@ const vectorResults = 10
 // scoreColumn is the column that Databricks appends: how near a row is.
 const scoreColumn = "score"
 
-// vectorSearchExecutor searches an index. What always filters is the tool's, and no
-// argument changes it.
-type vectorSearchExecutor struct{ tool access.VectorSearchTool }
-
-func (vectorSearchExecutor) missing(ctx Context) string {
-	if ctx.VectorSearch == nil {
-		return "vector search"
-	}
-	return ""
+// Client searches indexes as the owner of a token.
+type Client interface {
+	Query(ctx context.Context, token databricks.Secret, q databricks.VectorQuery) (*databricks.VectorResult, error)
 }
 
-func (e vectorSearchExecutor) run(ctx Context, args Arguments) (*Output, error) {
+// Options are what an Executor is made of.
+type Options struct {
+	Tool access.VectorSearchTool
+	// Client is required.
+	Client Client
+}
+
+// Executor searches an index. What always filters is the tool's, and no
+// argument changes it.
+type Executor struct {
+	tools.StandardTimeout
+	client Client
+	tool   access.VectorSearchTool
+}
+
+// New makes an Executor.
+func New(o Options) (*Executor, error) {
+	if o.Client == nil {
+		return nil, errors.New("a client for vector search is required")
+	}
+	return &Executor{client: o.Client, tool: o.Tool}, nil
+}
+
+// Run searches the index as the caller.
+func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) (*tools.Output, error) {
 	text, _ := args.Text("query")
-	q := databricks.VectorQuery{Index: e.tool.Index, Text: text, Type: e.tool.QueryType, RequestID: ctx.RequestID}
+	q := databricks.VectorQuery{Index: e.tool.Index, Text: text, Type: e.tool.QueryType, RequestID: c.RequestID}
 	var err error
 	if q.Columns, err = e.columns(args); err != nil {
 		return nil, err
@@ -44,10 +65,10 @@ func (e vectorSearchExecutor) run(ctx Context, args Arguments) (*Output, error) 
 	if q.Filters, err = e.filters(args); err != nil {
 		return nil, err
 	}
-	result, err := asRole(ctx, func(token databricks.Secret) (*databricks.VectorResult, error) {
-		r, err := ctx.VectorSearch.Query(ctx, token, q)
+	result, err := tools.AsRole(ctx, c, func(token databricks.Secret) (*databricks.VectorResult, error) {
+		r, err := e.client.Query(ctx, token, q)
 		if err != nil {
-			return nil, upstreamErrorOf(ctx, err, "the search of this tool")
+			return nil, tools.UpstreamError(ctx, err, "the search of this tool")
 		}
 		return r, nil
 	})
@@ -58,7 +79,7 @@ func (e vectorSearchExecutor) run(ctx Context, args Arguments) (*Output, error) 
 }
 
 // columns are those that the caller chose, or all of the tool's.
-func (e vectorSearchExecutor) columns(args Arguments) ([]string, error) {
+func (e *Executor) columns(args tools.Arguments) ([]string, error) {
 	chosen, ok := args["columns"].([]any)
 	if !ok {
 		return e.tool.Columns, nil
@@ -67,27 +88,27 @@ func (e vectorSearchExecutor) columns(args Arguments) ([]string, error) {
 	for _, c := range chosen {
 		name, _ := c.(string)
 		if !slices.Contains(e.tool.Columns, name) {
-			return nil, Errorf(CodeInvalidArgument, "`columns` must hold some of %s", strings.Join(e.tool.Columns, ", "))
+			return nil, tools.Errorf(tools.CodeInvalidArgument, "`columns` must hold some of %s", strings.Join(e.tool.Columns, ", "))
 		}
 		if !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
 	if len(out) == 0 {
-		return nil, Errorf(CodeInvalidArgument, "`columns` must have at least 1 entries")
+		return nil, tools.Errorf(tools.CodeInvalidArgument, "`columns` must have at least 1 entries")
 	}
 	return out, nil
 }
 
-func (e vectorSearchExecutor) results(args Arguments) (int, error) {
+func (e *Executor) results(args tools.Arguments) (int, error) {
 	most := max(int(e.tool.MaxResults), 1)
 	asked, ok := args["num_results"].(json.Number)
 	if !ok {
 		return min(vectorResults, most), nil
 	}
-	n, ok := rational(asked)
+	n, ok := tools.Rational(asked)
 	if !ok || !n.IsInt() || !n.Num().IsInt64() || n.Num().Int64() < 1 || n.Num().Int64() > int64(most) {
-		return 0, Errorf(CodeInvalidArgument, "`num_results` must be from 1 to %d", most)
+		return 0, tools.Errorf(tools.CodeInvalidArgument, "`num_results` must be from 1 to %d", most)
 	}
 	return int(n.Num().Int64()), nil
 }
@@ -110,7 +131,7 @@ type condition struct {
 // filters is the JSON of all filters, which must all hold, or empty. An object has
 // each key once, so that two filters with the same key become one that says what both
 // say, or are refused: none is ever lost.
-func (e vectorSearchExecutor) filters(args Arguments) (string, error) {
+func (e *Executor) filters(args tools.Arguments) (string, error) {
 	conditions := map[string]condition{} // by key, without case: columns have none
 	for _, f := range e.tool.Filters {
 		c, err := conditionOf(f, args)
@@ -140,16 +161,16 @@ func (e vectorSearchExecutor) filters(args Arguments) (string, error) {
 }
 
 // conditionOf is a filter with its value, or nil when it is one by an argument that is absent.
-func conditionOf(f access.Filter, args Arguments) (*condition, error) {
+func conditionOf(f access.Filter, args tools.Arguments) (*condition, error) {
 	suffix, known := filterSuffixes[f.Operator]
 	if !known || !columnPattern.MatchString(f.Column) {
-		return nil, badTool("a filter whose column or operator cannot be used")
+		return nil, tools.BadTool("a filter whose column or operator cannot be used")
 	}
 	c := &condition{key: f.Column + suffix, argument: f.Argument}
 	if f.Argument == "" {
 		var err error
 		if c.value, err = f.FixedValue(); err != nil {
-			return nil, badTool("a filter whose value is not of its type")
+			return nil, tools.BadTool("a filter whose value is not of its type")
 		}
 		return c, nil
 	}
@@ -168,7 +189,7 @@ func conditionOf(f access.Filter, args Arguments) (*condition, error) {
 		ok = false
 	}
 	if !ok {
-		return nil, Errorf(CodeInvalidArgument, "`%s` must be a %s", f.Argument, strings.ToLower(f.Type))
+		return nil, tools.Errorf(tools.CodeInvalidArgument, "`%s` must be a %s", f.Argument, strings.ToLower(f.Type))
 	}
 	c.value = v
 	return c, nil
@@ -183,8 +204,8 @@ func both(a, b condition) (condition, error) {
 	x, isNumber := a.value.(json.Number)
 	y, isNumberToo := b.value.(json.Number)
 	if isNumber && isNumberToo {
-		r, ok := rational(x)
-		s, okToo := rational(y)
+		r, ok := tools.Rational(x)
+		s, okToo := tools.Rational(y)
 		if ok && okToo {
 			_, operator, _ := strings.Cut(a.key, " ")
 			order := r.Cmp(s)
@@ -199,29 +220,24 @@ func both(a, b condition) (condition, error) {
 		return a, nil
 	}
 	if b.argument == "" {
-		return condition{}, badTool("two fixed filters that cannot both hold")
+		return condition{}, tools.BadTool("two fixed filters that cannot both hold")
 	}
-	return condition{}, Errorf(CodeInvalidArgument, "`%s` cannot be used: another filter compares the same column with another value", b.argument)
-}
-
-// badTool is a tool of the access document that cannot be run as it is.
-func badTool(what string) error {
-	return Errorf(CodeInternal, "the tool has %s; the platform team must look at it", what).Because(errors.New("the tool has " + what))
+	return condition{}, tools.Errorf(tools.CodeInvalidArgument, "`%s` cannot be used: another filter compares the same column with another value", b.argument)
 }
 
 // ranked shapes a result as rows by name, in their order. Only the columns asked for
 // are handed on, and the score, as it came.
-func ranked(r *databricks.VectorResult, columns []string, most int) *Output {
-	out := &Output{Rows: make([]map[string]any, 0, len(r.Rows))}
+func ranked(r *databricks.VectorResult, columns []string, most int) *tools.Output {
+	out := &tools.Output{Rows: make([]map[string]any, 0, len(r.Rows))}
 	keep := make([]bool, len(r.Columns))
 	for i, c := range r.Columns {
 		last := i == len(r.Columns)-1
 		if keep[i] = slices.Contains(columns, c.Name) || last && c.Name == scoreColumn; keep[i] {
-			kind := strings.ToUpper(Clean(c.Type, 64))
+			kind := strings.ToUpper(tools.Clean(c.Type, 64))
 			if kind == "" && c.Name == scoreColumn {
 				kind = "DOUBLE"
 			}
-			out.Columns = append(out.Columns, Column{Name: c.Name, Type: kind})
+			out.Columns = append(out.Columns, tools.Column{Name: c.Name, Type: kind})
 		}
 	}
 	for _, row := range r.Rows {
@@ -232,12 +248,12 @@ func ranked(r *databricks.VectorResult, columns []string, most int) *Output {
 			case r.Columns[i].Name == scoreColumn:
 				named[scoreColumn] = score(v)
 			default:
-				named[r.Columns[i].Name] = cleanValue(v, maxForeignText)
+				named[r.Columns[i].Name] = tools.CleanValue(v, tools.MaxForeignText)
 			}
 		}
 		out.Rows = append(out.Rows, named)
 	}
-	if n := min(fitting(out.Rows, maxForeignRows), most); n < len(out.Rows) {
+	if n := min(tools.Fitting(out.Rows, tools.MaxForeignRows), most); n < len(out.Rows) {
 		out.Rows, out.Truncated = out.Rows[:n], true
 	}
 	count := len(out.Rows)
@@ -250,5 +266,5 @@ func score(v any) any {
 	if n, ok := v.(json.Number); ok {
 		return n
 	}
-	return cleanValue(v, maxForeignText)
+	return tools.CleanValue(v, tools.MaxForeignText)
 }

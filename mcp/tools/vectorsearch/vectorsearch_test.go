@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tools_test
+package vectorsearch_test
 
 import (
 	"encoding/json"
@@ -15,10 +15,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
 )
 
 // search is a tool that searches documents.
-func search(t *testing.T, filters ...access.Filter) *tools.Definition {
+func search(t *testing.T, filters ...access.Filter) access.Tool {
 	t.Helper()
 	v := access.VectorSearchTool{Index: "main.kb.docs_index", Columns: []string{"id", "text", "amount"}, QueryType: "ANN", MaxResults: 20, Filters: filters}
 	spec := v1alpha1.VectorSearchTool{Columns: []v1alpha1.ColumnName{"id", "text", "amount"}, MaxResults: 20}
@@ -28,7 +29,7 @@ func search(t *testing.T, filters ...access.Filter) *tools.Definition {
 			Argument: v1alpha1.ArgumentName(f.Argument), Value: f.Value,
 		})
 	}
-	return define(t, access.Tool{VectorSearch: &v}, v1alpha1.ToolSpec{VectorSearch: &spec})
+	return toolstest.Complete(t, access.Tool{VectorSearch: &v}, v1alpha1.ToolSpec{VectorSearch: &spec})
 }
 
 func hits() *databricks.VectorResult {
@@ -42,32 +43,32 @@ func hits() *databricks.VectorResult {
 }
 
 func TestASearchAnswersRowsInTheirRanking(t *testing.T) {
-	w := &workspace{found: hits()}
-	out, err := w.call(t, search(t), `{"query":"returns?"}`)
+	w := &toolstest.Workspace{Found: hits()}
+	out, err := w.Call(t, search(t), `{"query":"returns?"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := databricks.VectorQuery{Index: "main.kb.docs_index", Columns: []string{"id", "text", "amount"}, Text: "returns?", Type: "ANN", Results: 10, RequestID: "r1"}
-	if diff := cmp.Diff([]databricks.VectorQuery{want}, w.searches); diff != "" {
+	if diff := cmp.Diff([]databricks.VectorQuery{want}, w.Searches); diff != "" {
 		t.Error(diff)
 	}
 	const rows = `"columns":[{"name":"id","type":"BIGINT"},{"name":"text","type":"STRING"},{"name":"amount","type":"DOUBLE"},{"name":"score","type":"DOUBLE"}],` +
 		`"rows":[{"amount":1.10,"id":"9007199254740993","score":0.83000000000000007,"text":"bad"},{"amount":12,"id":7,"score":1e-3,"text":null}],"row_count":2}`
-	if got := asJSON(t, out); !strings.HasSuffix(got, rows) {
+	if got := toolstest.AsJSON(t, out); !strings.HasSuffix(got, rows) {
 		t.Errorf("answered %s", got)
 	}
 }
 
 func TestACallerChoosesColumnsAndHowMany(t *testing.T) {
-	w := &workspace{found: hits()}
-	out, err := w.call(t, search(t), `{"query":"q","columns":["text"],"num_results":1}`)
+	w := &toolstest.Workspace{Found: hits()}
+	out, err := w.Call(t, search(t), `{"query":"q","columns":["text"],"num_results":1}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q := w.searches[0]; len(q.Columns) != 1 || q.Columns[0] != "text" || q.Results != 1 {
+	if q := w.Searches[0]; len(q.Columns) != 1 || q.Columns[0] != "text" || q.Results != 1 {
 		t.Errorf("searched %+v", q)
 	}
-	if got := asJSON(t, out); !strings.Contains(got, `"rows":[{"score":0.83000000000000007,"text":"bad"}],"row_count":1,"truncated":true`) {
+	if got := toolstest.AsJSON(t, out); !strings.Contains(got, `"rows":[{"score":0.83000000000000007,"text":"bad"}],"row_count":1,"truncated":true`) {
 		t.Errorf("answered %s", got)
 	}
 	for args, words := range map[string]string{
@@ -85,11 +86,11 @@ func TestACallerChoosesColumnsAndHowMany(t *testing.T) {
 		`{"query":"q","columns":[["id"]]}`:              "number 1 must be a string",
 		`{"query":"q","columns":["id","id","id","id"]}`: "`columns` must have at most 3 entries",
 	} {
-		_, err := w.call(t, search(t), args)
-		refused(t, err, tools.CodeInvalidArgument, words)
+		_, err := w.Call(t, search(t), args)
+		toolstest.Refused(t, err, tools.CodeInvalidArgument, words)
 	}
-	if len(w.searches) != 1 {
-		t.Errorf("searched %d times", len(w.searches))
+	if len(w.Searches) != 1 {
+		t.Errorf("searched %d times", len(w.Searches))
 	}
 }
 
@@ -130,11 +131,11 @@ func TestFiltersAllHoldAndNoArgumentRemovesOne(t *testing.T) {
 		"a filter cannot be named directly": {[]access.Filter{fixed}, `{"query":"q","region":"EAST"}`, "", "`region` is not an argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{found: hits()}
-			_, err := w.call(t, search(t, c.filters...), c.args)
+			w := &toolstest.Workspace{Found: hits()}
+			_, err := w.Call(t, search(t, c.filters...), c.args)
 			if c.refused != "" {
-				refused(t, err, tools.CodeInvalidArgument, c.refused)
-				if len(w.searches) != 0 {
+				toolstest.Refused(t, err, tools.CodeInvalidArgument, c.refused)
+				if len(w.Searches) != 0 {
 					t.Error("searched all the same")
 				}
 				return
@@ -142,7 +143,7 @@ func TestFiltersAllHoldAndNoArgumentRemovesOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(w.searches[0].Filters); got != c.want {
+			if got := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(w.Searches[0].Filters); got != c.want {
 				t.Errorf("filtered by %s, want %s", got, c.want)
 			}
 		})
@@ -158,10 +159,10 @@ func TestFiltersThatCannotHoldAreTheToolsFault(t *testing.T) {
 		"a column with quote": {{Column: `r"`, Operator: "Equal", Type: "String", Value: "a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &workspace{found: hits()}
-			_, err := w.call(t, search(t, filters...), `{"query":"q"}`)
-			refused(t, err, tools.CodeInternal, "the platform team must look at it")
-			if len(w.searches) != 0 {
+			w := &toolstest.Workspace{Found: hits()}
+			_, err := w.Call(t, search(t, filters...), `{"query":"q"}`)
+			toolstest.Refused(t, err, tools.CodeInternal, "the platform team must look at it")
+			if len(w.Searches) != 0 {
 				t.Error("searched all the same")
 			}
 		})
@@ -178,15 +179,15 @@ func TestRefusalsOfASearch(t *testing.T) {
 		"it is down":   {&databricks.CallError{Kind: databricks.CallUnavailable}, tools.CodeUpstreamUnavailable},
 		"not an index": {&databricks.CallError{Kind: databricks.CallFailed, Status: 404}, tools.CodeUpstreamError},
 	} {
-		w := &workspace{fail: c.fail}
-		_, err := w.call(t, search(t), `{"query":"q"}`)
-		if refused(t, err, c.code, ""); err.RetryAfter != c.fail.RetryAfter {
+		w := &toolstest.Workspace{Fail: c.fail}
+		_, err := w.Call(t, search(t), `{"query":"q"}`)
+		if toolstest.Refused(t, err, c.code, ""); err.RetryAfter != c.fail.RetryAfter {
 			t.Errorf("%s: come back after %v", name, err.RetryAfter)
 		}
 	}
-	w := &workspace{found: hits(), failOnce: &databricks.CallError{Kind: databricks.CallUnauthenticated}}
-	if _, err := w.call(t, search(t), `{"query":"q"}`); err != nil || len(w.searches) != 2 {
-		t.Errorf("a token that was refused once: %v after %d searches", err, len(w.searches))
+	w := &toolstest.Workspace{Found: hits(), FailOnce: &databricks.CallError{Kind: databricks.CallUnauthenticated}}
+	if _, err := w.Call(t, search(t), `{"query":"q"}`); err != nil || len(w.Searches) != 2 {
+		t.Errorf("a token that was refused once: %v after %d searches", err, len(w.Searches))
 	}
 }
 
@@ -200,15 +201,15 @@ func TestRowsThatAreTooLargeAreLeftOut(t *testing.T) {
 	for range 20 {
 		result.Rows = append(result.Rows, []any{json.Number("1"), strings.Repeat("x", 20<<10), long, nil, json.Number("1")})
 	}
-	w := &workspace{found: result}
-	out, err := w.call(t, search(t), `{"query":"q","num_results":20}`)
+	w := &toolstest.Workspace{Found: result}
+	out, err := w.Call(t, search(t), `{"query":"q","num_results":20}`)
 	if err != nil || !out.Truncated || len(out.Rows) == 0 || len(out.Rows) == 20 {
 		t.Fatalf("%d rows, %v", len(out.Rows), err)
 	}
 	if text, _ := out.Rows[0]["text"].(string); len(text) != 16<<10 || !strings.HasSuffix(text, " [cut]") {
 		t.Errorf("a cell has %d bytes", len(text))
 	}
-	if n := len(asJSON(t, out)); n > 1<<20+1024 {
+	if n := len(toolstest.AsJSON(t, out)); n > 1<<20+1024 {
 		t.Errorf("the answer has %d bytes", n)
 	}
 }
