@@ -74,26 +74,26 @@ func (c *session) Token(ctx context.Context, refused bool) (wire.Secret, error) 
 	role := c.snap.doc.Roles[c.caller.Role]
 	key := caller.TokenKey{
 		Issuer: c.caller.Issuer, Subject: c.caller.Subject, ServicePrincipal: role.ApplicationID,
-		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.sum,
+		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.TokenHash,
 	}
 	if refused {
 		c.tokens.Drop(key)
 	}
-	if time.Until(c.caller.expires) < minRemaining {
+	if time.Until(c.caller.Expires) < minRemaining {
 		return "", tools.Errorf(tools.CodeExchangeDenied, "your token is about to expire; sign in again")
 	}
 	lifetime := time.Duration(c.snap.doc.Limits.MaxTokenLifetimeSeconds) * time.Second
 	token, err := c.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (caller.Token, error) {
 		c.metrics.exchanges.Inc()
 		got, err := c.snap.backend.Exchanger.Exchange(ctx, caller.ExchangeRequest{
-			SubjectToken: wire.Secret(c.caller.token), ClientID: role.ApplicationID, Scopes: role.Scopes,
+			SubjectToken: wire.Secret(c.caller.Token.Reveal()), ClientID: role.ApplicationID, Scopes: role.Scopes,
 		})
 		if err != nil {
 			c.metrics.exchangeErrors.Inc()
 			return caller.Token{}, err
 		}
-		if got.Expiry.After(c.caller.expires) {
-			got.Expiry = c.caller.expires
+		if got.Expiry.After(c.caller.Expires) {
+			got.Expiry = c.caller.Expires
 		}
 		return got, nil
 	})

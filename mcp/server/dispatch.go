@@ -187,7 +187,7 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 	ctx, cancel := context.WithTimeout(ctx, tool.Timeout(time.Duration(snap.doc.Limits.CallTimeoutSeconds)*time.Second))
 	defer cancel()
 	t := tools.Context{
-		Context: ctx, Caller: caller.Caller, RequestID: requestID(ctx), WarehouseID: snap.doc.Workspace.WarehouseID,
+		Context: ctx, Caller: caller.forTools(), RequestID: requestID(ctx), WarehouseID: snap.doc.Workspace.WarehouseID,
 		Session: &session{tokens: s.tokens, metrics: s.metrics, snap: snap, caller: caller}, Statements: snap.backend.Statements,
 		VectorSearch: snap.backend.VectorSearch, Serving: snap.backend.Serving, Progress: c.progress,
 		Permit: func(args tools.Arguments) error {
@@ -203,7 +203,7 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 	if r := snap.doc.Limits.Genie; r != nil {
 		t.Genie = tools.GenieContext{
 			Genie: snap.backend.Genie, Conversations: s.keys, Limiter: snap.limiter, Limit: limitOf(r), Declared: int(r.Declared),
-			LimitKey: "genie:" + snap.doc.Workspace.Host, Expires: caller.expires, Now: s.now, Sleep: sleep,
+			LimitKey: "genie:" + snap.doc.Workspace.Host, Expires: caller.Expires, Now: s.now, Sleep: sleep,
 		}
 	}
 	return tool.Run(t, c.args)

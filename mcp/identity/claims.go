@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package server
+package identity
 
 import (
 	"bytes"
@@ -10,17 +10,24 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/strictjson"
 )
 
-// claims are the facts of a verified token that the server uses.
-type claims struct {
-	issuer    string
-	subject   string
-	audience  []string
-	client    string
+// times are the claims that say when a token is valid.
+type times struct {
 	expires   time.Time
 	notBefore time.Time
 	issuedAt  time.Time
+}
+
+// claims are the facts of a verified token that are used here.
+type claims struct {
+	times
+	issuer   string
+	subject  string
+	audience []string
+	client   string
 	// idToken says that the token carries what only an ID token carries.
 	idToken bool
 	all     map[string]any
@@ -34,7 +41,7 @@ func (c claims) text(name string) string {
 
 // parseClaims reads the payload of a token whose signature was verified.
 func parseClaims(payload []byte) (claims, error) {
-	if err := singleObject(payload); err != nil {
+	if err := strictjson.Object(payload); err != nil {
 		return claims{}, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(payload))
@@ -99,20 +106,18 @@ func (c claims) date(name string, required bool) (time.Time, error) {
 	return time.Unix(int64(f), 0), nil
 }
 
-// current says whether the token is valid at this time.
-func (c claims) current(now time.Time) error {
+// current returns an error when the token is not valid at this time.
+func (c times) current(now time.Time) error {
 	switch {
-	case !now.Before(c.expires.Add(skew)):
-		return errExpired
-	case !c.notBefore.IsZero() && now.Add(skew).Before(c.notBefore):
-		return errors.New("the token is not valid yet")
-	case now.Add(skew).Before(c.issuedAt):
-		return errors.New("the token was issued in the future")
+	case !now.Before(c.expires.Add(ClockSkew)):
+		return ErrExpired
+	case !c.notBefore.IsZero() && now.Add(ClockSkew).Before(c.notBefore):
+		return fmt.Errorf("%w: nbf is in the future", ErrInvalid)
+	case now.Add(ClockSkew).Before(c.issuedAt):
+		return fmt.Errorf("%w: iat is in the future", ErrInvalid)
 	}
 	return nil
 }
-
-var errExpired = errors.New("the token has expired")
 
 // isAccessTokenType says whether the `typ` header is that of RFC 9068.
 func isAccessTokenType(typ string) bool {

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package server
+package identity
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func (r *remoteKeys) candidates(ctx context.Context, kid string) ([]publicKey, e
 	keys, fetch := r.cached(kid)
 	if !fetch {
 		if keys == nil {
-			return nil, errKeysUnavailable
+			return nil, ErrKeysUnavailable
 		}
 		return byID(keys, kid), nil
 	}
@@ -93,13 +93,13 @@ func (r *remoteKeys) candidates(ctx context.Context, kid string) ([]publicKey, e
 	done := r.flight.DoChan("", func() (any, error) { return nil, r.refresh() }) //nolint:contextcheck // on purpose, see above
 	select {
 	case <-ctx.Done():
-		return nil, errKeysUnavailable
+		return nil, ErrKeysUnavailable
 	case <-done:
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.keys == nil {
-		return nil, errKeysUnavailable
+		return nil, ErrKeysUnavailable
 	}
 	return byID(r.keys, kid), nil
 }

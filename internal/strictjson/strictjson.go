@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package server
+package strictjson
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// errShape says that a document is not one JSON object without duplicate members.
-var errShape = errors.New("must be exactly one JSON object without duplicate members")
+// ErrShape says that a document is not one JSON object without duplicate members.
+var ErrShape = errors.New("must be exactly one JSON object without duplicate members")
 
 // maxDepth bounds the nesting of JSON.
 const maxDepth = 100
@@ -19,16 +19,15 @@ const maxDepth = 100
 // fewNames is up to how many members of one object are compared one by one.
 const fewNames = 16
 
-// singleObject checks that raw is exactly one JSON object, at every depth
-// without duplicate members, with nothing after it. Of two members with one name
-// parsers take either, so an inspecting proxy and this server could disagree.
-func singleObject(raw []byte) error {
+// Object checks that raw is exactly one JSON object, nested at most 100 levels deep, with
+// nothing after it and at no depth two members of one name. Its error is ErrShape.
+func Object(raw []byte) error {
 	if !json.Valid(raw) {
-		return errShape
+		return ErrShape
 	}
 	trimmed := bytes.TrimLeft(raw, " \t\r\n")
 	if len(trimmed) == 0 || trimmed[0] != '{' || !walk(trimmed) {
-		return errShape
+		return ErrShape
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package server
+package identity
 
 import (
 	"context"
@@ -30,13 +30,13 @@ type keySource interface {
 	// candidates returns the keys that may have signed a token with this key id; an
 	// empty id asks for all. An error says that the keys cannot be had at the moment.
 	candidates(ctx context.Context, kid string) ([]publicKey, error)
-	// edition numbers the keys at hand; others have a higher number. Fresh says that
+	// edition numbers the keys at hand; later ones have a higher number. Fresh says that
 	// they may be used without being fetched again first. It takes no lock.
 	edition(now time.Time) (number uint64, fresh bool)
 }
 
-// edition numbers the keys of all policies together: as no number falls, the sum
-// stays only while each does.
+// edition numbers the keys of all policies: no number falls, and the sum stays the same
+// only while each number does.
 func (i *issuer) edition(now time.Time) (number uint64, fresh bool) {
 	fresh = true
 	for _, p := range i.policies {
@@ -46,7 +46,7 @@ func (i *issuer) edition(now time.Time) (number uint64, fresh bool) {
 	return number, fresh
 }
 
-// admits says whether a token with these facts counts under the policy.
+// admits says whether a token with these claims is valid under the policy.
 func (p policy) admits(c claims, typ string) bool {
 	switch {
 	case !slices.ContainsFunc(c.audience, func(a string) bool { return slices.Contains(p.Audiences, a) }):
@@ -60,6 +60,3 @@ func (p policy) admits(c claims, typ string) bool {
 	}
 	return true
 }
-
-// skew is how far clocks may be apart.
-const skew = 30 * time.Second
