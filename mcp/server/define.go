@@ -31,7 +31,7 @@ func (s *Server) define(snap *snapshot) error {
 // server's own identity.
 func (s *Server) handed(ctx context.Context, snap *snapshot, caller *principal, progress func(step int, message string)) tools.Call {
 	return tools.Call{
-		Caller: caller.Caller, RequestID: requestID(ctx), Expires: caller.expires, Progress: progress,
+		Caller: caller.forTools(), RequestID: requestID(ctx), Expires: caller.Expires, Progress: progress,
 		Session: &session{tokens: s.tokens, metrics: s.metrics, snap: snap, caller: caller},
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
@@ -23,14 +23,14 @@ func TestNoToolReachesTheServersOwnIdentity(t *testing.T) {
 	withHealth(&d)
 	g.serve(d)
 	called := false
-	g.workspace.execute = func(ctx context.Context, _ databricks.Secret, _ databricks.StatementRequest) (*databricks.StatementResult, error) {
+	g.workspace.execute = func(ctx context.Context, _ wire.Secret, _ wire.StatementRequest) (*wire.StatementResult, error) {
 		called = true
 		for _, handed := range append(server.Handed(ctx, g.server, "check_identity"), ctx) {
 			if found := leads(handed); found != "" {
 				t.Errorf("a running tool can reach %q", found)
 			}
 		}
-		return &databricks.StatementResult{}, nil
+		return &wire.StatementResult{}, nil
 	}
 	ask(t, g.client(g.token("west"), "2025-11-25"), "check_identity", nil)
 	if !called {

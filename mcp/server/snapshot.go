@@ -5,35 +5,35 @@ package server
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/mcp/identity"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // snapshot is an access document made ready: everything that a request needs,
-// looked up and not computed. It is immutable, but for what it remembers.
+// looked up and not computed. It is immutable, but for the caches of its authenticator.
 type snapshot struct {
 	doc     access.Document
 	tools   map[string]*tools.Definition
 	cells   map[string]map[string]*cell // role, tool
-	denied  map[access.Subject]bool
-	issuers map[string]*issuer
+	callers identity.Authenticator
 	backend *backend
 	limiter *limiter
 	server  *mcp.Server
 	// resourceHost is the host that callers address.
 	resourceHost string
 	metadataURL  string
+	// authorizationServers are the issuers of the document, sorted.
+	authorizationServers []string
 
 	// broken are the conditions that cannot be used, by rule, with the reason.
 	broken map[string]error
-
-	// verified are the tokens that were verified under this document.
-	verified verified
 }
 
 // cell is the cell of a role and a tool; nil says no.
@@ -50,10 +50,14 @@ func prepare(doc access.Document) (*snapshot, error) {
 	}
 	s := &snapshot{
 		doc: doc, resourceHost: resource.Host,
-		tools:  make(map[string]*tools.Definition, len(doc.Tools)),
-		cells:  make(map[string]map[string]*cell, len(doc.Matrix)),
-		denied: make(map[access.Subject]bool, len(doc.DeniedSubjects)),
+		tools: make(map[string]*tools.Definition, len(doc.Tools)),
+		cells: make(map[string]map[string]*cell, len(doc.Matrix)),
 	}
+	issuers := map[string]bool{}
+	for _, i := range doc.Issuers {
+		issuers[i.Issuer] = true
+	}
+	s.authorizationServers = slices.Sorted(maps.Keys(issuers))
 	s.metadataURL = (&url.URL{Scheme: "https", Host: resource.Host, Path: metadataPath + resource.Path}).String()
 	for _, t := range doc.Tools {
 		if _, twice := s.tools[t.Name]; twice {
@@ -82,9 +86,6 @@ func prepare(doc access.Document) (*snapshot, error) {
 				return nil, fmt.Errorf("the access document has terms for the role %s and the tool %s, of which its matrix does not say yes", role, tool)
 			}
 		}
-	}
-	for _, d := range doc.DeniedSubjects {
-		s.denied[d] = true
 	}
 	return s, nil
 }

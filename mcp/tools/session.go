@@ -8,7 +8,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // Caller is who calls, as verified. It holds no credential.
@@ -27,7 +27,7 @@ type Session interface {
 	// Token returns a Databricks token of the caller's role with the scopes of that
 	// role. Refused says that Databricks answered 401 to the last one, so that it is
 	// not handed out again.
-	Token(ctx context.Context, refused bool) (databricks.Secret, error)
+	Token(ctx context.Context, refused bool) (wire.Secret, error)
 }
 
 // Call is one call, as its executor sees it.
@@ -47,7 +47,7 @@ type Call struct {
 
 // AsRole makes a call with the token of the caller's role. A token that Databricks no
 // longer accepts is exchanged once more, because nothing has run yet.
-func AsRole[T any](ctx context.Context, c Call, call func(token databricks.Secret) (T, error)) (T, error) {
+func AsRole[T any](ctx context.Context, c Call, call func(token wire.Secret) (T, error)) (T, error) {
 	for refused := false; ; refused = true {
 		token, err := c.Session.Token(ctx, refused)
 		if err != nil {
@@ -55,7 +55,7 @@ func AsRole[T any](ctx context.Context, c Call, call func(token databricks.Secre
 			return none, err
 		}
 		out, err := call(token)
-		if e, ok := errors.AsType[*databricks.CallError](err); ok && e.Kind == databricks.CallUnauthenticated && !refused {
+		if e, ok := errors.AsType[*wire.CallError](err); ok && e.Kind == wire.CallUnauthenticated && !refused {
 			continue
 		}
 		return out, err
@@ -68,25 +68,25 @@ func UpstreamError(ctx context.Context, err error, what string) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return Errorf(CodeDeadlineExceeded, "the call took longer than it may; ask for less").Because(err)
 	}
-	var se *databricks.CallError
+	var se *wire.CallError
 	if !errors.As(err, &se) {
 		return Errorf(CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)
 	}
 	switch se.Kind {
-	case databricks.CallDenied:
+	case wire.CallDenied:
 		return Errorf(CodeUpstreamDenied, "Databricks refuses your role what this tool needs%s", sqlState(se)).Because(err)
-	case databricks.CallUnauthenticated:
+	case wire.CallUnauthenticated:
 		return Errorf(CodeUpstreamDenied, "Databricks no longer accepts the token of your role; sign in again").Because(err)
-	case databricks.CallRateLimited:
+	case wire.CallRateLimited:
 		return Errorf(CodeRateLimited, "Databricks limits the rate of calls").After(max(se.RetryAfter, time.Second)).Because(err)
-	case databricks.CallUnavailable:
+	case wire.CallUnavailable:
 		return Errorf(CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").After(se.RetryAfter).Because(err)
 	default:
 		return Errorf(CodeUpstreamError, "%s failed%s; the platform team must look at it", what, sqlState(se)).Because(err)
 	}
 }
 
-func sqlState(e *databricks.CallError) string {
+func sqlState(e *wire.CallError) string {
 	if e.SQLState == "" {
 		return ""
 	}

@@ -9,12 +9,12 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // Statements runs SQL as the owner of a token.
 type Statements interface {
-	Execute(ctx context.Context, token databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error)
+	Execute(ctx context.Context, token wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error)
 }
 
 // Warehouse runs statements on one SQL warehouse. It holds no credential.
@@ -34,9 +34,9 @@ func (w Warehouse) Validate() error {
 
 // Query runs one statement as the caller's role. Statement, parameters and row limit are
 // those of r; the rest is filled in.
-func (w Warehouse) Query(ctx context.Context, c Call, r databricks.StatementRequest) (*databricks.StatementResult, error) {
+func (w Warehouse) Query(ctx context.Context, c Call, r wire.StatementRequest) (*wire.StatementResult, error) {
 	r.WarehouseID, r.RequestID, r.Repeatable = w.ID, c.RequestID, c.Repeatable
-	return AsRole(ctx, c, func(token databricks.Secret) (*databricks.StatementResult, error) {
+	return AsRole(ctx, c, func(token wire.Secret) (*wire.StatementResult, error) {
 		result, err := w.Statements.Execute(ctx, token, r)
 		if err != nil {
 			return nil, UpstreamError(ctx, err, "the statement of this tool")
@@ -46,7 +46,7 @@ func (w Warehouse) Query(ctx context.Context, c Call, r databricks.StatementRequ
 }
 
 // Table shapes a result as rows by name, at most limit of them.
-func Table(r *databricks.StatementResult, limit int) *Output {
+func Table(r *wire.StatementResult, limit int) *Output {
 	out := &Output{Columns: make([]Column, len(r.Columns)), Rows: make([]map[string]any, 0, len(r.Rows)), Truncated: r.Truncated}
 	for i, c := range r.Columns {
 		out.Columns[i] = Column{Name: c.Name, Type: c.Type}

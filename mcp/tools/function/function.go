@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -47,7 +47,7 @@ func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) 
 		return nil, tools.BadTool("a function whose name cannot be used")
 	}
 	var given []string
-	var params []databricks.Param
+	var params []wire.Param
 	for _, p := range e.o.Tool.Parameters {
 		if !parameterPattern.MatchString(p.Name) {
 			return nil, tools.BadTool("a parameter whose name cannot be used")
@@ -58,14 +58,14 @@ func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) 
 		}
 		marker := fmt.Sprintf("p%d", len(params))
 		given = append(given, fmt.Sprintf("`%s` => :%s", p.Name, marker))
-		params = append(params, databricks.Param{Name: marker, Value: &text, Type: p.Type})
+		params = append(params, wire.Param{Name: marker, Value: &text, Type: p.Type})
 	}
 	call := fmt.Sprintf("`%s`(%s)", strings.ReplaceAll(e.o.Tool.Name, ".", "`.`"), strings.Join(given, ", "))
 	statement, limit := "SELECT "+call+" AS result", 1
 	if e.o.Tool.Table {
 		statement, limit = "SELECT * FROM "+call, int(e.o.Tool.MaxRows)
 	}
-	result, err := e.o.Warehouse.Query(ctx, c, databricks.StatementRequest{Statement: statement, Params: params, RowLimit: int64(limit)})
+	result, err := e.o.Warehouse.Query(ctx, c, wire.StatementRequest{Statement: statement, Params: params, RowLimit: int64(limit)})
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
@@ -37,11 +38,11 @@ const (
 
 // Client asks a Genie space as the owner of a token.
 type Client interface {
-	Start(ctx context.Context, c databricks.GenieCall, question string) (databricks.GenieMessage, error)
-	Follow(ctx context.Context, c databricks.GenieCall, conversation, question string) (databricks.GenieMessage, error)
-	Message(ctx context.Context, c databricks.GenieCall, conversation, message string) (databricks.GenieMessage, error)
-	Result(ctx context.Context, c databricks.GenieCall, conversation, message, attachment string) (*databricks.StatementResult, error)
-	Forget(ctx context.Context, c databricks.GenieCall, conversation, message string) error
+	Start(ctx context.Context, c caller.GenieCall, question string) (caller.GenieMessage, error)
+	Follow(ctx context.Context, c caller.GenieCall, conversation, question string) (caller.GenieMessage, error)
+	Message(ctx context.Context, c caller.GenieCall, conversation, message string) (caller.GenieMessage, error)
+	Result(ctx context.Context, c caller.GenieCall, conversation, message, attachment string) (*wire.StatementResult, error)
+	Forget(ctx context.Context, c caller.GenieCall, conversation, message string) error
 }
 
 // Conversations make and open the handles of conversations.
@@ -182,8 +183,8 @@ func (e *Executor) holder(c tools.Call) []string {
 
 // ask puts the question. Nothing has been asked when the token was not accepted, so
 // that it may be exchanged once more.
-func (e *Executor) ask(ctx context.Context, c tools.Call, talk conversation, question string) (databricks.GenieMessage, error) {
-	return tools.AsRole(ctx, c, func(token databricks.Secret) (databricks.GenieMessage, error) {
+func (e *Executor) ask(ctx context.Context, c tools.Call, talk conversation, question string) (caller.GenieMessage, error) {
+	return tools.AsRole(ctx, c, func(token wire.Secret) (caller.GenieMessage, error) {
 		call := e.with(c, token)
 		if talk.ID == "" {
 			return e.o.Client.Start(ctx, call, question)
@@ -193,18 +194,18 @@ func (e *Executor) ask(ctx context.Context, c tools.Call, talk conversation, que
 }
 
 // with is a call of the tool's space with a token.
-func (e *Executor) with(c tools.Call, token databricks.Secret) databricks.GenieCall {
-	return databricks.GenieCall{Token: token, RequestID: c.RequestID, Space: e.o.Tool.SpaceID}
+func (e *Executor) with(c tools.Call, token wire.Secret) caller.GenieCall {
+	return caller.GenieCall{Token: token, RequestID: c.RequestID, Space: e.o.Tool.SpaceID}
 }
 
-func (e *Executor) call(ctx context.Context, c tools.Call) (databricks.GenieCall, error) {
+func (e *Executor) call(ctx context.Context, c tools.Call) (caller.GenieCall, error) {
 	token, err := c.Session.Token(ctx, false)
 	return e.with(c, token), err
 }
 
 // await looks at a message until it has ended. When nobody waits any more, the
 // message is removed, which ends what Genie does for it.
-func (e *Executor) await(ctx context.Context, c tools.Call, m databricks.GenieMessage) (databricks.GenieMessage, error) {
+func (e *Executor) await(ctx context.Context, c tools.Call, m caller.GenieMessage) (caller.GenieMessage, error) {
 	step := 0
 	for pause := pollFirst; !m.Status.Ended(); pause = min(pause*3/2, pollMost) {
 		if c.Progress != nil {
@@ -212,11 +213,11 @@ func (e *Executor) await(ctx context.Context, c tools.Call, m databricks.GenieMe
 			c.Progress(step, stage(m.Status))
 		}
 		err := e.o.Sleep(ctx, pause)
-		var call databricks.GenieCall
+		var call caller.GenieCall
 		if err == nil {
 			call, err = e.call(ctx, c)
 		}
-		var next databricks.GenieMessage
+		var next caller.GenieMessage
 		if err == nil {
 			next, err = e.o.Client.Message(ctx, call, m.ConversationID, m.ID)
 		}
@@ -232,7 +233,7 @@ func (e *Executor) await(ctx context.Context, c tools.Call, m databricks.GenieMe
 }
 
 // stage is a state in words for people.
-func stage(s databricks.GenieStatus) string {
+func stage(s caller.GenieStatus) string {
 	switch s {
 	case "PENDING_WAREHOUSE":
 		return "waiting for the SQL warehouse"
@@ -245,7 +246,7 @@ func stage(s databricks.GenieStatus) string {
 	}
 }
 
-func (e *Executor) forget(ctx context.Context, c tools.Call, m databricks.GenieMessage) {
+func (e *Executor) forget(ctx context.Context, c tools.Call, m caller.GenieMessage) {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
 	defer cancel()
 	if call, err := e.call(detached, c); err == nil {
@@ -265,12 +266,12 @@ func (e *Executor) failure(outer context.Context, err error, patience time.Durat
 }
 
 // answer shapes a message that has ended.
-func (e *Executor) answer(ctx context.Context, c tools.Call, m databricks.GenieMessage) (*tools.Output, error) {
+func (e *Executor) answer(ctx context.Context, c tools.Call, m caller.GenieMessage) (*tools.Output, error) {
 	switch m.Status {
-	case databricks.GenieCompleted:
-	case databricks.GenieResultExpired:
+	case caller.GenieCompleted:
+	case caller.GenieResultExpired:
 		return nil, tools.Errorf(tools.CodeUpstreamError, "the result of the question is gone; ask again")
-	case databricks.GenieCancelled:
+	case caller.GenieCancelled:
 		return nil, tools.Errorf(tools.CodeUpstreamError, "the question was cancelled in Databricks; ask again")
 	default:
 		return nil, failed(m.FailureType)

@@ -18,7 +18,7 @@ import (
 	"unicode"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -75,7 +75,7 @@ func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) 
 		return nil, err
 	}
 	c.Repeatable = c.Repeatable && r.method == "GET"
-	result, err := e.warehouse.Query(ctx, c, databricks.StatementRequest{Statement: statement, Params: params, RowLimit: 1})
+	result, err := e.warehouse.Query(ctx, c, wire.StatementRequest{Statement: statement, Params: params, RowLimit: 1})
 	if err != nil {
 		return nil, r.failure(err)
 	}
@@ -192,7 +192,7 @@ func (e *Executor) body(argument, method string, args tools.Arguments) (*string,
 
 // statement is the call of http_request() with everything of the caller's bound. What
 // is written into it is held against its pattern here, whoever checked it before.
-func (e *Executor) statement(r request) (string, []databricks.Param, error) {
+func (e *Executor) statement(r request) (string, []wire.Param, error) {
 	switch {
 	case !connectionPattern.MatchString(e.tool.Connection):
 		return "", nil, tools.BadTool("a connection whose name cannot be used")
@@ -201,9 +201,9 @@ func (e *Executor) statement(r request) (string, []databricks.Param, error) {
 	case !sentPattern.MatchString(r.path) || slices.ContainsFunc(strings.Split(r.path, "/"), func(s string) bool { return s == "." || s == ".." }):
 		return "", nil, tools.BadTool("a path that cannot be used")
 	}
-	var params []databricks.Param
+	var params []wire.Param
 	bind := func(name, value string) string {
-		params = append(params, databricks.Param{Name: name, Value: &value, Type: "STRING"})
+		params = append(params, wire.Param{Name: name, Value: &value, Type: "STRING"})
 		return ":" + name
 	}
 	arguments := []string{"conn => '" + e.tool.Connection + "'", "method => '" + r.method + "'", "path => " + bind("path", r.path)}
@@ -232,7 +232,7 @@ func (r request) failure(err error) error {
 }
 
 // answerOf reads the one row of the statement.
-func answerOf(r *databricks.StatementResult) (status int, text string, err error) {
+func answerOf(r *wire.StatementResult) (status int, text string, err error) {
 	if len(r.Rows) == 1 && len(r.Rows[0]) == 2 && r.Rows[0][0] != nil {
 		if status, err = strconv.Atoi(*r.Rows[0][0]); err == nil && status >= 100 && status <= 999 {
 			if r.Rows[0][1] != nil {

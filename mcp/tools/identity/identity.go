@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -37,12 +37,12 @@ func New(o Options) (*Executor, error) {
 // Run asks who the caller is, as the SQL engine sees it.
 func (e *Executor) Run(ctx context.Context, c tools.Call, _ tools.Arguments) (*tools.Output, error) {
 	columns := []string{"current_user() AS who"}
-	params := make([]databricks.Param, 0, len(e.o.Tool.Groups))
+	params := make([]wire.Param, 0, len(e.o.Tool.Groups))
 	for i, g := range e.o.Tool.Groups {
 		columns = append(columns, fmt.Sprintf("is_account_group_member(:g%d) AS g%d", i, i))
-		params = append(params, databricks.Param{Name: fmt.Sprintf("g%d", i), Value: &g, Type: "STRING"})
+		params = append(params, wire.Param{Name: fmt.Sprintf("g%d", i), Value: &g, Type: "STRING"})
 	}
-	result, err := e.o.Warehouse.Query(ctx, c, databricks.StatementRequest{
+	result, err := e.o.Warehouse.Query(ctx, c, wire.StatementRequest{
 		Statement: "SELECT " + strings.Join(columns, ", "), Params: params, RowLimit: 1,
 	})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
@@ -22,8 +22,8 @@ import (
 // administrator has the token of the emulator's administrator.
 type administrator string
 
-func (a administrator) Token(context.Context, bool) (databricks.Secret, error) {
-	return databricks.Secret(a), nil
+func (a administrator) Token(context.Context, bool) (wire.Secret, error) {
+	return wire.Secret(a), nil
 }
 
 // TestStatementsThatAreWrittenHereAreUnderstood runs them against the emulator's SQL engine.

@@ -10,7 +10,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools/toolstest"
 )
 
@@ -107,8 +108,8 @@ func FuzzNoArgumentBecomesPartOfAStatementOrOfAnError(f *testing.F) {
 			"two values":    {search(t, access.Filter{Column: "a", Operator: "Equal", Type: "String", Value: "x"}, access.Filter{Column: "a", Operator: "Equal", Type: "String", Argument: "a"}), raw(map[string]any{"query": "q", "a": value})},
 		}
 		for name, c := range calls {
-			for _, fail := range []error{nil, &databricks.CallError{Kind: databricks.CallFailed}} {
-				w := &toolstest.Workspace{Result: toolstest.Remote(200, ""), Found: &databricks.VectorResult{}, Fail: fail}
+			for _, fail := range []error{nil, &wire.CallError{Kind: wire.CallFailed}} {
+				w := &toolstest.Workspace{Result: toolstest.Remote(200, ""), Found: &caller.VectorResult{}, Fail: fail}
 				_, err := w.Call(t, c.tool, c.args)
 				for _, r := range w.Statements {
 					if strings.Contains(r.Statement, "dose") || strings.Contains(r.Statement, "esod") {

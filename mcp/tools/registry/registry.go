@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools/function"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools/genie"
@@ -32,8 +32,8 @@ type Clients struct {
 // takes its time over.
 func Databricks(host string, standard, long *nethttp.Client) Clients {
 	return Clients{
-		Statements: databricks.NewStatements(host, standard), Genie: databricks.NewGenie(host, standard),
-		VectorSearch: databricks.NewVectorSearch(host, standard), Serving: databricks.NewServing(host, long),
+		Statements: caller.NewStatements(host, standard), Genie: caller.NewGenie(host, standard),
+		VectorSearch: caller.NewVectorSearch(host, standard), Serving: caller.NewServing(host, long),
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -33,7 +34,7 @@ const (
 
 // Client asks serving endpoints as the owner of a token.
 type Client interface {
-	Ask(ctx context.Context, token databricks.Secret, r databricks.ServingRequest) (*databricks.ServingAnswer, error)
+	Ask(ctx context.Context, token wire.Secret, r caller.ServingRequest) (*caller.ServingAnswer, error)
 }
 
 // Options are what an Executor is made of.
@@ -66,8 +67,8 @@ func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) 
 	asked, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	quiet := tell(asked, c.Progress, progressEvery)
-	answer, err := tools.AsRole(asked, c, func(token databricks.Secret) (*databricks.ServingAnswer, error) {
-		a, err := e.client.Ask(asked, token, databricks.ServingRequest{
+	answer, err := tools.AsRole(asked, c, func(token wire.Secret) (*caller.ServingAnswer, error) {
+		a, err := e.client.Ask(asked, token, caller.ServingRequest{
 			Endpoint: e.tool.Endpoint, Chat: e.tool.API == "Chat", Question: question, RequestID: c.RequestID,
 		})
 		if err != nil {
@@ -120,7 +121,7 @@ func failure(outer, asked context.Context, err error) error {
 	if outer.Err() == nil && asked.Err() != nil {
 		return tools.Errorf(tools.CodeDeadlineExceeded, "the endpoint took longer than %d s; ask for less", int(patience.Seconds())).Because(err)
 	}
-	e, ok := errors.AsType[*databricks.CallError](err)
+	e, ok := errors.AsType[*wire.CallError](err)
 	switch {
 	case !ok || outer.Err() != nil:
 	case e.Code == "NO_ANSWER":
@@ -138,7 +139,7 @@ func failure(outer, asked context.Context, err error) error {
 }
 
 // lost says that a call may have been carried out although there is no answer.
-func lost(e *databricks.CallError) bool {
+func lost(e *wire.CallError) bool {
 	return slices.Contains([]string{"UNREACHABLE", "TRUNCATED", "NOT_JSON"}, e.Code)
 }
 
@@ -146,7 +147,7 @@ func lost(e *databricks.CallError) bool {
 var marker = regexp.MustCompile(`[ \t]*<name>([^<>\n]{1,128})</name>[ \t]*\n?`)
 
 // said shapes an answer: the last text that says something, and who had a part in it.
-func said(a *databricks.ServingAnswer) *tools.Output {
+func said(a *caller.ServingAnswer) *tools.Output {
 	out := &tools.Output{}
 	note := func(agent string) {
 		if agent = strings.TrimSpace(tools.Clean(agent, 128)); agent != "" && len(out.Agents) < maxAgents && !slices.Contains(out.Agents, agent) {

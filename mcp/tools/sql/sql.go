@@ -8,7 +8,7 @@ import (
 	"context"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -35,16 +35,16 @@ func New(o Options) (*Executor, error) {
 
 // Run runs the statement with the arguments bound.
 func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) (*tools.Output, error) {
-	params := make([]databricks.Param, 0, len(e.o.Tool.Parameters))
+	params := make([]wire.Param, 0, len(e.o.Tool.Parameters))
 	for _, p := range e.o.Tool.Parameters {
-		bound := databricks.Param{Name: p.Name, Type: p.Type}
+		bound := wire.Param{Name: p.Name, Type: p.Type}
 		if text, ok := args.Text(p.Name); ok {
 			bound.Value = &text
 		}
 		params = append(params, bound)
 	}
 	limit := int64(e.o.Tool.MaxRows)
-	result, err := e.o.Warehouse.Query(ctx, c, databricks.StatementRequest{Statement: e.o.Tool.Statement, Params: params, RowLimit: limit})
+	result, err := e.o.Warehouse.Query(ctx, c, wire.StatementRequest{Statement: e.o.Tool.Statement, Params: params, RowLimit: limit})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
@@ -23,13 +24,13 @@ import (
 
 // Workspace records what it is asked and answers what a test wrote down.
 type Workspace struct {
-	Statements []databricks.StatementRequest
-	Searches   []databricks.VectorQuery
-	Questions  []databricks.ServingRequest
+	Statements []wire.StatementRequest
+	Searches   []caller.VectorQuery
+	Questions  []caller.ServingRequest
 
-	Result *databricks.StatementResult
-	Found  *databricks.VectorResult
-	Said   *databricks.ServingAnswer
+	Result *wire.StatementResult
+	Found  *caller.VectorResult
+	Said   *caller.ServingAnswer
 	// Fail is what each call answers instead; FailOnce only the first.
 	Fail, FailOnce error
 	// Wait is called while a question is worked on.
@@ -45,7 +46,7 @@ func (w *Workspace) failure() error {
 }
 
 // Execute records the call.
-func (w *Workspace) Execute(_ context.Context, _ databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error) {
+func (w *Workspace) Execute(_ context.Context, _ wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error) {
 	w.Statements = append(w.Statements, r)
 	if err := w.failure(); err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func (w *Workspace) Execute(_ context.Context, _ databricks.Secret, r databricks
 }
 
 // Query records the call.
-func (w *Workspace) Query(_ context.Context, _ databricks.Secret, q databricks.VectorQuery) (*databricks.VectorResult, error) {
+func (w *Workspace) Query(_ context.Context, _ wire.Secret, q caller.VectorQuery) (*caller.VectorResult, error) {
 	w.Searches = append(w.Searches, q)
 	if err := w.failure(); err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func (w *Workspace) Query(_ context.Context, _ databricks.Secret, q databricks.V
 }
 
 // Ask records the call.
-func (w *Workspace) Ask(ctx context.Context, _ databricks.Secret, r databricks.ServingRequest) (*databricks.ServingAnswer, error) {
+func (w *Workspace) Ask(ctx context.Context, _ wire.Secret, r caller.ServingRequest) (*caller.ServingAnswer, error) {
 	w.Questions = append(w.Questions, r)
 	if w.Wait != nil {
 		if err := w.Wait(ctx); err != nil {
@@ -80,7 +81,7 @@ func (w *Workspace) Ask(ctx context.Context, _ databricks.Secret, r databricks.S
 type Tokens struct{}
 
 // Token returns the token.
-func (Tokens) Token(context.Context, bool) (databricks.Secret, error) { return "token", nil }
+func (Tokens) Token(context.Context, bool) (wire.Secret, error) { return "token", nil }
 
 // Call is a call of one caller.
 func Call() tools.Call {
@@ -164,14 +165,14 @@ func AsJSON(t testing.TB, out *tools.Output) string {
 }
 
 // Cells is a result of text columns; "NULL" is null.
-func Cells(columns string, rows ...[]string) *databricks.StatementResult {
-	out := &databricks.StatementResult{TotalRows: int64(len(rows))}
+func Cells(columns string, rows ...[]string) *wire.StatementResult {
+	out := &wire.StatementResult{TotalRows: int64(len(rows))}
 	for c := range strings.SplitSeq(columns, ",") {
 		name, kind, ok := strings.Cut(c, ":")
 		if !ok {
 			kind = "STRING"
 		}
-		out.Columns = append(out.Columns, databricks.ResultColumn{Name: name, Type: kind})
+		out.Columns = append(out.Columns, wire.ResultColumn{Name: name, Type: kind})
 	}
 	for _, row := range rows {
 		var line []*string
@@ -188,12 +189,12 @@ func Cells(columns string, rows ...[]string) *databricks.StatementResult {
 }
 
 // Remote is what an external API answered.
-func Remote(status int, text string) *databricks.StatementResult {
+func Remote(status int, text string) *wire.StatementResult {
 	return Cells("status_code:INT,text", []string{fmt.Sprint(status), text})
 }
 
 // Bound are the parameters of a statement by name.
-func Bound(r databricks.StatementRequest) map[string]string {
+func Bound(r wire.StatementRequest) map[string]string {
 	out := map[string]string{}
 	for _, p := range r.Params {
 		if out[p.Name] = "NULL"; p.Value != nil {

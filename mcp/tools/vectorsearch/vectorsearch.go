@@ -13,7 +13,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -25,7 +26,7 @@ const scoreColumn = "score"
 
 // Client searches indexes as the owner of a token.
 type Client interface {
-	Query(ctx context.Context, token databricks.Secret, q databricks.VectorQuery) (*databricks.VectorResult, error)
+	Query(ctx context.Context, token wire.Secret, q caller.VectorQuery) (*caller.VectorResult, error)
 }
 
 // Options are what an Executor is made of.
@@ -54,7 +55,7 @@ func New(o Options) (*Executor, error) {
 // Run searches the index as the caller.
 func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) (*tools.Output, error) {
 	text, _ := args.Text("query")
-	q := databricks.VectorQuery{Index: e.tool.Index, Text: text, Type: e.tool.QueryType, RequestID: c.RequestID}
+	q := caller.VectorQuery{Index: e.tool.Index, Text: text, Type: e.tool.QueryType, RequestID: c.RequestID}
 	var err error
 	if q.Columns, err = e.columns(args); err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (e *Executor) Run(ctx context.Context, c tools.Call, args tools.Arguments) 
 	if q.Filters, err = e.filters(args); err != nil {
 		return nil, err
 	}
-	result, err := tools.AsRole(ctx, c, func(token databricks.Secret) (*databricks.VectorResult, error) {
+	result, err := tools.AsRole(ctx, c, func(token wire.Secret) (*caller.VectorResult, error) {
 		r, err := e.client.Query(ctx, token, q)
 		if err != nil {
 			return nil, tools.UpstreamError(ctx, err, "the search of this tool")
@@ -227,7 +228,7 @@ func both(a, b condition) (condition, error) {
 
 // ranked shapes a result as rows by name, in their order. Only the columns asked for
 // are handed on, and the score, as it came.
-func ranked(r *databricks.VectorResult, columns []string, most int) *tools.Output {
+func ranked(r *caller.VectorResult, columns []string, most int) *tools.Output {
 	out := &tools.Output{Rows: make([]map[string]any, 0, len(r.Rows))}
 	keep := make([]bool, len(r.Columns))
 	for i, c := range r.Columns {
