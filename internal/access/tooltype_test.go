@@ -4,8 +4,13 @@
 package access_test
 
 import (
+	"testing"
+
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 )
 
-func init() { access.TypesForTests = tooltype.All() }
+func TestMain(m *testing.M) {
+	access.TypesForTests = tooltype.All()
+	m.Run()
+}

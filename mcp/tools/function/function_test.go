@@ -111,3 +111,7 @@ func TestArgumentsOfAFunctionFitItsSignature(t *testing.T) {
 		toolstest.Refused(t, err, tools.CodeInvalidArgument, words)
 	}
 }
+
+func TestAFunctionConforms(t *testing.T) {
+	toolstest.Conforms(t, lookup(t, false), `{"name":"x"}`, toolstest.Workspace{Result: toolstest.Cells("result", []string{"a"})})
+}

@@ -334,3 +334,8 @@ func TestPointersAndOperationsHaveNoSurprises(t *testing.T) {
 		t.Errorf("counted %s", got)
 	}
 }
+
+func TestARequestConforms(t *testing.T) {
+	toolstest.Conforms(t, github(t), `{"operation":"search","q":"x"}`, toolstest.Workspace{Result: toolstest.Remote(200, `{"items":[]}`)})
+	toolstest.Conforms(t, open(t), `{"method":"POST","path":"/repos/a/issues"}`, toolstest.Workspace{Result: toolstest.Remote(200, `{}`)})
+}

@@ -4,6 +4,7 @@
 package registry_test
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
@@ -61,8 +62,7 @@ func union(t *testing.T) []string {
 		}
 	}
 	spec := reflect.TypeFor[v1alpha1.ToolSpec]()
-	for i := range spec.NumField() {
-		f := spec.Field(i)
+	for f := range spec.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		isType := f.Type.Kind() == reflect.Pointer && f.Type.Elem().PkgPath() == spec.PkgPath()
 		if isType != slices.Contains(out, name) {
@@ -104,6 +104,11 @@ func TestEachTypeOfTheAPIIsRegisteredOnBothSides(t *testing.T) {
 			}
 			if needs := kind.Needs(spec, "wh"); len(needs.Grants) == 0 || len(needs.Scopes) == 0 || len(needs.Dependencies) == 0 {
 				t.Errorf("it needs nothing: %+v", needs)
+			}
+			with := spec
+			with.InputSchema = &apiextensionsv1.JSON{Raw: []byte(`{"type":"object","title":"declared"}`)}
+			if raw, err := kind.InputSchema(with, access.Lookups{}); kind.Check(with) == nil && (err != nil || !bytes.Equal(raw, with.InputSchema.Raw)) {
+				t.Errorf("it takes a declared schema and serves %s, %v", raw, err)
 			}
 			i := member(reflect.TypeFor[access.Tool](), name)
 			if i < 0 {

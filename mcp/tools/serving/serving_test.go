@@ -167,3 +167,7 @@ func TestALongQuestionTellsHowLongAndEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestAQuestionConforms(t *testing.T) {
+	toolstest.Conforms(t, supervisor(t, "Responses"), `{"question":"q"}`, toolstest.Workspace{Said: &caller.ServingAnswer{Texts: []string{"a"}}})
+}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -170,26 +169,8 @@ func TestFiltersThatCannotHoldAreTheToolsFault(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfASearch(t *testing.T) {
-	for name, c := range map[string]struct {
-		fail *wire.CallError
-		code tools.Code
-	}{
-		"no right":     {&wire.CallError{Kind: wire.CallDenied}, tools.CodeUpstreamDenied},
-		"too many":     {&wire.CallError{Kind: wire.CallRateLimited, RetryAfter: 3 * time.Second}, tools.CodeRateLimited},
-		"it is down":   {&wire.CallError{Kind: wire.CallUnavailable}, tools.CodeUpstreamUnavailable},
-		"not an index": {&wire.CallError{Kind: wire.CallFailed, Status: 404}, tools.CodeUpstreamError},
-	} {
-		w := &toolstest.Workspace{Fail: c.fail}
-		_, err := w.Call(t, search(t), `{"query":"q"}`)
-		if toolstest.Refused(t, err, c.code, ""); err.RetryAfter != c.fail.RetryAfter {
-			t.Errorf("%s: come back after %v", name, err.RetryAfter)
-		}
-	}
-	w := &toolstest.Workspace{Found: hits(), FailOnce: &wire.CallError{Kind: wire.CallUnauthenticated}}
-	if _, err := w.Call(t, search(t), `{"query":"q"}`); err != nil || len(w.Searches) != 2 {
-		t.Errorf("a token that was refused once: %v after %d searches", err, len(w.Searches))
-	}
+func TestASearchConforms(t *testing.T) {
+	toolstest.Conforms(t, search(t), `{"query":"q"}`, toolstest.Workspace{Found: hits()})
 }
 
 func TestRowsThatAreTooLargeAreLeftOut(t *testing.T) {
