@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -90,14 +90,17 @@ func (w *workspace) call(t *testing.T, d *tools.Definition, args string) (*tools
 }
 
 // define prepares a tool; without a schema of its own it has the one that its type derives.
-func define(t *testing.T, tool access.Tool, spec v1alpha1.ToolSpec, s ...tooldef.SignatureParameter) *tools.Definition {
+func define(t *testing.T, tool access.Tool, spec v1alpha1.ToolSpec, s ...access.SignatureParameter) *tools.Definition {
 	t.Helper()
 	if tool.Name == "" {
 		tool.Name = "tool"
 	}
 	if tool.InputSchema == nil {
-		var err error
-		if tool.InputSchema, err = tooldef.InputSchema(spec, tooldef.Signature{Parameters: s}); err != nil {
+		kind, err := tooltype.All().Of(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tool.InputSchema, err = kind.InputSchema(spec, access.Lookups{Functions: map[string]access.Signature{"": {Parameters: s}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

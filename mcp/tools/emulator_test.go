@@ -15,7 +15,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
@@ -45,14 +44,14 @@ func TestStatementsThatAreWrittenHereAreUnderstood(t *testing.T) {
 		Context: t.Context(), RequestID: "r1", WarehouseID: env.WarehouseID,
 		Session: administrator(e.Token(t, e.WorkspaceURL)), Statements: caller.NewStatements(e.WorkspaceURL, client),
 	}
-	function := func(name string, table bool, parameters ...tooldef.SignatureParameter) *tools.Definition {
+	function := func(name string, table bool, parameters ...access.SignatureParameter) *tools.Definition {
 		f := access.FunctionTool{Name: name, Table: table, MaxRows: 2}
 		for _, p := range parameters {
 			f.Parameters = append(f.Parameters, access.Parameter{Name: p.Name, Type: p.Type})
 		}
 		return define(t, access.Tool{Function: &f}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}}, parameters...)
 	}
-	name, n := tooldef.SignatureParameter{Name: "name", Type: "STRING"}, tooldef.SignatureParameter{Name: "n", Type: "INT"}
+	name, n := access.SignatureParameter{Name: "name", Type: "STRING"}, access.SignatureParameter{Name: "n", Type: "INT"}
 	for _, c := range []struct {
 		tool       *tools.Definition
 		args, want string

@@ -12,7 +12,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -21,7 +20,7 @@ func lookup(t *testing.T, table bool) *tools.Definition {
 	t.Helper()
 	f := access.FunctionTool{Name: "main.sales.look-up", Table: table, MaxRows: 2, Parameters: []access.Parameter{{Name: "name", Type: "STRING"}, {Name: "n", Type: "BIGINT"}, {Name: "at", Type: "DECIMAL(18,2)"}}}
 	return define(t, access.Tool{Function: &f, ReadOnly: true, Idempotent: true}, v1alpha1.ToolSpec{Function: &v1alpha1.FunctionTool{}},
-		tooldef.SignatureParameter{Name: "name", Type: "STRING"}, tooldef.SignatureParameter{Name: "n", Type: "BIGINT", Optional: true}, tooldef.SignatureParameter{Name: "at", Type: "DECIMAL(18,2)", Optional: true})
+		access.SignatureParameter{Name: "name", Type: "STRING"}, access.SignatureParameter{Name: "n", Type: "BIGINT", Optional: true}, access.SignatureParameter{Name: "at", Type: "DECIMAL(18,2)", Optional: true})
 }
 
 func TestAFunctionIsCalledWithBoundArguments(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
 
 // vectorResults is how many results are asked for when the caller does not say.
@@ -150,7 +149,7 @@ func conditionOf(f access.Filter, args Arguments) (*condition, error) {
 	c := &condition{key: f.Column + suffix, argument: f.Argument}
 	if f.Argument == "" {
 		var err error
-		if c.value, err = tooldef.FilterValue(f.Type, f.Value); err != nil {
+		if c.value, err = f.FixedValue(); err != nil {
 			return nil, badTool("a filter whose value is not of its type")
 		}
 		return c, nil

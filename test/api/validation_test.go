@@ -17,7 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
@@ -157,10 +158,15 @@ func TestExamplesOfToolsCanBeServed(t *testing.T) {
 		if err := yaml.UnmarshalStrict(raw, &tool); err != nil {
 			t.Fatal(err)
 		}
-		if err := tooldef.Check(tool.Spec); err != nil {
+		if err := tooltype.Check(tool.Spec); err != nil {
 			t.Errorf("%s: %v", name, err)
+			continue
 		}
-		if _, err := tooldef.InputSchema(tool.Spec, tooldef.Signature{}); err != nil {
+		typ, err := tooltype.All().Of(tool.Spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := typ.InputSchema(tool.Spec, access.Lookups{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tooldef
+package tooltype_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype/sql"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype/tooltypetest"
 )
 
 // TestDeclaredSchemas holds input schemas against what a pod can be asked to carry.
@@ -66,9 +69,9 @@ func TestDeclaredSchemas(t *testing.T) {
 	} {
 		tool := v1alpha1.ToolSpec{
 			SQL:         &v1alpha1.SQLTool{Statement: "SELECT :a", Parameters: []v1alpha1.SQLParameter{{Name: "a"}}},
-			InputSchema: schema(c.schema),
+			InputSchema: tooltypetest.Schema(c.schema),
 		}
-		checks(t, name, tool, c.want)
+		tooltypetest.Checks(t, name, sql.Type{}, tool, c.want)
 	}
 }
 
@@ -76,14 +79,19 @@ func TestDeclaredSchemas(t *testing.T) {
 // it would be served in their place.
 func TestSchemaOfAnotherType(t *testing.T) {
 	for name, tool := range map[string]v1alpha1.ToolSpec{
+		"identity":     {Identity: &v1alpha1.IdentityTool{}},
 		"genie":        {Genie: &v1alpha1.GenieTool{}},
 		"vectorSearch": {VectorSearch: &v1alpha1.VectorSearchTool{}},
 		"serving":      {Serving: &v1alpha1.ServingTool{}},
 		"function":     {Function: &v1alpha1.FunctionTool{}},
 		"http":         {HTTP: &v1alpha1.HTTPTool{Allow: []v1alpha1.HTTPRoute{{Path: "/orders"}}}},
 	} {
-		checks(t, name, tool, "")
-		tool.InputSchema = schema(`{"type":"object"}`)
-		checks(t, name+" with a schema", tool, "`inputSchema` may be set for `sql` tools and for `http` tools with `operations` only")
+		kind, err := tooltype.All().Of(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tooltypetest.Checks(t, name, kind, tool, "")
+		tool.InputSchema = tooltypetest.Schema(`{"type":"object"}`)
+		tooltypetest.Checks(t, name+" with a schema", kind, tool, "`inputSchema` may be set for `sql` tools and for `http` tools with `operations` only")
 	}
 }

@@ -1,10 +1,11 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tooldef says whether a declared tool can be served, before a pod meets it.
-package tooldef
+// Package sql is the type of tool that runs one SQL statement as the caller's role.
+package sql
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,26 +14,55 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype/schema"
 )
 
-// Check returns why a tool cannot be served, naming the field; nil means it can.
-func Check(t v1alpha1.ToolSpec) error {
-	schema, err := declared(t)
+// Type is the sql type.
+type Type struct{}
+
+var _ access.ToolType = Type{}
+
+// Name returns the name of the type.
+func (Type) Name() string { return "sql" }
+
+// Is says whether a spec is of the type.
+func (Type) Is(t v1alpha1.ToolSpec) bool { return t.SQL != nil }
+
+// Check wants a single SELECT whose markers, parameters and arguments belong together.
+func (Type) Check(t v1alpha1.ToolSpec) error {
+	declared, err := schema.Declared(t)
 	if err != nil {
 		return err
 	}
-	switch {
-	case t.SQL != nil:
-		return checkSQL(*t.SQL, slices.Sorted(maps.Keys(schema.Properties)))
-	case t.VectorSearch != nil:
-		return checkVectorSearch(*t.VectorSearch)
-	case t.HTTP != nil:
-		return checkHTTP(*t.HTTP, schema)
-	}
-	return nil
+	return checkStatement(*t.SQL, slices.Sorted(maps.Keys(declared.Properties)))
 }
 
-func checkSQL(t v1alpha1.SQLTool, properties []string) error {
+// Needs returns what a statement on the server's warehouse needs.
+func (Type) Needs(_ v1alpha1.ToolSpec, warehouse string) (n access.ToolNeeds) {
+	n.Scope(access.ScopeSQL)
+	n.Warehouse(warehouse)
+	return n
+}
+
+// InputSchema returns the schema that the tool declares, or that of no arguments.
+func (Type) InputSchema(t v1alpha1.ToolSpec, _ access.Lookups) (json.RawMessage, error) {
+	if t.InputSchema != nil {
+		return json.RawMessage(t.InputSchema.Raw), nil
+	}
+	return schema.Empty()
+}
+
+// Compile takes over the statement and its parameters.
+func (Type) Compile(t v1alpha1.ToolSpec, _ access.Lookups, into *access.Tool) {
+	into.SQL = &access.SQLTool{Statement: t.SQL.Statement, MaxRows: t.SQL.MaxRows}
+	for _, p := range t.SQL.Parameters {
+		into.SQL.Parameters = append(into.SQL.Parameters, access.Parameter{Name: p.Name, Type: string(p.Type)})
+	}
+}
+
+// checkStatement holds the markers of the statement, its parameters and the arguments against each other.
+func checkStatement(t v1alpha1.SQLTool, properties []string) error {
 	text := bare(t.Statement)
 	if i := strings.Index(strings.TrimRight(text, "; \n\t\r"), ";"); i >= 0 {
 		return errors.New("`sql.statement` must be a single statement")

@@ -1,19 +1,18 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tooldef
+package http
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype/tooltypetest"
 )
 
 type (
 	operation = v1alpha1.HTTPOperation
 	route     = v1alpha1.HTTPRoute
-	filter    = v1alpha1.VectorSearchFilter
 )
 
 func TestCheckHTTP(t *testing.T) {
@@ -80,59 +79,8 @@ func TestCheckHTTP(t *testing.T) {
 	} {
 		tool := v1alpha1.ToolSpec{HTTP: &c.http}
 		if c.schema != "" {
-			tool.InputSchema = schema(c.schema)
+			tool.InputSchema = tooltypetest.Schema(c.schema)
 		}
-		checks(t, name, tool, c.want)
-	}
-}
-
-func TestCheckVectorSearch(t *testing.T) {
-	for name, c := range map[string]struct {
-		filters []filter
-		want    string
-	}{
-		"no filters":                   {nil, ""},
-		"an argument and a value":      {[]filter{{Column: "region", Argument: "region"}, {Column: "public", Type: "Boolean", Value: "true"}}, ""},
-		"two fixed values":             {[]filter{{Column: "a", Value: "x"}, {Column: "b", Value: "x"}}, ""},
-		"a range":                      {[]filter{{Column: "year", Operator: "GreaterOrEqual", Type: "Number", Argument: "since"}, {Column: "year", Operator: "LessThan", Type: "Number", Argument: "before"}}, ""},
-		"one argument for two columns": {[]filter{{Column: "a", Argument: "x"}, {Column: "b", Argument: "x"}}, "names the argument x twice"},
-		"a column that is fixed and chosen": {
-			[]filter{{Column: "region", Value: "WEST"}, {Column: "region", Operator: "Equal", Argument: "region"}}, "compares the column region twice with the operator Equal",
-		},
-		"a column that is chosen twice": {
-			[]filter{{Column: "a", Operator: "NotEqual", Argument: "x"}, {Column: "a", Operator: "NotEqual", Argument: "y"}}, "compares the column a twice with the operator NotEqual",
-		},
-		"a number that is none":  {[]filter{{Column: "a", Value: "x"}, {Column: "year", Type: "Number", Value: "soon"}}, "`vectorSearch.filters[1].value` must be a number"},
-		"a boolean that is none": {[]filter{{Column: "public", Type: "Boolean", Value: "yes"}}, "`vectorSearch.filters[0].value` must be true or false"},
-		"an order of booleans":   {[]filter{{Column: "public", Type: "Boolean", Operator: "LessThan", Argument: "public"}}, "must be 'Equal' or 'NotEqual'"},
-		"a boolean that is not":  {[]filter{{Column: "public", Type: "Boolean", Operator: "NotEqual", Value: "false"}}, ""},
-	} {
-		checks(t, name, v1alpha1.ToolSpec{VectorSearch: &v1alpha1.VectorSearchTool{Filters: c.filters}}, c.want)
-	}
-}
-
-func TestFilterValue(t *testing.T) {
-	for _, c := range []struct {
-		kind, text string
-		want       any // nil: it is refused
-	}{
-		{"", "WEST", "WEST"}, {"String", "true", "true"}, {"String", "5", "5"}, {"String", " ", " "},
-		{"Number", "5", json.Number("5")}, {"Number", "-2.50", json.Number("-2.50")}, {"Number", "1e3", json.Number("1e3")},
-		{"Number", "9007199254740993", json.Number("9007199254740993")}, // is no float
-		{"Number", "", nil}, {"Number", "x", nil}, {"Number", " 5", nil}, {"Number", "5 ", nil}, {"Number", "5\n", nil}, {"Number", "0x10", nil}, {"Number", "01", nil}, {"Number", "+5", nil},
-		{"Number", "1_000", nil}, {"Number", "NaN", nil}, {"Number", "Infinity", nil}, {"Number", "1e999", nil}, {"Number", "null", nil}, {"Number", "true", nil}, {"Number", `"5"`, nil}, {"Number", "[5]", nil},
-		{"Boolean", "true", true}, {"Boolean", "false", false},
-		{"Boolean", "", nil}, {"Boolean", "True", nil}, {"Boolean", "T", nil}, {"Boolean", "1", nil}, {"Boolean", "yes", nil},
-	} {
-		got, err := FilterValue(c.kind, c.text)
-		if (err != nil) != (c.want == nil) || got != c.want {
-			t.Errorf("%s %q: got %#v, %v, want %#v", c.kind, c.text, got, err, c.want)
-		}
-		if err != nil {
-			continue
-		}
-		if _, err := json.Marshal(got); err != nil {
-			t.Errorf("%s %q cannot be sent: %v", c.kind, c.text, err)
-		}
+		tooltypetest.Checks(t, name, Type{}, tool, c.want)
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package tooldef
+package schema
 
 import (
 	"encoding/json"
@@ -17,11 +17,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// What an input schema may hold at most. Every pod holds every schema, and checks
-// every call against it.
+// Limits of an input schema. Every pod holds every schema, and checks every call against it.
 const (
-	maxSchemaBytes   = 32 << 10
-	maxProperties    = 64
+	// MaxBytes bounds the JSON of a schema.
+	MaxBytes = 32 << 10
+	// MaxProperties bounds how many arguments a tool has.
+	MaxProperties    = 64
 	maxPatternLength = 512
 	// maxPatternSteps bounds what a pattern becomes when its repetitions are written out.
 	maxPatternSteps = 2000
@@ -30,24 +31,31 @@ const (
 // scalars are the types of properties that can be bound to a SQL parameter.
 var scalars = []string{"string", "integer", "number", "boolean"}
 
-// declared is the input schema that a tool declares, or an empty one.
-func declared(t v1alpha1.ToolSpec) (*jsonschema.Schema, error) {
+// None refuses an input schema of a tool whose arguments are given by its type. It mirrors a
+// rule of the API.
+func None(t v1alpha1.ToolSpec) error {
+	if t.InputSchema == nil {
+		return nil
+	}
+	return errors.New("`inputSchema` may be set for `sql` tools and for `http` tools with `operations` only: the arguments of the others are given by their type")
+}
+
+// Declared returns the input schema that a tool declares, or an empty one. It fails when a
+// pod could not hold the schema, or could not check a call against it.
+func Declared(t v1alpha1.ToolSpec) (*jsonschema.Schema, error) {
 	schema := &jsonschema.Schema{}
 	if t.InputSchema == nil {
 		return schema, nil
 	}
-	if t.SQL == nil && (t.HTTP == nil || len(t.HTTP.Operations) == 0) {
-		return nil, errors.New("`inputSchema` may be set for `sql` tools and for `http` tools with `operations` only: the arguments of the others are given by their type")
-	}
 	raw := t.InputSchema.Raw
-	if len(raw) > maxSchemaBytes {
-		return nil, fmt.Errorf("`inputSchema` must be at most %d bytes of JSON", maxSchemaBytes)
+	if len(raw) > MaxBytes {
+		return nil, fmt.Errorf("`inputSchema` must be at most %d bytes of JSON", MaxBytes)
 	}
 	var whole any
 	if json.Unmarshal(raw, &whole) != nil || json.Unmarshal(raw, schema) != nil {
 		return nil, errors.New("`inputSchema` must be a JSON Schema")
 	}
-	if err := checkKeywords(whole); err != nil {
+	if err := CheckKeywords(whole); err != nil {
 		return nil, err
 	}
 	if schema.Type != "object" {
@@ -56,8 +64,8 @@ func declared(t v1alpha1.ToolSpec) (*jsonschema.Schema, error) {
 	if _, err := schema.Resolve(nil); err != nil {
 		return nil, fmt.Errorf("`inputSchema` cannot be resolved: %w", err)
 	}
-	if len(schema.Properties) > maxProperties {
-		return nil, fmt.Errorf("`inputSchema.properties` must be at most %d", maxProperties)
+	if len(schema.Properties) > MaxProperties {
+		return nil, fmt.Errorf("`inputSchema.properties` must be at most %d", MaxProperties)
 	}
 	for _, n := range slices.Sorted(maps.Keys(schema.Properties)) {
 		p := schema.Properties[n]
@@ -73,13 +81,12 @@ func declared(t v1alpha1.ToolSpec) (*jsonschema.Schema, error) {
 	return schema, nil
 }
 
-// checkKeywords looks at all that is in a schema, before anything of it is made ready:
-// references can make a small schema long to check, and patterns large to hold.
-func checkKeywords(v any) error {
+// CheckKeywords walks a decoded schema before anything of it is resolved: references can make a small schema long to check, and patterns large to hold.
+func CheckKeywords(v any) error {
 	switch v := v.(type) {
 	case []any:
 		for _, e := range v {
-			if err := checkKeywords(e); err != nil {
+			if err := CheckKeywords(e); err != nil {
 				return err
 			}
 		}
@@ -88,7 +95,7 @@ func checkKeywords(v any) error {
 			if err := checkKeyword(k, v[k]); err != nil {
 				return err
 			}
-			if err := checkKeywords(v[k]); err != nil {
+			if err := CheckKeywords(v[k]); err != nil {
 				return err
 			}
 		}
