@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -70,8 +71,12 @@ type bench struct {
 func open(t *testing.T, w *world, change func(*Options)) *bench {
 	t.Helper()
 	b := &bench{t: t, run: statements.New(statements.Options{Executor: w, Directory: w, Warehouses: w}), time: time.Unix(1_700_000_000, 0)}
+	state, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := Options{
-		Spaces:    []Space{{ID: "s", Title: "S", WarehouseID: "w", Tables: []string{"main.sales.deals"}}},
+		State: state, Spaces: []Space{{ID: "s", Title: "S", WarehouseID: "w", Tables: []string{"main.sales.deals"}}},
 		Directory: w, Warehouses: w, Metastore: w, Executor: w, Statements: b.run, Stage: time.Millisecond, QuestionsPerMinute: -1,
 	}
 	if change != nil {

@@ -127,10 +127,10 @@ func (st *Store) listPrincipals(services bool) handler {
 		if err != nil {
 			return nil, err
 		}
-		st.mu.RLock()
-		defer st.mu.RUnlock()
+		s := st.read()
+		defer s.end()
 		var all []scimPrincipal
-		for _, p := range st.s.Principals {
+		for _, p := range s.principals.All(s.tx) {
 			if (p.ApplicationID != "") != services || !st.visible(p.ID) {
 				continue
 			}
@@ -151,9 +151,9 @@ func (st *Store) listPrincipals(services bool) handler {
 
 func (st *Store) getPrincipal(services bool) handler {
 	return func(_ context.Context, r *wire.Request) (any, error) {
-		st.mu.RLock()
-		defer st.mu.RUnlock()
-		p, ok := st.s.Principals[r.PathValue("id")]
+		s := st.read()
+		defer s.end()
+		p, ok := s.byID(r.PathValue("id"))
 		if !ok || (p.ApplicationID != "") != services || !st.visible(p.ID) {
 			return nil, notFound("Principal", r.PathValue("id"))
 		}
@@ -179,9 +179,9 @@ func (st *Store) createServicePrincipal(_ context.Context, r *wire.Request) (any
 		return nil, wire.BadParameter("applicationId can be given on Azure only; id and userName never")
 	}
 	p := Principal{ApplicationID: uuid.NewString(), DisplayName: in.DisplayName, ExternalID: in.ExternalID, Active: in.Active == nil || *in.Active}
-	err := st.change(func(s *state) error {
+	err := st.change(func(s state) error {
 		p.ID = s.newID()
-		s.Principals[p.ID] = p // display names are not unique
+		s.put(p) // display names are not unique
 		st.born[p.ID] = time.Now()
 		return nil
 	})
@@ -215,8 +215,8 @@ func (st *Store) patchPrincipal(_ context.Context, r *wire.Request) (any, error)
 		return nil, err
 	}
 	var out Principal
-	err = st.change(func(s *state) error {
-		p, ok := s.Principals[r.PathValue("id")]
+	err = st.change(func(s state) error {
+		p, ok := s.byID(r.PathValue("id"))
 		if !ok {
 			return notFound("ServicePrincipal", r.PathValue("id"))
 		}
@@ -239,7 +239,8 @@ func (st *Store) patchPrincipal(_ context.Context, r *wire.Request) (any, error)
 				return badPath(o.Path)
 			}
 		}
-		s.Principals[p.ID], out = p, p
+		s.put(p)
+		out = p
 		return nil
 	})
 	return shown(out), err
@@ -258,12 +259,12 @@ func badPath(path string) error {
 func (st *Store) deletePrincipal(services bool) handler {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		id := r.PathValue("id")
-		err := st.change(func(s *state) error {
-			p, ok := s.Principals[id]
+		err := st.change(func(s state) error {
+			p, ok := s.byID(id)
 			if !ok || (p.ApplicationID != "") != services {
 				return notFound("Principal", id)
 			}
-			delete(s.Principals, id) // and with it its policies and secrets; grants become orphans
+			s.principals.Delete(s.tx, id) // and with it its policies and secrets; grants become orphans
 			s.forget(id)
 			return nil
 		})
@@ -272,12 +273,12 @@ func (st *Store) deletePrincipal(services bool) handler {
 }
 
 // forget ends memberships and the assignment of an id.
-func (s *state) forget(id string) {
-	delete(s.Assignments, id)
-	for gid, g := range s.Groups {
+func (s state) forget(id string) {
+	s.assignments.Delete(s.tx, id)
+	for _, g := range s.groups.All(s.tx) {
 		if i := slices.Index(g.Members, id); i >= 0 {
 			g.Members = slices.Delete(slices.Clone(g.Members), i, i+1)
-			s.Groups[gid] = g
+			s.putGroup(g)
 		}
 	}
 }
@@ -318,17 +319,15 @@ type scimMember struct {
 	Ref     string `json:"$ref,omitempty"`
 }
 
-func (s *state) shownGroup(g Group, members bool) scimGroup {
+func (s state) shownGroup(g Group, members bool) scimGroup {
 	out := scimGroup{ID: g.ID, DisplayName: g.DisplayName, ExternalID: g.ExternalID, Meta: &struct {
 		ResourceType string `json:"resourceType"`
 	}{"Group"}}
 	if members {
 		for _, m := range g.Members {
-			display := s.Principals[m].DisplayName
-			if display == "" {
-				display = s.Groups[m].DisplayName
-			}
-			out.Members = append(out.Members, scimMember{Value: m, Display: display})
+			p, _ := s.byID(m)
+			nested, _ := s.group(m)
+			out.Members = append(out.Members, scimMember{Value: m, Display: cmp.Or(p.DisplayName, nested.DisplayName)})
 		}
 	}
 	return out
@@ -339,16 +338,16 @@ func (st *Store) listGroups(_ context.Context, r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.mu.RLock()
-	defer st.mu.RUnlock()
+	s := st.read()
+	defer s.end()
 	var all []scimGroup
-	for _, g := range st.s.Groups {
+	for _, g := range s.groups.All(s.tx) {
 		ok, err := matches(filter, map[string]string{"displayname": g.DisplayName, "id": g.ID, "externalid": g.ExternalID})
 		if err != nil {
 			return nil, err
 		}
 		if ok && st.visible(g.ID) {
-			all = append(all, st.s.shownGroup(g, false)) // lists leave members out
+			all = append(all, s.shownGroup(g, false)) // lists leave members out
 		}
 	}
 	slices.SortFunc(all, func(a, b scimGroup) int { return byNumber(a.ID, b.ID) })
@@ -356,13 +355,13 @@ func (st *Store) listGroups(_ context.Context, r *wire.Request) (any, error) {
 }
 
 func (st *Store) getGroup(_ context.Context, r *wire.Request) (any, error) {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	g, ok := st.s.Groups[r.PathValue("id")]
+	s := st.read()
+	defer s.end()
+	g, ok := s.group(r.PathValue("id"))
 	if !ok || !st.visible(g.ID) {
 		return nil, notFound("Group", r.PathValue("id"))
 	}
-	return st.s.shownGroup(g, true), nil
+	return s.shownGroup(g, true), nil
 }
 
 func (st *Store) createGroup(_ context.Context, r *wire.Request) (any, error) {
@@ -374,8 +373,8 @@ func (st *Store) createGroup(_ context.Context, r *wire.Request) (any, error) {
 		return nil, wire.BadParameter("displayName is required")
 	}
 	var out scimGroup
-	err := st.change(func(s *state) error {
-		for _, g := range s.Groups {
+	err := st.change(func(s state) error {
+		for _, g := range s.groups.All(s.tx) {
 			if strings.EqualFold(g.DisplayName, in.DisplayName) {
 				return wire.Exists(fmt.Sprintf("Group with name %s already exists.", in.DisplayName))
 			}
@@ -388,7 +387,7 @@ func (st *Store) createGroup(_ context.Context, r *wire.Request) (any, error) {
 			g.Members = append(g.Members, m.Value)
 		}
 		g.ID = s.newID()
-		s.Groups[g.ID] = g
+		s.putGroup(g)
 		st.born[g.ID] = time.Now()
 		out = s.shownGroup(g, true)
 		return nil
@@ -396,9 +395,9 @@ func (st *Store) createGroup(_ context.Context, r *wire.Request) (any, error) {
 	return wire.Reply{Status: http.StatusCreated, Body: out}, err
 }
 
-func (s *state) exists(id string) bool {
-	_, principal := s.Principals[id]
-	_, group := s.Groups[id]
+func (s state) exists(id string) bool {
+	_, principal := s.byID(id)
+	_, group := s.group(id)
 	return principal || group
 }
 
@@ -408,8 +407,8 @@ func (st *Store) patchGroup(_ context.Context, r *wire.Request) (any, error) {
 		return nil, err
 	}
 	var out scimGroup
-	err = st.change(func(s *state) error {
-		g, ok := s.Groups[r.PathValue("id")]
+	err = st.change(func(s state) error {
+		g, ok := s.group(r.PathValue("id"))
 		if !ok {
 			return notFound("Group", r.PathValue("id"))
 		}
@@ -419,14 +418,14 @@ func (st *Store) patchGroup(_ context.Context, r *wire.Request) (any, error) {
 				return err
 			}
 		}
-		s.Groups[g.ID] = g
+		s.putGroup(g)
 		out = s.shownGroup(g, true)
 		return nil
 	})
 	return out, err
 }
 
-func (s *state) applyToGroup(g *Group, op, path string, value json.RawMessage) error {
+func (s state) applyToGroup(g *Group, op, path string, value json.RawMessage) error {
 	switch {
 	case op == "add" && path == "members":
 		var members []scimMember
@@ -456,11 +455,11 @@ func (s *state) applyToGroup(g *Group, op, path string, value json.RawMessage) e
 
 func (st *Store) deleteGroup(_ context.Context, r *wire.Request) (any, error) {
 	id := r.PathValue("id")
-	err := st.change(func(s *state) error {
-		if _, ok := s.Groups[id]; !ok {
+	err := st.change(func(s state) error {
+		if _, ok := s.group(id); !ok {
 			return notFound("Group", id)
 		}
-		delete(s.Groups, id)
+		s.groups.Delete(s.tx, id)
 		s.forget(id)
 		return nil
 	})

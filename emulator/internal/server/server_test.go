@@ -43,15 +43,10 @@ type site struct {
 
 func start(t testing.TB, state string) *site { return startWith(t, state, nil) }
 
-// startWith changes the options before it starts.
-func startWith(t testing.TB, state string, change func(*server.Options)) *site {
-	t.Helper()
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("dosesecret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	account, workspace := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
-	o := server.Options{
+// options are those of an emulator behind two listeners, with an administrator's secret in a folder.
+func options(account, workspace *httptest.Server, folder, state string) (server.Options, error) {
+	secret := filepath.Join(folder, "secret")
+	return server.Options{
 		Config: server.Config{
 			AccountID: accountID, Workspace: server.Workspace{ID: workspaceID}, Groups: []string{"sales_west"},
 			Warehouses: []server.Warehouse{{ID: warehouseID, Name: "Test"}},
@@ -59,6 +54,16 @@ func startWith(t testing.TB, state string, change func(*server.Options)) *site {
 		},
 		AccountURL: "http://" + account.Listener.Addr().String(), WorkspaceURL: "http://" + workspace.Listener.Addr().String(),
 		StateDir: state, IssuerClient: http.DefaultClient, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}, os.WriteFile(secret, []byte("dosesecret\n"), 0o600)
+}
+
+// startWith changes the options before it starts.
+func startWith(t testing.TB, state string, change func(*server.Options)) *site {
+	t.Helper()
+	account, workspace := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
+	o, err := options(account, workspace, t.TempDir(), state)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if change != nil {
 		change(&o)
@@ -71,12 +76,20 @@ func startWith(t testing.TB, state string, change func(*server.Options)) *site {
 	account.Config.Handler, workspace.Config.Handler = s.Account, s.Workspace
 	account.Start()
 	workspace.Start()
+	e := visit(t, account, workspace)
+	e.admin, e.state = httptest.NewServer(s.Admin), state
+	t.Cleanup(func() { account.Close(); workspace.Close(); e.admin.Close() })
+	return e
+}
+
+// visit signs the administrator in at an emulator that runs.
+func visit(t testing.TB, account, workspace *httptest.Server) *site {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &site{t: t, account: account, workspace: workspace, admin: httptest.NewServer(s.Admin), key: key, state: state}
-	t.Cleanup(func() { account.Close(); workspace.Close(); e.admin.Close() })
+	e := &site{t: t, account: account, workspace: workspace, key: key}
 	e.token = e.signIn(account.URL + "/oidc/accounts/" + accountID + "/v1/token")
 	return e
 }

@@ -30,16 +30,29 @@ func (e *site) administrator() seat {
 
 func (s seat) do(method, path, body string) (int, map[string]any) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.workspace.URL+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := s.send(method, path, body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return res.StatusCode, decode(s.t, res)
+}
+
+func (s seat) send(method, path, body string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.workspace.URL+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	return http.DefaultClient.Do(req)
+}
+
+// attempt is a call whose answer may get lost.
+func (s seat) attempt(method, path, body string) error {
+	res, err := s.send(method, path, body)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 // must fails the test when a call is refused.

@@ -5,15 +5,13 @@ package serving
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -31,62 +29,39 @@ type kept struct {
 type gateways struct {
 	// configure lets one configuration be written at a time; what it makes must not hold up invocations.
 	configure sync.Mutex
-	mu        sync.Mutex
-	file      string
-	kept      map[string]kept
+	state     *store.Store
+	kept      *store.Collection[kept]
+	mu        sync.Mutex // guards hits
 	hits      map[string][]hit
 	now       func() time.Time
 }
 
-func openGateways(dir string) (*gateways, error) {
-	g := &gateways{kept: map[string]kept{}, hits: map[string][]hit{}, now: time.Now}
-	if dir == "" {
-		return g, nil
-	}
-	g.file = filepath.Join(dir, "serving-gateways.json")
-	raw, err := os.ReadFile(g.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return g, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &g.kept)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the AI Gateways: %w", err)
-	}
-	return g, nil
+func openGateways(s *store.Store) (*gateways, error) {
+	rows, err := store.Collect[kept](s, "serving.endpoints")
+	return &gateways{state: s, kept: rows, hits: map[string][]hit{}, now: time.Now}, err
 }
 
 func (g *gateways) get(id string) kept {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.kept[id]
+	tx := g.state.Read()
+	defer tx.End()
+	k, _ := g.kept.Get(tx, id)
+	return k
 }
 
-// change changes what is kept of an endpoint, and keeps it over a restart.
+// change changes what is kept of an endpoint, or leaves it if that fails.
 func (g *gateways) change(id string, change func(k *kept) error) (kept, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	k := g.kept[id]
-	tags := map[string]string{}
-	for key, v := range k.Tags {
-		tags[key] = v
-	}
-	k.Tags = tags
-	if err := change(&k); err != nil {
-		return kept{}, err
-	}
-	g.kept[id] = k
-	if g.file == "" {
-		return k, nil
-	}
-	raw, err := json.MarshalIndent(g.kept, "", " ")
-	if err == nil {
-		err = os.WriteFile(g.file+".tmp", raw, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(g.file+".tmp", g.file)
-	}
+	var k kept
+	err := g.state.Change(func(tx *store.Tx) error {
+		k, _ = g.kept.Get(tx, id)
+		if k.Tags = maps.Clone(k.Tags); k.Tags == nil {
+			k.Tags = map[string]string{}
+		}
+		if err := change(&k); err != nil {
+			return err
+		}
+		g.kept.Put(tx, id, k)
+		return nil
+	})
 	return k, err
 }
 
@@ -173,13 +148,8 @@ func (s *Service) patchTags(_ context.Context, r *wire.Request) (any, error) {
 
 // tags are in order.
 func (k kept) tags() []any {
-	keys := []string{}
-	for key := range k.Tags {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
 	out := []any{}
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(k.Tags)) {
 		out = append(out, map[string]string{"key": key, "value": k.Tags[key]})
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
@@ -59,16 +60,11 @@ func (s *Service) payloads(ctx context.Context, caller string, e Endpoint, befor
 		}
 		return before.Payloads, nil
 	}
-	table, err := s.Tables.EnsureTable(ctx, s.session(caller), full, payloadColumns, "Requests to and answers of the serving endpoint "+e.Name)
+	table, err := s.Tables.EnsureTable(ctx, session.Of(s.Directory, caller), full, payloadColumns, "Requests to and answers of the serving endpoint "+e.Name)
 	if err != nil {
 		return nil, tableRefused(err)
 	}
 	return &payloadTable{Name: full, Created: table.Created}, nil
-}
-
-// session is the session of a principal.
-func (s *Service) session(principal string) sqlengine.Session {
-	return sqlengine.Session{Principal: principal, Groups: s.Directory.GroupsOf(principal), WorkspaceGroups: s.Directory.WorkspaceGroupsOf(principal)}
 }
 
 // tableRefused is why a table cannot be had, as the API says it.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/vectorsearch"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
@@ -139,9 +140,7 @@ func (s *Service) askSQL(ctx context.Context, principal string, q SQL, question 
 	if !s.Warehouses.MayUse(principal, q.WarehouseID) {
 		return "", wire.Denied("You do not have permission to use the SQL Warehouse " + q.WarehouseID + ".")
 	}
-	result, err := s.Executor.Execute(ctx, sqlengine.Session{
-		Principal: principal, Groups: s.Directory.GroupsOf(principal), WorkspaceGroups: s.Directory.WorkspaceGroupsOf(principal),
-	}, sqlengine.Statement{
+	result, err := s.Executor.Execute(ctx, session.Of(s.Directory, principal), sqlengine.Statement{
 		SQL: q.Statement, RowLimit: mostRows, Params: []sqlengine.Param{{Name: "question", Value: &question, Type: "STRING"}},
 	})
 	if err != nil {

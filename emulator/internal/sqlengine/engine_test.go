@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 )
 
@@ -43,11 +44,15 @@ type bench struct {
 
 func open(t *testing.T, dir string) bench {
 	t.Helper()
-	store, err := uc.Open(dir, people)
+	state, err := store.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := sqlengine.Open(dir, store)
+	metastore, err := uc.Open(state, people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := sqlengine.Open(dir, metastore)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,126 +4,17 @@
 package uc
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"time"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 )
-
-// Types of securables, as paths name them.
-const (
-	TypeCatalog  = "catalog"
-	TypeSchema   = "schema"
-	TypeTable    = "table"
-	TypeFunction = "function"
-	// TypeConnection is a connection to an HTTP service; it is in no catalog.
-	TypeConnection = "connection"
-	// TypeMCPService is an MCP service over a connection.
-	TypeMCPService = "mcp_service"
-	// TypeMetastore is the one metastore itself, on which CREATE CONNECTION is granted.
-	TypeMetastore = "metastore"
-)
-
-// Metastore names the metastore. It always exists and nobody owns it.
-var Metastore = Securable{TypeMetastore, "metastore"}
-
-// Securable names an object. Names are lower case.
-type Securable struct{ Type, Name string }
-
-func (s Securable) key() string { return s.Type + ":" + s.Name }
-
-// Parent is what the object is in; the zero value for a catalog.
-func (s Securable) Parent() Securable {
-	i := strings.LastIndex(s.Name, ".")
-	if i < 0 {
-		return Securable{}
-	}
-	if s.Type == TypeSchema {
-		return Securable{TypeCatalog, s.Name[:i]}
-	}
-	return Securable{TypeSchema, s.Name[:i]}
-}
-
-// Column is a column of a table, or a parameter of a function.
-type Column struct {
-	Name string `json:"name"`
-	// Type is Databricks' name, upper case, such as DECIMAL(18,2).
-	Type     string   `json:"type"`
-	NotNull  bool     `json:"notNull,omitempty"`
-	Comment  string   `json:"comment,omitempty"`
-	Mask     string   `json:"mask,omitempty"`     // full name of a function
-	MaskWith []string `json:"maskWith,omitempty"` // further columns passed to it
-	// Tags are those of a column, by name.
-	Tags map[string]string `json:"tags,omitempty"`
-}
-
-// Object is a catalog, schema, table, view, function, connection or MCP service.
-type Object struct {
-	Type    string    `json:"type"`
-	Name    string    `json:"name"`
-	Owner   string    `json:"owner"`
-	Comment string    `json:"comment,omitempty"`
-	Created time.Time `json:"created"`
-	// Columns are those of a table, or the parameters of a function.
-	Columns []Column `json:"columns,omitempty"`
-	// Filter is the full name of a table's row filter, FilterOn the columns passed to it.
-	Filter   string   `json:"filter,omitempty"`
-	FilterOn []string `json:"filterOn,omitempty"`
-	// Returns and Body are those of a function.
-	Returns string `json:"returns,omitempty"`
-	Body    string `json:"body,omitempty"`
-	// Index says that a table is a vector search index: it carries grants, and its rows are its source's.
-	Index bool `json:"index,omitempty"`
-	// Table is what a function that returns a table returns; Returns is "TABLE" then.
-	Table []Column `json:"table,omitempty"`
-	// Query is that of a view; empty for a table.
-	Query string `json:"query,omitempty"`
-	// Tags are those of a table or view, by name.
-	Tags map[string]string `json:"tags,omitempty"`
-	// Options are those of a connection that anybody who sees it may read, Secrets the others.
-	Options map[string]string `json:"options,omitempty"`
-	Secrets map[string]Secret `json:"secrets,omitempty"`
-	// Updated is when it was last changed, and UpdatedBy who did; the zero values if nobody
-	// since it was made.
-	Updated   time.Time `json:"updated,omitzero"`
-	UpdatedBy string    `json:"updatedBy,omitempty"`
-	// CreatedBy is who made it; empty stands for its owner.
-	CreatedBy string `json:"createdBy,omitempty"`
-	// Source and SourceID are the connection that an MCP service is over, Tools its selectors.
-	Source   string   `json:"source,omitempty"`
-	SourceID string   `json:"sourceID,omitempty"`
-	Tools    []string `json:"tools,omitempty"`
-}
-
-// Secret is a value that is kept and never shown: it prints as [redacted].
-type Secret string
-
-func (Secret) String() string { return "[redacted]" }
-
-// GoString is what %#v prints.
-func (Secret) GoString() string { return "[redacted]" }
-
-// LogValue is what slog prints.
-func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
-
-// Securable names the object.
-func (o Object) Securable() Securable { return Securable{o.Type, o.Name} }
 
 // Entry is what one principal holds on one object directly.
 type Entry struct {
 	Principal  string   `json:"principal"`
 	Privileges []string `json:"privileges"`
-}
-
-type state struct {
-	Objects map[string]Object              `json:"objects"`
-	Grants  map[string]map[string][]string `json:"grants"` // securable, principal
 }
 
 // Directory answers what the metastore must know of principals.
@@ -133,87 +24,78 @@ type Directory interface {
 	IsAdmin(principal string) bool
 }
 
-// Store is the metastore. It is safe for concurrent use.
+// Store is the metastore. It is safe for concurrent use. Methods that take a
+// transaction are for a change that is more than one write: see Change.
 type Store struct {
 	Directory Directory
-	mu        sync.RWMutex
-	file      string
-	s         state
+	state     *store.Store
+	objects   *store.Collection[Object]
+	// grants are privileges by principal; their keys are those of the objects.
+	grants *store.Collection[map[string][]string]
 }
 
-// Open reads the metastore of a folder, or makes an empty one.
-func Open(dir string, d Directory) (*Store, error) {
-	st := &Store{Directory: d, s: state{Objects: map[string]Object{}, Grants: map[string]map[string][]string{}}}
-	if dir == "" {
-		return st, nil
-	}
-	st.file = filepath.Join(dir, "metastore.json")
-	raw, err := os.ReadFile(st.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return st, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &st.s)
-	}
+// Open opens the metastore of a state.
+func Open(s *store.Store, d Directory) (*Store, error) {
+	objects, err := store.Collect[Object](s, "metastore.objects")
 	if err != nil {
-		return nil, fmt.Errorf("read the metastore: %w", err)
+		return nil, err
 	}
-	return st, nil
+	grants, err := store.Collect[map[string][]string](s, "metastore.grants")
+	return &Store{Directory: d, state: s, objects: objects, grants: grants}, err
 }
 
-func (st *Store) save() error {
-	if st.file == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(st.s, "", " ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(st.file+".tmp", raw, 0o600); err != nil {
-		return fmt.Errorf("keep the metastore: %w", err)
-	}
-	return os.Rename(st.file+".tmp", st.file)
+// State is the state that the metastore is a part of.
+func (st *Store) State() *store.Store { return st.state }
+
+// Change runs f in a transaction and keeps what it did, or nothing if it fails.
+func (st *Store) Change(f func(tx *store.Tx) error) error { return st.state.Change(f) }
+
+// held are the privileges that principals were granted on an object.
+func (st *Store) held(tx *store.Tx, s Securable) map[string][]string {
+	grants, _ := st.grants.Get(tx, s.key())
+	return grants
 }
 
 // Get returns an object.
 func (st *Store) Get(s Securable) (Object, bool) {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
+	tx := st.state.Read()
+	defer tx.End()
+	return st.GetIn(tx, s)
+}
+
+// GetIn is Get in a transaction.
+func (st *Store) GetIn(tx *store.Tx, s Securable) (Object, bool) {
 	if s == Metastore {
 		return Object{Type: s.Type, Name: s.Name}, true
 	}
-	o, ok := st.s.Objects[s.key()]
-	return o, ok
+	return st.objects.Get(tx, s.key())
 }
 
-// Rename gives an object that nothing is in another name and keeps the grants on it.
-func (st *Store) Rename(s Securable, to string) error {
+// RenameIn gives an object that nothing is in another name and keeps the grants on it.
+func (st *Store) RenameIn(tx *store.Tx, s Securable, to string) error {
 	if err := errors.Join(readOnly(s), readOnly(Securable{s.Type, to})); err != nil {
 		return err
 	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	o, ok := st.s.Objects[s.key()]
+	o, ok := st.objects.Get(tx, s.key())
 	if !ok {
 		return Missing(s)
 	}
+	grants, granted := st.grants.Get(tx, s.key())
+	st.remove(tx, s.key())
 	o.Name = to
-	grants := st.s.Grants[s.key()]
-	delete(st.s.Objects, s.key())
-	delete(st.s.Grants, s.key())
-	st.s.Objects[o.Securable().key()] = o
-	if grants != nil {
-		st.s.Grants[o.Securable().key()] = grants
+	st.put(tx, o)
+	if granted {
+		st.grants.Put(tx, o.Securable().key(), grants)
 	}
-	return st.save()
+	return nil
 }
 
 // List returns the objects of a type directly in a parent, by name.
 func (st *Store) List(kind string, parent Securable) []Object {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
+	tx := st.state.Read()
+	defer tx.End()
 	var out []Object
-	for _, o := range st.s.Objects {
+	for _, o := range st.objects.All(tx) {
 		if o.Type == kind && o.Securable().Parent() == parent {
 			out = append(out, o)
 		}
@@ -224,29 +106,47 @@ func (st *Store) List(kind string, parent Securable) []Object {
 
 // Put writes an object, of any catalog but system.
 func (st *Store) Put(o Object) error {
+	return st.Change(func(tx *store.Tx) error { return st.PutIn(tx, o) })
+}
+
+// PutIn is Put in a transaction.
+func (st *Store) PutIn(tx *store.Tx, o Object) error {
 	if err := readOnly(o.Securable()); err != nil {
 		return err
 	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.s.Objects[o.Securable().key()] = o
-	return st.save()
+	st.put(tx, o)
+	return nil
+}
+
+func (st *Store) put(tx *store.Tx, o Object) { st.objects.Put(tx, o.Securable().key(), o) }
+
+// remove removes an object and the grants on it.
+func (st *Store) remove(tx *store.Tx, key string) {
+	st.objects.Delete(tx, key)
+	st.grants.Delete(tx, key)
 }
 
 // Drop removes an object with all that is in it and all grants on them.
 func (st *Store) Drop(s Securable) error {
+	return st.Change(func(tx *store.Tx) error { return st.DropIn(tx, s) })
+}
+
+// DropIn is Drop in a transaction.
+func (st *Store) DropIn(tx *store.Tx, s Securable) error {
 	if err := readOnly(s); err != nil {
 		return err
 	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for key, o := range st.s.Objects {
-		if o.Securable() == s || strings.HasPrefix(o.Name, s.Name+".") && (s.Type == TypeCatalog || s.Type == TypeSchema) {
-			delete(st.s.Objects, key)
-			delete(st.s.Grants, key)
+	for key, o := range st.objects.All(tx) {
+		if o.Securable() == s || s.contains(o.Name) {
+			st.remove(tx, key)
 		}
 	}
-	return st.save()
+	return nil
+}
+
+// contains says whether an object with a full name is in a catalog or schema, at any depth.
+func (s Securable) contains(name string) bool {
+	return (s.Type == TypeCatalog || s.Type == TypeSchema) && strings.HasPrefix(name, s.Name+".")
 }
 
 // HasChildren says whether something is in a catalog or schema.
@@ -254,9 +154,9 @@ func (st *Store) HasChildren(s Securable) bool {
 	if s.Type != TypeCatalog && s.Type != TypeSchema {
 		return false
 	}
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	for _, o := range st.s.Objects {
+	tx := st.state.Read()
+	defer tx.End()
+	for _, o := range st.objects.All(tx) {
 		if o.Securable().Parent() == s {
 			return true
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -122,14 +123,16 @@ func (s connections) patch(_ context.Context, r *wire.Request) (any, error) {
 		}
 	}
 	o.Updated, o.UpdatedBy = time.Now().UTC(), r.Caller.Principal()
-	if err := s.store.Put(o); err != nil {
-		return nil, err
-	}
-	if to.Name != "" && to.Name != o.Name {
-		if err := s.store.Rename(o.Securable(), to.Name); err != nil {
-			return nil, err
+	err = s.store.Change(func(tx *store.Tx) error {
+		if err := s.store.PutIn(tx, o); err != nil || to.Name == "" || to.Name == o.Name {
+			return err
 		}
+		err := s.store.RenameIn(tx, o.Securable(), to.Name)
 		o.Name = to.Name
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return info(o), nil
 }

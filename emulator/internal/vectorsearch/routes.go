@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -57,10 +58,8 @@ func (s *Service) mayEndpoint(r *wire.Request, name string) bool {
 }
 
 func (s *Service) endpointBody(name string) any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	n := 0
-	for _, ix := range s.indexes {
+	for _, ix := range s.all() {
 		if ix.Endpoint == name {
 			n++
 		}
@@ -75,11 +74,8 @@ func (s *Service) list(_ context.Context, r *wire.Request) (any, error) {
 	if !slices.Contains(s.opts.Endpoints, endpoint) {
 		return nil, wire.NotFound("Vector search endpoint " + endpoint + " does not exist.")
 	}
-	s.mu.Lock()
-	all := maps.Clone(s.indexes)
-	s.mu.Unlock()
 	out := []any{}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
+	for _, name := range slices.Sorted(maps.Keys(s.all())) {
 		ix, err := s.find(name)
 		if err == nil && ix.Endpoint == endpoint && s.opts.Metastore.Visible(r.Caller.Principal(), ix.securable()) {
 			out = append(out, s.summary(ix))
@@ -188,16 +184,17 @@ func (s *Service) create(ctx context.Context, r *wire.Request) (any, error) {
 	if _, err := s.source(ix); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.opts.Metastore.Get(ix.securable()); ok {
-		return nil, wire.Exists("Vector search index " + ix.Name + " already exists.")
-	}
-	s.indexes[ix.Name] = ix
-	if err := s.opts.Metastore.Put(ix.object()); err != nil {
+	err := s.opts.Metastore.Change(func(tx *store.Tx) error {
+		if _, ok := s.opts.Metastore.GetIn(tx, ix.securable()); ok {
+			return wire.Exists("Vector search index " + ix.Name + " already exists.")
+		}
+		s.indexes.Put(tx, ix.Name, ix)
+		return s.opts.Metastore.PutIn(tx, ix.object())
+	})
+	if err != nil {
 		return nil, err
 	}
-	return s.body(ctx, ix), s.save()
+	return s.body(ctx, ix), nil
 }
 
 // mayCreate says whether an index's owner may put it into its schema and read its source.
@@ -232,11 +229,9 @@ func (s *Service) remove(_ context.Context, r *wire.Request) (any, error) {
 	if !s.opts.Metastore.MayManage(r.Caller.Principal(), ix.securable()) {
 		return nil, lacks("MANAGE", "Table", ix.Name)
 	}
-	if err := s.opts.Metastore.Drop(ix.securable()); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.indexes, ix.Name)
-	return map[string]any{}, s.save()
+	err = s.opts.Metastore.Change(func(tx *store.Tx) error {
+		s.indexes.Delete(tx, ix.Name)
+		return s.opts.Metastore.DropIn(tx, ix.securable())
+	})
+	return map[string]any{}, err
 }

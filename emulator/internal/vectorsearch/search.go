@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
@@ -141,9 +142,7 @@ func (s *Service) rows(ctx context.Context, ix Index) (*sqlengine.Result, error)
 	if reader == "" {
 		reader = source.Owner
 	}
-	result, err := s.opts.Executor.Execute(ctx, sqlengine.Session{
-		Principal: reader, Groups: s.opts.Directory.GroupsOf(reader), WorkspaceGroups: s.opts.Directory.WorkspaceGroupsOf(reader),
-	}, sqlengine.Statement{SQL: "SELECT " + strings.Join(columns, ", ") + " FROM " + quote(strings.Split(ix.Source, ".")...), RowLimit: mostRows})
+	result, err := s.opts.Executor.Execute(ctx, session.Of(s.opts.Directory, reader), sqlengine.Statement{SQL: "SELECT " + strings.Join(columns, ", ") + " FROM " + quote(strings.Split(ix.Source, ".")...), RowLimit: mostRows})
 	if failed, ok := errors.AsType[*sqlengine.StatementError](err); ok {
 		return nil, notReady(ix, "its source table cannot be read: "+failed.Message)
 	}
