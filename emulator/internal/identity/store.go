@@ -16,67 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 )
-
-// Principal is a service principal or a user. Users have no ApplicationID.
-type Principal struct {
-	ID            string `json:"id"`
-	ApplicationID string `json:"applicationId,omitempty"`
-	UserName      string `json:"userName,omitempty"`
-	DisplayName   string `json:"displayName"`
-	ExternalID    string `json:"externalId,omitempty"`
-	Active        bool   `json:"active"`
-	// AccountAdmin may administer the account.
-	AccountAdmin bool `json:"accountAdmin,omitempty"`
-	// Secrets are the hashes of OAuth secrets.
-	Secrets  []Secret `json:"secrets,omitempty"`
-	Policies []Policy `json:"policies,omitempty"`
-}
-
-// Name is how grants and SQL name the principal.
-func (p Principal) Name() string {
-	if p.ApplicationID != "" {
-		return p.ApplicationID
-	}
-	return p.UserName
-}
-
-// Secret is an OAuth secret, of which only the hash is kept.
-type Secret struct {
-	ID   string `json:"id"`
-	Hash string `json:"secret_hash"`
-}
-
-// Policy is a federation policy of a service principal.
-type Policy struct {
-	PolicyID    string     `json:"policy_id"`
-	UID         string     `json:"uid"`
-	Description string     `json:"description,omitempty"`
-	CreateTime  time.Time  `json:"create_time"`
-	UpdateTime  time.Time  `json:"update_time"`
-	OIDC        OIDCPolicy `json:"oidc_policy"`
-}
-
-// OIDCPolicy is what a JWT is held against.
-type OIDCPolicy struct {
-	Issuer       string   `json:"issuer,omitempty"`
-	Audiences    []string `json:"audiences,omitempty"`
-	Subject      string   `json:"subject,omitempty"`
-	SubjectClaim string   `json:"subject_claim,omitempty"`
-	JWKSJSON     string   `json:"jwks_json,omitempty"`
-	JWKSURI      string   `json:"jwks_uri,omitempty"`
-}
-
-// Group is an account group. Members are numeric ids of principals and groups.
-type Group struct {
-	ID          string   `json:"id"`
-	DisplayName string   `json:"displayName"`
-	ExternalID  string   `json:"externalId,omitempty"`
-	Members     []string `json:"members,omitempty"`
-}
 
 // collections are all that is kept over a restart.
 type collections struct {
@@ -283,64 +224,6 @@ func hash(secret string) string {
 
 func newSecret() string { return "dose" + strings.ToLower(rand.Text()) }
 
-// Seed is a principal that exists from the start.
-type Seed struct {
-	DisplayName   string
-	ApplicationID string
-	UserName      string
-	AccountAdmin  bool
-	// Workspace is USER, ADMIN or empty.
-	Workspace string
-	Secret    string
-	Policies  []OIDCPolicy
-	Groups    []string
-}
-
-// Plant makes sure that a seed exists as described; running twice changes nothing.
-func (st *Store) Plant(seed Seed) error {
-	return st.change(func(s state) error {
-		name := seed.ApplicationID
-		if name == "" {
-			name = seed.UserName
-		}
-		if name == "" {
-			return errors.New("a seed needs an application id or a user name")
-		}
-		p, ok := s.principal(name)
-		if !ok {
-			p = Principal{ID: s.newID(), ApplicationID: seed.ApplicationID, UserName: seed.UserName}
-		}
-		p.DisplayName, p.Active, p.AccountAdmin = seed.DisplayName, true, seed.AccountAdmin
-		p.Secrets = nil
-		if seed.Secret != "" {
-			p.Secrets = []Secret{{ID: "bootstrap", Hash: hash(seed.Secret)}}
-		}
-		p.Policies = nil
-		for i, o := range seed.Policies {
-			p.Policies = append(p.Policies, Policy{PolicyID: "bootstrap-" + strconv.Itoa(i), UID: uuid.NewString(), OIDC: o})
-		}
-		s.put(p)
-		if seed.Workspace != "" {
-			s.assignments.Put(s.tx, p.ID, []string{seed.Workspace})
-		}
-		for _, g := range seed.Groups {
-			s.plantGroup(g, p.ID)
-		}
-		return nil
-	})
-}
-
-func (s state) plantGroup(name, member string) {
-	g, ok := s.groupNamed(name)
-	if !ok {
-		g = Group{ID: s.newID(), DisplayName: name}
-	}
-	if member != "" && !slices.Contains(g.Members, member) {
-		g.Members = append(slices.Clone(g.Members), member)
-	}
-	s.putGroup(g)
-}
-
 // groupNamed finds a group by its exact name.
 func (s state) groupNamed(name string) (Group, bool) {
 	for _, g := range s.groups.All(s.tx) {
@@ -365,14 +248,6 @@ func (st *Store) Dump() any {
 		"next": max(last, firstID), "principals": principals,
 		"groups": maps.Collect(s.groups.All(s.tx)), "assignments": maps.Collect(s.assignments.All(s.tx)),
 	}
-}
-
-// PlantGroup makes sure that an account group exists.
-func (st *Store) PlantGroup(name string) error {
-	return st.change(func(s state) error {
-		s.plantGroup(name, "")
-		return nil
-	})
 }
 
 // DisplayName is what people call a principal, or empty.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -96,7 +97,7 @@ func (v *victim) seen() map[string]string {
 		if err != nil {
 			v.t.Fatal(err)
 		}
-		out[path] = string(raw)
+		out[path] = strings.ReplaceAll(string(raw), v.workspace.URL, "") // the port is another after a restart
 	}
 	account := func(path string) map[string]any {
 		status, body := v.call("GET", path, "")
@@ -113,9 +114,7 @@ func (v *victim) seen() map[string]string {
 		return out
 	}
 	for _, id := range ids(account("/scim/v2/ServicePrincipals")) {
-		if policies := account("/servicePrincipals/" + id + "/federationPolicies"); id == "1000000002" {
-			delete(policies, "policies") // the administrator's are planted at each start
-		}
+		account("/servicePrincipals/" + id + "/federationPolicies")
 	}
 	for _, id := range ids(account("/scim/v2/Groups")) {
 		account("/scim/v2/Groups/" + id)

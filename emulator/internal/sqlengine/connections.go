@@ -68,26 +68,20 @@ func (r *run) connectionOptions() (map[string]string, error) {
 		return nil, err
 	}
 	out := map[string]string{}
-	for {
+	err := r.c.elements(func() error {
 		key := r.c.peek().text
 		if k := r.c.peek().kind; k != tokenWord && k != tokenQuoted && k != tokenString {
-			return nil, syntaxError("expected an option")
+			return syntaxError("expected an option")
 		}
 		r.c.i++
 		if _, twice := out[key]; twice {
-			return nil, syntaxError("an option is given twice")
+			return syntaxError("an option is given twice")
 		}
 		var err error
-		if out[key], err = r.optionValue(); err != nil {
-			return nil, err
-		}
-		if r.c.accept(")") {
-			return out, nil
-		}
-		if err := r.c.expect(","); err != nil {
-			return nil, err
-		}
-	}
+		out[key], err = r.optionValue()
+		return err
+	})
+	return out, err
 }
 
 func (r *run) optionValue() (string, error) {

@@ -114,10 +114,7 @@ func (r *rewriter) queryText(query string) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if form := unsupported(tokens); form != "" {
-		return nil, notImplemented(form)
-	}
-	translated, err := translate(tokens, nil)
+	translated, err := supported(tokens, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -100,24 +100,29 @@ func (st *Store) Effective(s Securable, principal string) map[string][]Inherited
 	for at := s; at.Name != ""; at = at.Parent() {
 		for _, e := range st.Direct(at, "") {
 			as := e.Principal
-			if principal != "" {
-				if e.Principal != principal && !slices.Contains(groups, e.Principal) {
-					continue
-				}
+			if principal != "" && (as == principal || slices.Contains(groups, as)) {
 				as = principal
 			}
-			for _, p := range e.Privileges {
-				one := Inherited{Privilege: p}
-				if at != s {
-					one.FromType, one.FromName = strings.ToUpper(at.Type), at.Name
-				}
-				if !slices.Contains(out[as], one) {
-					out[as] = append(out[as], one)
-				}
+			if principal == "" || as == principal {
+				out[as] = e.inherited(out[as], at, s)
 			}
 		}
 	}
 	return out
+}
+
+// inherited adds what an entry on one object gives on another to a list.
+func (e Entry) inherited(list []Inherited, from, on Securable) []Inherited {
+	for _, p := range e.Privileges {
+		one := Inherited{Privilege: p}
+		if from != on {
+			one.FromType, one.FromName = strings.ToUpper(from.Type), from.Name
+		}
+		if !slices.Contains(list, one) {
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 // Apply makes changes to the grants on an object, all or none.

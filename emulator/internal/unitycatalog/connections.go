@@ -110,31 +110,41 @@ func (s connections) patch(_ context.Context, r *wire.Request) (any, error) {
 		o.Owner = in.Owner
 	}
 	if in.Options != nil {
-		options := in.Options
-		if s.Merge {
-			options = maps.Clone(o.Options)
-			for k, v := range o.Secrets {
-				options[k] = string(v)
-			}
-			maps.Copy(options, in.Options)
-		}
-		if err := o.SetOptions(options, s.Plain); err != nil {
+		if err := o.SetOptions(s.merged(o, in.Options), s.Plain); err != nil {
 			return nil, err
 		}
 	}
 	o.Updated, o.UpdatedBy = time.Now().UTC(), r.Caller.Principal()
-	err = s.store.Change(func(tx *store.Tx) error {
-		if err := s.store.PutIn(tx, o); err != nil || to.Name == "" || to.Name == o.Name {
-			return err
-		}
-		err := s.store.RenameIn(tx, o.Securable(), to.Name)
-		o.Name = to.Name
-		return err
-	})
-	if err != nil {
+	if err := s.keep(o, to.Name); err != nil {
 		return nil, err
 	}
+	if to.Name != "" {
+		o.Name = to.Name
+	}
 	return info(o), nil
+}
+
+// keep writes a connection, with a new name unless that is empty.
+func (s connections) keep(o uc.Object, name string) error {
+	return s.store.Change(func(tx *store.Tx) error {
+		if err := s.store.PutIn(tx, o); err != nil || name == "" || name == o.Name {
+			return err
+		}
+		return s.store.RenameIn(tx, o.Securable(), name)
+	})
+}
+
+// merged are the options that a PATCH leaves a connection with.
+func (s connections) merged(o uc.Object, changed map[string]string) map[string]string {
+	if !s.Merge {
+		return changed
+	}
+	out := maps.Clone(o.Options)
+	for k, v := range o.Secrets {
+		out[k] = string(v)
+	}
+	maps.Copy(out, changed)
+	return out
 }
 
 // managed is the object of a request that the caller may change. One that the caller
@@ -146,7 +156,7 @@ func (s service) managed(r *wire.Request, kind string) (uc.Object, error) {
 		return o, uc.Missing(name)
 	}
 	if !s.store.MayManage(me, name) {
-		return o, wire.Denied("User does not have MANAGE on " + strings.ToUpper(kind[:1]) + kind[1:] + " '" + name.Name + "'.")
+		return o, lacksManage(name)
 	}
 	return o, nil
 }

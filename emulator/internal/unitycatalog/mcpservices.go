@@ -221,36 +221,40 @@ func (s mcpServices) patch(_ context.Context, r *wire.Request) (any, error) {
 	if in.Name != "" && in.Name != "mcp-services/"+o.Name {
 		return nil, wire.BadParameter("name cannot be changed")
 	}
-	mask := strings.Split(r.URL.Query().Get("update_mask"), ",")
-	for _, field := range mask {
-		if strings.HasPrefix(field, "config") && in.Config == nil {
-			return nil, wire.BadParameter("Missing required field: config")
-		}
-		switch field {
-		case "comment":
-			o.Comment = in.Comment
-		case "config.include_tool_selectors":
-			err = setSelectors(&o, in.Config.Tools)
-		case "config.rate_limits": // none is what there is
-		case "config", "config.source_connection.name":
-			if in.Config.Source == nil {
-				return nil, wire.BadParameter("Missing required field: config.source_connection")
-			}
-			if field == "config" {
-				if err := setSelectors(&o, in.Config.Tools); err != nil {
-					return nil, err
-				}
-			}
-			err = s.setSource(&o, in.Config.Source.Name)
-		default:
-			err = wire.BadParameter("update_mask has " + strconv.Quote(field) + ", which cannot be updated")
-		}
-		if err != nil {
+	for _, field := range strings.Split(r.URL.Query().Get("update_mask"), ",") {
+		if err := s.patchField(&o, in, field); err != nil {
 			return nil, err
 		}
 	}
 	o.Updated, o.UpdatedBy = time.Now().UTC(), r.Caller.Principal()
 	return s.info(o), s.store.Put(o)
+}
+
+// patchField changes what one entry of an update mask names.
+func (s mcpServices) patchField(o *uc.Object, in mcpServiceBody, field string) error {
+	if strings.HasPrefix(field, "config") && in.Config == nil {
+		return wire.BadParameter("Missing required field: config")
+	}
+	switch field {
+	case "comment":
+		o.Comment = in.Comment
+	case "config.include_tool_selectors":
+		return setSelectors(o, in.Config.Tools)
+	case "config.rate_limits": // none is what there is
+	case "config", "config.source_connection.name":
+		if in.Config.Source == nil {
+			return wire.BadParameter("Missing required field: config.source_connection")
+		}
+		if field == "config" {
+			if err := setSelectors(o, in.Config.Tools); err != nil {
+				return err
+			}
+		}
+		return s.setSource(o, in.Config.Source.Name)
+	default:
+		return wire.BadParameter("update_mask has " + strconv.Quote(field) + ", which cannot be updated")
+	}
+	return nil
 }
 
 func (s mcpServices) remove(_ context.Context, r *wire.Request) (any, error) {
@@ -272,7 +276,7 @@ func (s mcpServices) list(_ context.Context, r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, start := 100, 0
+	size := 100
 	if raw := r.URL.Query().Get("page_size"); raw != "" {
 		if size, err = strconv.Atoi(raw); err != nil || size < 0 || size > 100 {
 			return nil, wire.BadParameter("page_size must be 100 at most")
@@ -287,15 +291,9 @@ func (s mcpServices) list(_ context.Context, r *wire.Request) (any, error) {
 			all = append(all, s.info(o))
 		}
 	}
-	if token := r.URL.Query().Get("page_token"); token != "" {
-		if start, err = strconv.Atoi(token); err != nil || start < 0 || start > len(all) {
-			return nil, wire.BadParameter("page_token is not valid")
-		}
+	some, next, err := cut(r, all, size)
+	if err != nil {
+		return nil, err
 	}
-	end := min(start+size, len(all))
-	out := map[string]any{"mcp_services": all[start:end]}
-	if end < len(all) {
-		out["next_page_token"] = strconv.Itoa(end)
-	}
-	return out, nil
+	return pageBody("mcp_services", some, next), nil
 }
