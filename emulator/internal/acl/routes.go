@@ -14,12 +14,10 @@ import (
 
 // Routes serve the store. Their scope is access-management.
 func (s *Store) Routes() []wire.Route {
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: pattern, Audience: wire.Workspace, Scopes: []string{"access-management"}, Handle: h}
-	}
+	route := wire.Group{Prefix: "/api/2.0/permissions/", Scopes: []string{"access-management"}}.Route
 	var out []wire.Route
 	for _, path := range append([]string{s.kind.Path}, s.kind.MorePaths...) {
-		at := "/api/2.0/permissions/" + path + "/{id}"
+		at := path + "/{id}"
 		out = append(out,
 			route("GET", at, s.get(path)),
 			route("PATCH", at, s.change(path, false)),
@@ -53,7 +51,7 @@ func (s *Store) permissionLevels(_ context.Context, r *wire.Request) (any, error
 	return map[string]any{"permission_levels": out}, nil
 }
 
-func (s *Store) get(path string) func(context.Context, *wire.Request) (any, error) {
+func (s *Store) get(path string) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		id, err := s.managed(r)
 		if err != nil {
@@ -92,7 +90,7 @@ func (s *Store) body(path, id string) any {
 }
 
 // change upserts entries, or replaces all direct ones.
-func (s *Store) change(path string, replace bool) func(context.Context, *wire.Request) (any, error) {
+func (s *Store) change(path string, replace bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		id, err := s.managed(r)
 		if err != nil {

@@ -94,7 +94,7 @@ func open(t *testing.T, w *world, change func(*Options)) *bench {
 func (b *bench) wait(d time.Duration) { b.mu.Lock(); defer b.mu.Unlock(); b.time = b.time.Add(d) }
 
 // call calls a handler as a principal on a path's values.
-func (b *bench) call(h func(context.Context, *wire.Request) (any, error), body string, path ...string) (map[string]any, error) {
+func (b *bench) call(h wire.Handle, body string, path ...string) (map[string]any, error) {
 	b.t.Helper()
 	raw := httptest.NewRequest("POST", "/", nil)
 	for i, key := range []string{"space", "conversation", "message", "attachment"} {

@@ -138,18 +138,15 @@ func (s *Service) Routes() []wire.Route {
 	)
 }
 
-func (s *Service) route(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-	return wire.Route{
-		Method: method, Pattern: "/api/2.0/genie/spaces" + pattern, Audience: wire.Workspace, Scopes: scopes,
-		Handle: func(ctx context.Context, r *wire.Request) (any, error) {
-			for _, scope := range scopes {
-				if s.BothScopes && !r.Caller.HasScope(scope) {
-					return nil, wire.Denied("Provided OAuth token does not have required scopes: " + strings.Join(scopes, " "))
-				}
+func (s *Service) route(method, pattern string, h wire.Handle) wire.Route {
+	return wire.Group{Prefix: "/api/2.0/genie/spaces", Scopes: scopes}.Route(method, pattern, func(ctx context.Context, r *wire.Request) (any, error) {
+		for _, scope := range scopes {
+			if s.BothScopes && !r.Caller.HasScope(scope) {
+				return nil, wire.Denied("Provided OAuth token does not have required scopes: " + strings.Join(scopes, " "))
 			}
-			return h(ctx, r)
-		},
-	}
+		}
+		return h(ctx, r)
+	})
 }
 
 func (s *Service) find(id string) (Space, bool) {

@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
-type accountRoute func(method, pattern, scope string, h func(context.Context, *wire.Request) (any, error)) wire.Route
+type accountRoute func(method, pattern, scope string, h wire.Handle) wire.Route
 
 func (st *Store) assignmentRoutes(account accountRoute, workspaceID string) []wire.Route {
 	base := "/workspaces/" + workspaceID + "/permissionassignments"

@@ -28,7 +28,7 @@ const (
 // Routes serves account SCIM, workspace assignments, policies, secrets and Me.
 func (st *Store) Routes(accountID, workspaceID string) []wire.Route {
 	base := "/api/2.0/accounts/" + accountID
-	admin := func(h func(context.Context, *wire.Request) (any, error)) func(context.Context, *wire.Request) (any, error) {
+	admin := func(h wire.Handle) wire.Handle {
 		return func(ctx context.Context, r *wire.Request) (any, error) {
 			if !r.Caller.Admin {
 				return nil, wire.Denied("Only account admins can perform this operation")
@@ -36,7 +36,7 @@ func (st *Store) Routes(accountID, workspaceID string) []wire.Route {
 			return h(ctx, r)
 		}
 	}
-	account := func(method, pattern, scope string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
+	account := func(method, pattern, scope string, h wire.Handle) wire.Route {
 		return wire.Route{
 			Method: method, Pattern: base + pattern, Audience: wire.Account, Scopes: []string{scope},
 			SCIM: strings.HasPrefix(pattern, "/scim/"), Handle: admin(h),
@@ -63,8 +63,6 @@ func (st *Store) Routes(accountID, workspaceID string) []wire.Route {
 	routes = append(routes, st.assignmentRoutes(account, workspaceID)...)
 	return append(routes, st.policyRoutes(account, accountID)...)
 }
-
-type handler = func(context.Context, *wire.Request) (any, error)
 
 // page cuts a list as SCIM pages do; past the end it is empty, which ends the SDK's loop.
 func page[T any](r *wire.Request, all []T) (any, error) {
@@ -119,7 +117,7 @@ func byNumber(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-func (st *Store) listPrincipals(services bool) handler {
+func (st *Store) listPrincipals(services bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		filter, err := parseFilter(r.URL.Query().Get("filter"))
 		if err != nil {
@@ -147,7 +145,7 @@ func (st *Store) listPrincipals(services bool) handler {
 	}
 }
 
-func (st *Store) getPrincipal(services bool) handler {
+func (st *Store) getPrincipal(services bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		s := st.read()
 		defer s.end()
@@ -254,7 +252,7 @@ func badPath(path string) error {
 	return &wire.Error{Status: http.StatusBadRequest, Code: "invalidPath", Message: "the emulator does not implement the operation " + path}
 }
 
-func (st *Store) deletePrincipal(services bool) handler {
+func (st *Store) deletePrincipal(services bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		id := r.PathValue("id")
 		err := st.change(func(s state) error {
@@ -282,7 +280,7 @@ func (s state) forget(id string) {
 }
 
 // me answers who the caller is to the workspace.
-func (st *Store) me(workspaceID string) handler {
+func (st *Store) me(workspaceID string) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		p, ok := st.Find(r.Caller.Principal())
 		if !ok {

@@ -9,28 +9,16 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/server"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/victim"
 )
 
-// childFolder names the environment variable by which a test process becomes an
-// emulator that is killed.
-const childFolder = "EMULATOR_TEST_CHILD_FOLDER"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(childFolder); dir != "" {
-		if err := serveUntilKilled(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { victim.Main(m, serveUntilKilled) }
 
 // serveUntilKilled serves the state of a folder, and prints the two addresses.
 func serveUntilKilled(dir string) error {
@@ -53,43 +41,32 @@ func serveUntilKilled(dir string) error {
 	select {}
 }
 
-// victim is an emulator in a process of its own, with its administrator.
-type victim struct {
+// mortal is an emulator in a process of its own, with its administrator.
+type mortal struct {
 	*site
-	owner seat
-	cmd   *exec.Cmd
+	owner   seat
+	process *victim.Victim
 }
 
-func startVictim(t *testing.T, dir string) *victim {
+func startMortal(t *testing.T, dir string) *mortal {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childFolder+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	v := &victim{cmd: cmd}
-	t.Cleanup(v.kill)
+	m := &mortal{process: victim.Start(t, dir)}
 	var at [2]string
-	if err := json.NewDecoder(out).Decode(&at); err != nil {
+	if err := json.NewDecoder(m.process.Out).Decode(&at); err != nil {
 		t.Fatal(err)
 	}
-	v.site = visit(t, &httptest.Server{URL: at[0]}, &httptest.Server{URL: at[1]})
-	v.owner = v.administrator()
-	return v
+	m.site = visit(t, &httptest.Server{URL: at[0]}, &httptest.Server{URL: at[1]})
+	m.owner = m.administrator()
+	return m
 }
 
-func (v *victim) kill() {
-	_ = v.cmd.Process.Kill()
-	_ = v.cmd.Wait() // it was killed
+func (m *mortal) kill() {
+	m.process.Kill()
+	m.process.Wait()
 }
 
 // seen is everything that the emulator keeps, as its APIs show it.
-func (v *victim) seen() map[string]string {
+func (v *mortal) seen() map[string]string {
 	v.t.Helper()
 	out := map[string]string{}
 	show := func(path string, body map[string]any) {
@@ -131,7 +108,7 @@ func (v *victim) seen() map[string]string {
 }
 
 // changes are calls that change what is kept; n makes names their own.
-func (v *victim) changes(app string) []func(n int) {
+func (v *mortal) changes(app string) []func(n int) {
 	group := func(n int, members string) string {
 		v.t.Helper()
 		status, out := v.call("POST", "/scim/v2/Groups", fmt.Sprintf(`{"displayName":"g%d","members":[%s]}`, n, members))
@@ -179,7 +156,7 @@ func newIndex(n int) string {
 // TestARestartAfterAKillHasWhatWasAcknowledged kills between requests, at random ones.
 func TestARestartAfterAKillHasWhatWasAcknowledged(t *testing.T) {
 	dir := t.TempDir()
-	v := startVictim(t, dir)
+	v := startMortal(t, dir)
 	_, _, _, app := v.setup()
 	makeDocs(v.owner)
 	n := 0
@@ -195,7 +172,7 @@ func TestARestartAfterAKillHasWhatWasAcknowledged(t *testing.T) {
 		}
 		before := v.seen()
 		v.kill()
-		v = startVictim(t, dir)
+		v = startMortal(t, dir)
 		differences(t, before, v.seen())
 	}
 }
@@ -204,7 +181,7 @@ func TestARestartAfterAKillHasWhatWasAcknowledged(t *testing.T) {
 // under way: each of them is done or not.
 func TestAKillDuringARequestLeavesNothingHalfDone(t *testing.T) {
 	dir := t.TempDir()
-	v := startVictim(t, dir)
+	v := startMortal(t, dir)
 	v.setup()
 	makeDocs(v.owner)
 	for round := range 4 {
@@ -231,7 +208,7 @@ func TestAKillDuringARequestLeavesNothingHalfDone(t *testing.T) {
 		v.kill()
 		close(killed)
 		<-ended
-		v = startVictim(t, dir)
+		v = startMortal(t, dir)
 		for n := from + 1; n <= asked.Load(); n++ {
 			index, _ := v.owner.do("GET", fmt.Sprintf("/api/2.0/vector-search/indexes/main.sales.i%d", n), "")
 			table, _ := v.owner.do("GET", fmt.Sprintf("/api/2.1/unity-catalog/tables/main.sales.i%d", n), "")

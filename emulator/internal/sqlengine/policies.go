@@ -78,6 +78,19 @@ func (r *run) policyFunction(full string, parameters int) (uc.Object, error) {
 	return f, nil
 }
 
+// mayCarry says whether an object can have a filter or mask that is passed some columns.
+func mayCarry(o *uc.Object, columns []string) error {
+	for _, c := range columns {
+		if _, err := columnOf(o, c); err != nil {
+			return err
+		}
+	}
+	if o.Query != "" {
+		return wrongKind(o.Name, "view")
+	}
+	return nil
+}
+
 func (r *run) setFilter(s uc.Securable) (*Result, error) {
 	full, err := r.c.full(r.session, "a function")
 	if err != nil {
@@ -101,13 +114,8 @@ func (r *run) setFilter(s uc.Securable) (*Result, error) {
 		if f.Returns != "BOOLEAN" {
 			return failure("42K09", "[DATATYPE_MISMATCH] A row filter must return BOOLEAN.")
 		}
-		for _, c := range columns {
-			if _, err := columnOf(o, c); err != nil {
-				return err
-			}
-		}
-		if o.Query != "" {
-			return wrongKind(o.Name, "view")
+		if err := mayCarry(o, columns); err != nil {
+			return err
 		}
 		o.Filter, o.FilterOn = full, columns
 		return nil
@@ -140,13 +148,8 @@ func (r *run) setMask(s uc.Securable, column string) (*Result, error) {
 		if f.Returns != c.Type {
 			return failure("42K09", "[DATATYPE_MISMATCH] The mask returns %s and the column is %s.", f.Returns, c.Type)
 		}
-		for _, w := range with {
-			if _, err := columnOf(o, w); err != nil {
-				return err
-			}
-		}
-		if o.Query != "" {
-			return wrongKind(o.Name, "view")
+		if err := mayCarry(o, with); err != nil {
+			return err
 		}
 		c.Mask, c.MaskWith = full, with
 		return nil

@@ -61,9 +61,7 @@ type statement struct {
 // Routes serve the service.
 func (x *Service) Routes() []wire.Route {
 	s := x.s
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: "/api/2.0/sql/statements" + pattern, Audience: wire.Workspace, Scopes: []string{"sql"}, Handle: h}
-	}
+	route := wire.Group{Prefix: "/api/2.0/sql/statements", Scopes: []string{"sql"}}.Route
 	return []wire.Route{
 		route("POST", "", s.post),
 		route("GET", "/{id}", s.get),

@@ -14,19 +14,20 @@ import (
 // Collection is rows of one type by key. Rows that it hands out are shared: whoever
 // changes one changes a copy, and puts that.
 type Collection[V any] struct {
-	store *Store
-	name  string
-	rows  map[string]V
+	store   *Store
+	name    string
+	rows    map[string]V
+	encoded *encoded
 }
 
 // Collect opens a collection of a store. A name can be opened once.
 func Collect[V any](s *Store, name string) (*Collection[V], error) {
-	encoded, err := s.rows(name)
+	encoded, err := s.open(name)
 	if err != nil {
 		return nil, err
 	}
-	c := &Collection[V]{store: s, name: name, rows: make(map[string]V, len(encoded))}
-	for key, raw := range encoded {
+	c := &Collection[V]{store: s, name: name, rows: map[string]V{}, encoded: encoded}
+	for key, raw := range encoded.rows {
 		var v V
 		if err := json.Unmarshal(raw, &v); err != nil {
 			return nil, s.unreadable(fmt.Errorf("%s %q: %w", name, key, err))
@@ -57,12 +58,12 @@ func (c *Collection[V]) Put(tx *Tx, key string, v V) {
 		tx.err = fmt.Errorf("encode %s %q: %w", c.name, key, err)
 		return
 	}
-	encoded := c.store.encoded[c.name]
-	if old, ok := encoded[key]; ok && bytes.Equal(old, raw) {
+	if old, ok := c.encoded.rows[key]; ok && bytes.Equal(old, raw) {
 		return
 	}
 	c.remember(tx, key)
-	c.rows[key], encoded[key] = v, raw
+	c.rows[key] = v
+	c.encoded.put(key, raw)
 }
 
 // Delete removes a row, if there is one.
@@ -73,21 +74,21 @@ func (c *Collection[V]) Delete(tx *Tx, key string) {
 	}
 	c.remember(tx, key)
 	delete(c.rows, key)
-	delete(c.store.encoded[c.name], key)
+	c.encoded.remove(key)
 }
 
 // remember has a roll-back restore a row.
 func (c *Collection[V]) remember(tx *Tx, key string) {
-	encoded := c.store.encoded[c.name]
 	row, existed := c.rows[key]
-	raw := encoded[key]
+	raw := c.encoded.rows[key]
 	tx.undo = append(tx.undo, func() {
 		if existed {
-			c.rows[key], encoded[key] = row, raw
+			c.rows[key] = row
+			c.encoded.put(key, raw)
 			return
 		}
 		delete(c.rows, key)
-		delete(encoded, key)
+		c.encoded.remove(key)
 	})
 }
 

@@ -7,25 +7,15 @@ import (
 	"bufio"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/victim"
 )
 
-// childFolder names the environment variable by which a test process becomes the
-// process that is killed.
-const childFolder = "STORE_TEST_CHILD_FOLDER"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(childFolder); dir != "" {
-		writeUntilKilled(dir)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { victim.Main(m, writeUntilKilled) }
 
 // counters are two collections that each change moves together.
 func counters(dir string) (*store.Store, [2]*store.Collection[int], error) {
@@ -42,7 +32,7 @@ func counters(dir string) (*store.Store, [2]*store.Collection[int], error) {
 }
 
 // writeUntilKilled counts in both collections, and prints each number once it is kept.
-func writeUntilKilled(dir string) {
+func writeUntilKilled(dir string) error {
 	s, both, err := counters(dir)
 	for n := 0; err == nil; n++ {
 		err = s.Change(func(tx *store.Tx) error {
@@ -58,35 +48,26 @@ func writeUntilKilled(dir string) {
 		})
 		fmt.Println(n + 1)
 	}
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
+	return err
 }
 
 // killed runs a process on a folder, kills it after a while, and returns the last
 // number that it acknowledged.
 func killed(t *testing.T, dir string, after time.Duration) int {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childFolder+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	v := victim.Start(t, dir)
 	last := 0
-	lines := bufio.NewScanner(out)
+	lines := bufio.NewScanner(v.Out)
 	for first := true; lines.Scan(); first = false {
 		if first {
-			time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+			time.AfterFunc(after, v.Kill)
 		}
+		var err error
 		if last, err = strconv.Atoi(lines.Text()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_ = cmd.Wait() // it was killed
+	v.Wait()
 	return last
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,16 +19,16 @@ const FileName = "state.json"
 type Store struct {
 	mu   sync.RWMutex
 	file string // empty: nothing is kept over a restart
-	// encoded is each collection's rows as the file has them. Collections that nobody
-	// opened yet are in it, so that a change before that keeps them.
-	encoded map[string]map[string]json.RawMessage
-	opened  map[string]bool
+	// collections are by name. Those that nobody opened yet are in it, so that a change
+	// before that keeps them.
+	collections map[string]*encoded
+	opened      map[string]bool
 }
 
 // Open reads the snapshot of a folder, or begins without any rows. An empty folder
 // keeps nothing over a restart. A file that cannot be read is an error and stays as it is.
 func Open(dir string) (*Store, error) {
-	s := &Store{encoded: map[string]map[string]json.RawMessage{}, opened: map[string]bool{}}
+	s := &Store{collections: map[string]*encoded{}, opened: map[string]bool{}}
 	if dir == "" {
 		return s, nil
 	}
@@ -41,7 +40,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w", err)
 	}
-	if s.encoded, err = decode(raw); err != nil {
+	if s.collections, err = decode(raw); err != nil {
 		return nil, s.unreadable(err)
 	}
 	return s, nil
@@ -104,22 +103,22 @@ func (s *Store) write() error {
 		return nil
 	}
 	temporary := s.file + ".tmp"
-	if err := os.WriteFile(temporary, encode(s.encoded), 0o600); err != nil {
+	if err := os.WriteFile(temporary, encode(s.collections), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(temporary, s.file)
 }
 
-// rows gives the encoded rows of a collection to the one that opens it.
-func (s *Store) rows(name string) (map[string]json.RawMessage, error) {
+// open gives the rows of a collection to the one that opens it.
+func (s *Store) open(name string) (*encoded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.opened[name] {
 		return nil, fmt.Errorf("open the collection %s: it is open already", name)
 	}
 	s.opened[name] = true
-	if s.encoded[name] == nil {
-		s.encoded[name] = map[string]json.RawMessage{}
+	if s.collections[name] == nil {
+		s.collections[name] = &encoded{rows: map[string]json.RawMessage{}}
 	}
-	return maps.Clone(s.encoded[name]), nil
+	return s.collections[name], nil
 }

@@ -36,9 +36,7 @@ type connections struct {
 // ConnectionRoutes serve the connections of a metastore.
 func ConnectionRoutes(store *uc.Store, o ConnectionOptions) []wire.Route {
 	s := connections{service{store}, o}
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: "/api/2.1/unity-catalog/connections" + pattern, Audience: wire.Workspace, Scopes: []string{"unity-catalog"}, Handle: h}
-	}
+	route := wire.Group{Prefix: "/api/2.1/unity-catalog/connections", Scopes: []string{"unity-catalog"}}.Route
 	return []wire.Route{
 		route("GET", "", s.list(uc.TypeConnection, "connections")),
 		route("POST", "", s.create),
@@ -162,7 +160,7 @@ func (s service) managed(r *wire.Request, kind string) (uc.Object, error) {
 }
 
 // remove serves DELETE. force is accepted: nothing here is kept from being dropped.
-func (s service) remove(kind string) func(context.Context, *wire.Request) (any, error) {
+func (s service) remove(kind string) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		if err := known(r, "force"); err != nil {
 			return nil, err

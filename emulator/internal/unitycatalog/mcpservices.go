@@ -28,14 +28,14 @@ type mcpServices struct {
 // answered instead, as a workspace without that API does.
 func MCPServiceRoutes(store *uc.Store, upstreams *upstream.Client, missing int) []wire.Route {
 	s := mcpServices{service{store}, upstreams}
-	at := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
+	at := func(method, pattern string, h wire.Handle) wire.Route {
 		if missing != 0 {
 			h = func(_ context.Context, r *wire.Request) (any, error) {
 				code := map[int]string{http.StatusNotFound: "ENDPOINT_NOT_FOUND", http.StatusNotImplemented: "NOT_IMPLEMENTED"}[missing]
 				return nil, &wire.Error{Status: missing, Code: code, Message: "No API found for '" + r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/2.1") + "'"}
 			}
 		}
-		return wire.Route{Method: method, Pattern: pattern, Audience: wire.Workspace, Scopes: []string{"unity-catalog"}, Handle: h}
+		return wire.Group{Scopes: []string{"unity-catalog"}}.Route(method, pattern, h)
 	}
 	const services, calls = "/api/2.1/unity-catalog/mcp-services", "/ai-gateway/mcp-services/{name}"
 	return []wire.Route{

@@ -17,10 +17,7 @@ type service struct{ store *uc.Store }
 // Routes serve a metastore.
 func Routes(store *uc.Store) []wire.Route {
 	s := service{store}
-	const at = "/api/2.1/unity-catalog"
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: at + pattern, Audience: wire.Workspace, Scopes: []string{"unity-catalog"}, Handle: h}
-	}
+	route := wire.Group{Prefix: "/api/2.1/unity-catalog", Scopes: []string{"unity-catalog"}}.Route
 	return []wire.Route{
 		route("GET", "/permissions/{type}/{name}", s.direct),
 		route("PATCH", "/permissions/{type}/{name}", s.update),
@@ -38,7 +35,7 @@ func Routes(store *uc.Store) []wire.Route {
 	}
 }
 
-func (s service) list(kind, field string, parents ...string) func(context.Context, *wire.Request) (any, error) {
+func (s service) list(kind, field string, parents ...string) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		if err := known(r, append([]string{"max_results", "page_token", "omit_columns", "omit_properties"}, parents...)...); err != nil {
 			return nil, err
@@ -78,7 +75,7 @@ func (s service) parentOf(r *wire.Request, parameters []string) (uc.Securable, e
 	return parent, nil
 }
 
-func (s service) get(kind string) func(context.Context, *wire.Request) (any, error) {
+func (s service) get(kind string) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		if err := known(r); err != nil {
 			return nil, err

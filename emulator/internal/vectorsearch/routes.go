@@ -17,9 +17,7 @@ import (
 
 // Routes serve the service.
 func (s *Service) Routes() []wire.Route {
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: "/api/2.0/vector-search" + pattern, Audience: wire.Workspace, Scopes: s.opts.Scopes, Handle: h}
-	}
+	route := wire.Group{Prefix: "/api/2.0/vector-search", Scopes: s.opts.Scopes}.Route
 	return []wire.Route{
 		route("GET", "/endpoints", s.endpoints),
 		route("GET", "/endpoints/{name}", s.endpoint),

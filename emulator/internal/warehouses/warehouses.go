@@ -60,10 +60,8 @@ func (s *Store) MayUse(principal, id string) bool {
 
 // Routes serve the warehouses and their access lists.
 func (s *Store) Routes() []wire.Route {
-	route := func(pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: "GET", Pattern: "/api/2.0/sql/warehouses" + pattern, Audience: wire.Workspace, Scopes: []string{"sql"}, Handle: h}
-	}
-	return append([]wire.Route{route("", s.list), route("/{id}", s.get)}, s.permissions.Routes()...)
+	route := wire.Group{Prefix: "/api/2.0/sql/warehouses", Scopes: []string{"sql"}}.Route
+	return append([]wire.Route{route("GET", "", s.list), route("GET", "/{id}", s.get)}, s.permissions.Routes()...)
 }
 
 func (w Warehouse) body() map[string]any {
