@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/genie/rules"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 )
 
 var (
@@ -95,7 +95,7 @@ func (s *Service) stage(ctx context.Context, m *message, status string) error {
 func (s *Service) tables(space Space) ([]rules.Table, error) {
 	var out []rules.Table
 	for _, full := range space.Tables {
-		o, ok := s.Metastore.Get(uc.Securable{Type: uc.TypeTable, Name: strings.ToLower(full)})
+		o, ok := s.Metastore.Get(metastore.Securable{Type: metastore.TypeTable, Name: strings.ToLower(full)})
 		if !ok {
 			continue
 		}

@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -32,10 +32,10 @@ type world struct {
 	ran    []string
 }
 
-func (w *world) Get(s uc.Securable) (uc.Object, bool) {
+func (w *world) Get(s metastore.Securable) (metastore.Object, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return uc.Object{Type: uc.TypeTable, Name: s.Name, Columns: []uc.Column{{Name: "amount", Type: "INT"}}}, w.tables > 0
+	return metastore.Object{Type: metastore.TypeTable, Name: s.Name, Columns: []metastore.Column{{Name: "amount", Type: "INT"}}}, w.tables > 0
 }
 
 func (w *world) Execute(ctx context.Context, s sqlengine.Session, st sqlengine.Statement) (*sqlengine.Result, error) {

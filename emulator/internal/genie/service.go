@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/acl"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -34,7 +34,7 @@ type Directory interface {
 
 // Metastore knows tables and their columns.
 type Metastore interface {
-	Get(s uc.Securable) (uc.Object, bool)
+	Get(s metastore.Securable) (metastore.Object, bool)
 }
 
 // Options are what a Service is made of.

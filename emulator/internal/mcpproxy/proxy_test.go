@@ -19,7 +19,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/mcpproxy"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -33,7 +33,7 @@ func over(t *testing.T, h http.Handler, timeout time.Duration, selectors ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := uc.Object{Type: uc.TypeConnection, Name: "c"}
+	o := metastore.Object{Type: metastore.TypeConnection, Name: "c"}
 	if err := o.SetOptions(map[string]string{"host": "http://127.0.0.1", "port": at.Port(), "bearer_token": "a-token"}, true); err != nil {
 		t.Fatal(err)
 	}

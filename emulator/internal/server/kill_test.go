@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/server"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/victim"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/subprocess"
 )
 
-func TestMain(m *testing.M) { victim.Main(m, serveUntilKilled) }
+func TestMain(m *testing.M) { subprocess.Main(m, serveUntilKilled) }
 
 // serveUntilKilled serves the state of a folder, and prints the two addresses.
 func serveUntilKilled(dir string) error {
@@ -41,16 +41,16 @@ func serveUntilKilled(dir string) error {
 	select {}
 }
 
-// mortal is an emulator in a process of its own, with its administrator.
-type mortal struct {
+// child is an emulator in a process of its own, with its administrator.
+type child struct {
 	*site
 	owner   seat
-	process *victim.Victim
+	process *subprocess.Process
 }
 
-func startMortal(t *testing.T, dir string) *mortal {
+func startChild(t *testing.T, dir string) *child {
 	t.Helper()
-	m := &mortal{process: victim.Start(t, dir)}
+	m := &child{process: subprocess.Start(t, dir)}
 	var at [2]string
 	if err := json.NewDecoder(m.process.Out).Decode(&at); err != nil {
 		t.Fatal(err)
@@ -60,13 +60,13 @@ func startMortal(t *testing.T, dir string) *mortal {
 	return m
 }
 
-func (m *mortal) kill() {
+func (m *child) kill() {
 	m.process.Kill()
 	m.process.Wait()
 }
 
 // seen is everything that the emulator keeps, as its APIs show it.
-func (v *mortal) seen() map[string]string {
+func (v *child) seen() map[string]string {
 	v.t.Helper()
 	out := map[string]string{}
 	show := func(path string, body map[string]any) {
@@ -108,7 +108,7 @@ func (v *mortal) seen() map[string]string {
 }
 
 // changes are calls that change what is kept; n makes names their own.
-func (v *mortal) changes(app string) []func(n int) {
+func (v *child) changes(app string) []func(n int) {
 	group := func(n int, members string) string {
 		v.t.Helper()
 		status, out := v.call("POST", "/scim/v2/Groups", fmt.Sprintf(`{"displayName":"g%d","members":[%s]}`, n, members))
@@ -156,7 +156,7 @@ func newIndex(n int) string {
 // TestARestartAfterAKillHasWhatWasAcknowledged kills between requests, at random ones.
 func TestARestartAfterAKillHasWhatWasAcknowledged(t *testing.T) {
 	dir := t.TempDir()
-	v := startMortal(t, dir)
+	v := startChild(t, dir)
 	_, _, _, app := v.setup()
 	makeDocs(v.owner)
 	n := 0
@@ -172,7 +172,7 @@ func TestARestartAfterAKillHasWhatWasAcknowledged(t *testing.T) {
 		}
 		before := v.seen()
 		v.kill()
-		v = startMortal(t, dir)
+		v = startChild(t, dir)
 		differences(t, before, v.seen())
 	}
 }
@@ -181,7 +181,7 @@ func TestARestartAfterAKillHasWhatWasAcknowledged(t *testing.T) {
 // under way: each of them is done or not.
 func TestAKillDuringARequestLeavesNothingHalfDone(t *testing.T) {
 	dir := t.TempDir()
-	v := startMortal(t, dir)
+	v := startChild(t, dir)
 	v.setup()
 	makeDocs(v.owner)
 	for round := range 4 {
@@ -208,7 +208,7 @@ func TestAKillDuringARequestLeavesNothingHalfDone(t *testing.T) {
 		v.kill()
 		close(killed)
 		<-ended
-		v = startMortal(t, dir)
+		v = startChild(t, dir)
 		for n := from + 1; n <= asked.Load(); n++ {
 			index, _ := v.owner.do("GET", fmt.Sprintf("/api/2.0/vector-search/indexes/main.sales.i%d", n), "")
 			table, _ := v.owner.do("GET", fmt.Sprintf("/api/2.1/unity-catalog/tables/main.sales.i%d", n), "")

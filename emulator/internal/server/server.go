@@ -14,12 +14,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/faults"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/genie"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/oauth"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/serving"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/unitycatalog"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/warehouses"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
@@ -103,7 +103,7 @@ func New(o Options) (*Server, error) {
 
 // sql puts together the metastore, the warehouses and what runs on them.
 func (o Options) sql(directory *identity.Store) (*sqlengine.Engine, *serving.Service, []wire.Route, error) {
-	metastore, err := uc.Open(o.state, directory)
+	metastore, err := metastore.Open(o.state, directory)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -21,7 +21,7 @@ type Secrets interface {
 // createConnection runs CREATE CONNECTION n TYPE HTTP OPTIONS (host '...', ...).
 func (r *run) createConnection() (*Result, error) {
 	ifNotExists := r.c.accept("IF", "NOT", "EXISTS")
-	s, err := r.named(uc.TypeConnection)
+	s, err := r.named(metastore.TypeConnection)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (r *run) createConnection() (*Result, error) {
 		return nil, notImplemented("connections of the type " + strings.ToUpper(printable(kind)))
 	}
 	if !r.engine.Store.MayCreateConnection(r.session.Principal) {
-		return nil, insufficient("CREATE_CONNECTION", uc.TypeMetastore, uc.Metastore.Name)
+		return nil, insufficient("CREATE_CONNECTION", metastore.TypeMetastore, metastore.Root.Name)
 	}
 	options, err := r.connectionOptions()
 	if err != nil {

@@ -6,7 +6,7 @@ package sqlengine
 import (
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // create runs what follows CREATE.
@@ -20,9 +20,9 @@ func (r *run) create() (*Result, error) {
 	case replace:
 		return nil, notImplemented("CREATE OR REPLACE " + strings.ToUpper(printable(r.c.peek().text)))
 	case r.c.accept("CATALOG"):
-		return r.createContainer(uc.TypeCatalog)
+		return r.createContainer(metastore.TypeCatalog)
 	case r.c.accept("SCHEMA"), r.c.accept("DATABASE"):
-		return r.createContainer(uc.TypeSchema)
+		return r.createContainer(metastore.TypeSchema)
 	case r.c.accept("TABLE"):
 		return r.createTable()
 	case r.c.accept("CONNECTION"):
@@ -31,19 +31,19 @@ func (r *run) create() (*Result, error) {
 	return nil, notImplemented("CREATE " + strings.ToUpper(printable(r.c.peek().text)))
 }
 
-func alreadyExists(o uc.Securable) error {
+func alreadyExists(o metastore.Securable) error {
 	return failure("42P07", "[%s_ALREADY_EXISTS] Cannot create `%s` because it already exists.", strings.ToUpper(o.Type), o.Name)
 }
 
-func notFound(o uc.Securable) error {
-	if o.Type == uc.TypeTable {
+func notFound(o metastore.Securable) error {
+	if o.Type == metastore.TypeTable {
 		return tableNotFound(o.Name)
 	}
 	return failure("42704", "[%s_NOT_FOUND] The %s `%s` cannot be found.", strings.ToUpper(o.Type), o.Type, o.Name)
 }
 
 // mayCreate says whether the session may put something into a catalog or schema.
-func (r *run) mayCreate(parent uc.Securable, privilege string) error {
+func (r *run) mayCreate(parent metastore.Securable, privilege string) error {
 	if _, ok := r.engine.Store.Get(parent); !ok {
 		return notFound(parent)
 	}
@@ -51,7 +51,7 @@ func (r *run) mayCreate(parent uc.Securable, privilege string) error {
 		return insufficient(privilege, parent.Type, parent.Name)
 	}
 	catalog, schema, inSchema := strings.Cut(parent.Name, ".")
-	if err := r.engine.may(r.session, uc.Securable{Type: uc.TypeCatalog, Name: catalog}, "USE_CATALOG"); err != nil {
+	if err := r.engine.may(r.session, metastore.Securable{Type: metastore.TypeCatalog, Name: catalog}, "USE_CATALOG"); err != nil {
 		return err
 	}
 	if inSchema {
@@ -63,7 +63,7 @@ func (r *run) mayCreate(parent uc.Securable, privilege string) error {
 }
 
 // fresh says whether an object is still to be made.
-func (r *run) fresh(s uc.Securable, ifNotExists bool) (bool, error) {
+func (r *run) fresh(s metastore.Securable, ifNotExists bool) (bool, error) {
 	if _, ok := r.engine.Store.Get(s); ok {
 		if ifNotExists {
 			return false, nil
@@ -73,9 +73,9 @@ func (r *run) fresh(s uc.Securable, ifNotExists bool) (bool, error) {
 	return true, nil
 }
 
-func (r *run) object(s uc.Securable, comment string) uc.Object {
+func (r *run) object(s metastore.Securable, comment string) metastore.Object {
 	now := r.engine.now().UTC()
-	return uc.Object{Type: s.Type, Name: s.Name, Owner: r.session.Principal, Comment: comment, Created: now, Updated: now, UpdatedBy: r.session.Principal}
+	return metastore.Object{Type: s.Type, Name: s.Name, Owner: r.session.Principal, Comment: comment, Created: now, Updated: now, UpdatedBy: r.session.Principal}
 }
 
 func (r *run) createContainer(kind string) (*Result, error) {
@@ -84,10 +84,10 @@ func (r *run) createContainer(kind string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind == uc.TypeSchema && len(parts) == 1 {
+	if kind == metastore.TypeSchema && len(parts) == 1 {
 		parts = append([]string{strings.ToLower(r.session.Catalog)}, parts...)
 	}
-	if want := map[string]int{uc.TypeCatalog: 1, uc.TypeSchema: 2}[kind]; len(parts) != want || parts[0] == "" {
+	if want := map[string]int{metastore.TypeCatalog: 1, metastore.TypeSchema: 2}[kind]; len(parts) != want || parts[0] == "" {
 		return nil, syntaxError("the name has the wrong number of parts")
 	}
 	comment, err := r.commentClause()
@@ -97,8 +97,8 @@ func (r *run) createContainer(kind string) (*Result, error) {
 	if err := r.c.end(); err != nil {
 		return nil, err
 	}
-	s := uc.Securable{Type: kind, Name: strings.Join(parts, ".")}
-	if kind == uc.TypeCatalog {
+	s := metastore.Securable{Type: kind, Name: strings.Join(parts, ".")}
+	if kind == metastore.TypeCatalog {
 		if !r.engine.Store.Directory.IsAdmin(r.session.Principal) {
 			return nil, failure("42501", "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have CREATE CATALOG on the metastore.")
 		}
@@ -108,7 +108,7 @@ func (r *run) createContainer(kind string) (*Result, error) {
 	if fresh, err := r.fresh(s, ifNotExists); !fresh || err != nil {
 		return &Result{}, err
 	}
-	if kind == uc.TypeSchema {
+	if kind == metastore.TypeSchema {
 		if _, err := r.engine.db.ExecContext(r.ctx, "CREATE SCHEMA IF NOT EXISTS "+dataSchema(parts[0], parts[1])); err != nil {
 			return nil, engineError(err)
 		}

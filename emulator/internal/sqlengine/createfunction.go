@@ -6,7 +6,7 @@ package sqlengine
 import (
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 func (r *run) createFunction(replace bool) (*Result, error) {
@@ -15,7 +15,7 @@ func (r *run) createFunction(replace bool) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := uc.Securable{Type: uc.TypeFunction, Name: full}
+	s := metastore.Securable{Type: metastore.TypeFunction, Name: full}
 	o := r.object(s, "")
 	if o.Columns, err = r.columns(false); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (r *run) createFunction(replace bool) (*Result, error) {
 }
 
 // functionClauses reads what stands between the parameters and the end.
-func (r *run) functionClauses(o *uc.Object) (err error) {
+func (r *run) functionClauses(o *metastore.Object) (err error) {
 	for {
 		switch {
 		case r.c.accept("RETURNS"):
@@ -63,7 +63,7 @@ func (r *run) functionClauses(o *uc.Object) (err error) {
 }
 
 // returns reads what follows RETURNS: a type, or TABLE with its columns.
-func (r *run) returns(o *uc.Object) (err error) {
+func (r *run) returns(o *metastore.Object) (err error) {
 	if !r.c.accept("TABLE") {
 		o.Returns, err = r.c.typeName()
 		return err
@@ -76,7 +76,7 @@ func (r *run) returns(o *uc.Object) (err error) {
 }
 
 // returned reads what follows RETURN, the body.
-func (r *run) returned(o *uc.Object) error {
+func (r *run) returned(o *metastore.Object) error {
 	if o.Body = source(r.c.rest()); o.Body == "" {
 		return syntaxError("expected an expression after RETURN")
 	}
@@ -87,7 +87,7 @@ func (r *run) returned(o *uc.Object) error {
 }
 
 // tryBody refuses a function that could never run, or that reads what its maker may not.
-func (r *run) tryBody(o uc.Object) error {
+func (r *run) tryBody(o metastore.Object) error {
 	w := r.rewriter()
 	w.params, w.arguments = nil, map[string]node{}
 	parts := strings.SplitN(o.Name, ".", 3)
@@ -124,7 +124,7 @@ func (r *run) try(query string) error {
 }
 
 // tryTable is tryBody for a function that returns a table.
-func (r *run) tryTable(w *rewriter, o uc.Object) error {
+func (r *run) tryTable(w *rewriter, o metastore.Object) error {
 	from, err := w.tableBody(o)
 	if err != nil {
 		return err

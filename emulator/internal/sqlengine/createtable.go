@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 func (r *run) createTable() (*Result, error) {
@@ -16,7 +16,7 @@ func (r *run) createTable() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := uc.Securable{Type: uc.TypeTable, Name: full}
+	s := metastore.Securable{Type: metastore.TypeTable, Name: full}
 	if !r.c.peek().is("(") {
 		return nil, notImplemented("CREATE TABLE without a list of columns")
 	}
@@ -64,11 +64,11 @@ func (r *run) tableClauses() (comment string, err error) {
 }
 
 // columns reads columns of a table, or parameters of a function, in parentheses.
-func (r *run) columns(ofTable bool) ([]uc.Column, error) {
+func (r *run) columns(ofTable bool) ([]metastore.Column, error) {
 	if err := r.c.expect("("); err != nil {
 		return nil, err
 	}
-	var out []uc.Column
+	var out []metastore.Column
 	if !ofTable && r.c.accept(")") {
 		return nil, nil
 	}
@@ -77,7 +77,7 @@ func (r *run) columns(ofTable bool) ([]uc.Column, error) {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(out, func(other uc.Column) bool { return other.Name == c.Name }) {
+		if slices.ContainsFunc(out, func(other metastore.Column) bool { return other.Name == c.Name }) {
 			return failure("42711", "[COLUMN_ALREADY_EXISTS] The column `%s` already exists.", c.Name)
 		}
 		out = append(out, c)
@@ -87,12 +87,12 @@ func (r *run) columns(ofTable bool) ([]uc.Column, error) {
 }
 
 // column reads one column or parameter.
-func (r *run) column(ofTable bool) (uc.Column, error) {
+func (r *run) column(ofTable bool) (metastore.Column, error) {
 	column, err := r.c.identifier("a column")
 	if err != nil {
-		return uc.Column{}, err
+		return metastore.Column{}, err
 	}
-	c := uc.Column{Name: strings.ToLower(column)}
+	c := metastore.Column{Name: strings.ToLower(column)}
 	if c.Type, err = r.c.typeName(); err != nil {
 		return c, err
 	}

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // kinds are the types of securables by their keywords.
 var kinds = map[string]string{
-	"CATALOG": uc.TypeCatalog, "SCHEMA": uc.TypeSchema, "DATABASE": uc.TypeSchema, "TABLE": uc.TypeTable, "VIEW": uc.TypeTable, "FUNCTION": uc.TypeFunction,
-	"CONNECTION": uc.TypeConnection,
+	"CATALOG": metastore.TypeCatalog, "SCHEMA": metastore.TypeSchema, "DATABASE": metastore.TypeSchema, "TABLE": metastore.TypeTable, "VIEW": metastore.TypeTable, "FUNCTION": metastore.TypeFunction,
+	"CONNECTION": metastore.TypeConnection,
 }
 
 func (r *run) drop() (*Result, error) {
@@ -43,7 +43,7 @@ func (r *run) drop() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind == uc.TypeTable && view != (o.Query != "") {
+	if kind == metastore.TypeTable && view != (o.Query != "") {
 		return nil, wrongKind(s.Name, map[bool]string{true: "table", false: "view"}[view])
 	}
 	if !cascade && r.engine.Store.HasChildren(s) {
@@ -56,36 +56,36 @@ func (r *run) drop() (*Result, error) {
 }
 
 // named reads a name of a kind.
-func (r *run) named(kind string) (uc.Securable, error) {
-	if kind == uc.TypeTable || kind == uc.TypeFunction {
+func (r *run) named(kind string) (metastore.Securable, error) {
+	if kind == metastore.TypeTable || kind == metastore.TypeFunction {
 		full, err := r.c.full(r.session, "a name")
-		return uc.Securable{Type: kind, Name: full}, err
+		return metastore.Securable{Type: kind, Name: full}, err
 	}
 	parts, err := r.c.path("a name")
 	if err != nil {
-		return uc.Securable{}, err
+		return metastore.Securable{}, err
 	}
-	if kind == uc.TypeSchema && len(parts) == 1 {
+	if kind == metastore.TypeSchema && len(parts) == 1 {
 		parts = append([]string{strings.ToLower(r.session.Catalog)}, parts...)
 	}
-	if (kind == uc.TypeCatalog || kind == uc.TypeConnection) && len(parts) != 1 || kind == uc.TypeSchema && len(parts) != 2 {
-		return uc.Securable{}, syntaxError("the name has the wrong number of parts")
+	if (kind == metastore.TypeCatalog || kind == metastore.TypeConnection) && len(parts) != 1 || kind == metastore.TypeSchema && len(parts) != 2 {
+		return metastore.Securable{}, syntaxError("the name has the wrong number of parts")
 	}
-	return uc.Securable{Type: kind, Name: strings.Join(parts, ".")}, nil
+	return metastore.Securable{Type: kind, Name: strings.Join(parts, ".")}, nil
 }
 
 // securable reads [TYPE] name.
-func (r *run) securable() (uc.Securable, error) {
+func (r *run) securable() (metastore.Securable, error) {
 	word := strings.ToUpper(r.c.peek().text)
 	if r.c.accept("METASTORE") {
-		return uc.Metastore, nil
+		return metastore.Root, nil
 	}
 	kind, ok := kinds[word]
 	if !ok {
 		if len(r.c.rest()) > 1 && !r.c.tokens[r.c.i+1].is(".") {
-			return uc.Securable{}, notImplemented("grants on " + printable(word))
+			return metastore.Securable{}, notImplemented("grants on " + printable(word))
 		}
-		return r.named(uc.TypeTable)
+		return r.named(metastore.TypeTable)
 	}
 	r.c.i++
 	return r.named(kind)
@@ -106,11 +106,11 @@ func (r *run) comment() (*Result, error) {
 	if err := r.c.end(); err != nil {
 		return nil, err
 	}
-	return r.change(s, func(o *uc.Object) error { o.Comment = comment; return nil })
+	return r.change(s, func(o *metastore.Object) error { o.Comment = comment; return nil })
 }
 
 // managed is an object that the session may manage.
-func (r *run) managed(s uc.Securable) (uc.Object, error) {
+func (r *run) managed(s metastore.Securable) (metastore.Object, error) {
 	o, ok := r.engine.Store.Get(s)
 	if !ok {
 		return o, notFound(s)
@@ -122,7 +122,7 @@ func (r *run) managed(s uc.Securable) (uc.Object, error) {
 }
 
 // change edits an object that the session may manage.
-func (r *run) change(s uc.Securable, edit func(*uc.Object) error) (*Result, error) {
+func (r *run) change(s metastore.Securable, edit func(*metastore.Object) error) (*Result, error) {
 	o, err := r.managed(s)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -32,7 +32,7 @@ type Statement struct {
 
 // Engine runs statements. It is safe for concurrent use.
 type Engine struct {
-	Store *uc.Store
+	Store *metastore.Store
 	db    *sql.DB
 	// HTTP makes the calls of http_request(). Open sets one with the system's authorities.
 	HTTP *upstream.Client
@@ -47,7 +47,7 @@ type Engine struct {
 }
 
 // Open makes an engine that keeps rows in a folder, or in memory if dir is empty.
-func Open(dir string, store *uc.Store) (*Engine, error) {
+func Open(dir string, store *metastore.Store) (*Engine, error) {
 	rows := ":memory:"
 	if dir != "" {
 		rows = filepath.Join(dir, "rows.duckdb")

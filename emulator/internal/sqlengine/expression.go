@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // cast wraps an expression in a cast to a Databricks type.
@@ -32,7 +32,7 @@ func (r *rewriter) cast(expression node, t string) (node, error) {
 
 // call is the body of a function with the arguments in the place of its parameters.
 func (r *rewriter) call(function string, arguments []node) (node, error) {
-	f, ok := r.engine.Store.Get(uc.Securable{Type: uc.TypeFunction, Name: function})
+	f, ok := r.engine.Store.Get(metastore.Securable{Type: metastore.TypeFunction, Name: function})
 	if !ok {
 		return nil, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", function)
 	}
@@ -61,7 +61,7 @@ func (r *rewriter) call(function string, arguments []node) (node, error) {
 }
 
 // body is a function's body, secured, as a value of the type that the function returns.
-func (r *rewriter) body(f uc.Object) (node, error) {
+func (r *rewriter) body(f metastore.Object) (node, error) {
 	tokens, err := tokenize(f.Body)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -35,11 +35,11 @@ func (r *run) grant(give bool) (*Result, error) {
 	if _, err := r.managed(s); err != nil {
 		return nil, err
 	}
-	change := uc.Change{Principal: principal, Remove: privileges}
+	change := metastore.Change{Principal: principal, Remove: privileges}
 	if give {
-		change = uc.Change{Principal: principal, Add: privileges}
+		change = metastore.Change{Principal: principal, Add: privileges}
 	}
-	if err := r.engine.Store.Apply(s, []uc.Change{change}); err != nil {
+	if err := r.engine.Store.Apply(s, []metastore.Change{change}); err != nil {
 		if refused, ok := errors.AsType[*wire.Error](err); ok {
 			return nil, failure("42000", "[%s] %s", refused.Code, refused.Message)
 		}

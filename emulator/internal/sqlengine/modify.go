@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // exec runs a statement that returns nothing but how many rows it touched.
@@ -118,17 +118,17 @@ func (r *run) remove() (*Result, error) {
 }
 
 // target reads the table of an UPDATE or DELETE, which reads what it changes.
-func (r *run) target() (uc.Object, error) {
+func (r *run) target() (metastore.Object, error) {
 	full, err := r.c.full(r.session, "a table")
 	if err != nil {
-		return uc.Object{}, err
+		return metastore.Object{}, err
 	}
 	for _, privilege := range []string{"MODIFY", "SELECT"} {
 		if err := r.engine.mayTouch(r.session, full, privilege); err != nil {
-			return uc.Object{}, err
+			return metastore.Object{}, err
 		}
 	}
-	o, _ := r.engine.Store.Get(uc.Securable{Type: uc.TypeTable, Name: full})
+	o, _ := r.engine.Store.Get(metastore.Securable{Type: metastore.TypeTable, Name: full})
 	for _, c := range o.Columns {
 		if c.Mask != "" {
 			return o, notImplemented("UPDATE and DELETE on a table with column masks")
@@ -139,7 +139,7 @@ func (r *run) target() (uc.Object, error) {
 
 // where is the condition of an UPDATE or DELETE together with the row filter: what
 // cannot be seen cannot be changed.
-func (r *run) where(target uc.Object) (string, error) {
+func (r *run) where(target metastore.Object) (string, error) {
 	var conditions []string
 	if r.c.accept("WHERE") {
 		condition, err := r.scalar(target, r.c.until())

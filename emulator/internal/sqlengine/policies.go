@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // alterTable runs what follows ALTER TABLE: row filters and column masks.
@@ -16,7 +16,7 @@ func (r *run) alterTable() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := uc.Securable{Type: uc.TypeTable, Name: full}
+	s := metastore.Securable{Type: metastore.TypeTable, Name: full}
 	switch {
 	case r.c.accept("SET", "ROW", "FILTER"):
 		return r.setFilter(s)
@@ -24,7 +24,7 @@ func (r *run) alterTable() (*Result, error) {
 		if err := r.c.end(); err != nil {
 			return nil, err
 		}
-		return r.change(s, func(o *uc.Object) error { o.Filter, o.FilterOn = "", nil; return nil })
+		return r.change(s, func(o *metastore.Object) error { o.Filter, o.FilterOn = "", nil; return nil })
 	case r.c.accept("SET", "TAGS"):
 		return r.setTags(s, "")
 	case r.c.accept("ALTER", "COLUMN"), r.c.accept("ALTER"):
@@ -41,7 +41,7 @@ func (r *run) alterTable() (*Result, error) {
 			if err := r.c.end(); err != nil {
 				return nil, err
 			}
-			return r.change(s, func(o *uc.Object) error {
+			return r.change(s, func(o *metastore.Object) error {
 				c, err := columnOf(o, strings.ToLower(column))
 				if err == nil {
 					c.Mask, c.MaskWith = "", nil
@@ -53,8 +53,8 @@ func (r *run) alterTable() (*Result, error) {
 	return nil, notImplemented("this form of ALTER TABLE")
 }
 
-func columnOf(o *uc.Object, column string) (*uc.Column, error) {
-	i := slices.IndexFunc(o.Columns, func(c uc.Column) bool { return c.Name == column })
+func columnOf(o *metastore.Object, column string) (*metastore.Column, error) {
+	i := slices.IndexFunc(o.Columns, func(c metastore.Column) bool { return c.Name == column })
 	if i < 0 {
 		return nil, failure("42703", "[UNRESOLVED_COLUMN.WITHOUT_SUGGESTION] The column `%s` of `%s` cannot be resolved.", printable(column), o.Name)
 	}
@@ -63,8 +63,8 @@ func columnOf(o *uc.Object, column string) (*uc.Column, error) {
 
 // policyFunction is the function of a filter or mask, if the session may use it
 // and its parameters fit.
-func (r *run) policyFunction(full string, parameters int) (uc.Object, error) {
-	s := uc.Securable{Type: uc.TypeFunction, Name: full}
+func (r *run) policyFunction(full string, parameters int) (metastore.Object, error) {
+	s := metastore.Securable{Type: metastore.TypeFunction, Name: full}
 	f, ok := r.engine.Store.Get(s)
 	if !ok {
 		return f, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", full)
@@ -79,7 +79,7 @@ func (r *run) policyFunction(full string, parameters int) (uc.Object, error) {
 }
 
 // mayCarry says whether an object can have a filter or mask that is passed some columns.
-func mayCarry(o *uc.Object, columns []string) error {
+func mayCarry(o *metastore.Object, columns []string) error {
 	for _, c := range columns {
 		if _, err := columnOf(o, c); err != nil {
 			return err
@@ -91,7 +91,7 @@ func mayCarry(o *uc.Object, columns []string) error {
 	return nil
 }
 
-func (r *run) setFilter(s uc.Securable) (*Result, error) {
+func (r *run) setFilter(s metastore.Securable) (*Result, error) {
 	full, err := r.c.full(r.session, "a function")
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (r *run) setFilter(s uc.Securable) (*Result, error) {
 	if err := r.c.end(); err != nil {
 		return nil, err
 	}
-	return r.change(s, func(o *uc.Object) error {
+	return r.change(s, func(o *metastore.Object) error {
 		f, err := r.policyFunction(full, len(columns))
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func (r *run) setFilter(s uc.Securable) (*Result, error) {
 	})
 }
 
-func (r *run) setMask(s uc.Securable, column string) (*Result, error) {
+func (r *run) setMask(s metastore.Securable, column string) (*Result, error) {
 	full, err := r.c.full(r.session, "a function")
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (r *run) setMask(s uc.Securable, column string) (*Result, error) {
 	if err := r.c.end(); err != nil {
 		return nil, err
 	}
-	return r.change(s, func(o *uc.Object) error {
+	return r.change(s, func(o *metastore.Object) error {
 		f, err := r.policyFunction(full, 1+len(with))
 		if err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // secure is the text that DuckDB runs for a query of the session's.
@@ -42,7 +42,7 @@ func (r *run) query() (*Result, error) {
 }
 
 // scalar secures an expression over the columns of one table.
-func (r *run) scalar(target uc.Object, tokens []token) (string, error) {
+func (r *run) scalar(target metastore.Object, tokens []token) (string, error) {
 	if len(tokens) == 0 {
 		return "", syntaxError("expected an expression")
 	}

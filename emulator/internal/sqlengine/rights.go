@@ -6,11 +6,11 @@ package sqlengine
 import (
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // may says whether a session holds a privilege.
-func (e *Engine) may(s Session, object uc.Securable, privilege string) error {
+func (e *Engine) may(s Session, object metastore.Securable, privilege string) error {
 	if e.Store.Holds(s.Principal, object, privilege) {
 		return nil
 	}
@@ -20,11 +20,11 @@ func (e *Engine) may(s Session, object uc.Securable, privilege string) error {
 // mayUse says whether a session may look into a schema at all.
 func (e *Engine) mayUse(s Session, catalog, schema string) error {
 	for _, o := range []struct {
-		securable uc.Securable
+		securable metastore.Securable
 		privilege string
 	}{
-		{uc.Securable{Type: uc.TypeCatalog, Name: catalog}, "USE_CATALOG"},
-		{uc.Securable{Type: uc.TypeSchema, Name: catalog + "." + schema}, "USE_SCHEMA"},
+		{metastore.Securable{Type: metastore.TypeCatalog, Name: catalog}, "USE_CATALOG"},
+		{metastore.Securable{Type: metastore.TypeSchema, Name: catalog + "." + schema}, "USE_SCHEMA"},
 	} {
 		if _, ok := e.Store.Get(o.securable); !ok {
 			return tableNotFound(o.securable.Name)
@@ -42,7 +42,7 @@ func (e *Engine) mayTouch(s Session, full, privilege string) error {
 	if err := e.mayUse(s, parts[0], parts[1]); err != nil {
 		return err
 	}
-	object := uc.Securable{Type: uc.TypeTable, Name: full}
+	object := metastore.Securable{Type: metastore.TypeTable, Name: full}
 	o, ok := e.Store.Get(object)
 	if !ok {
 		return tableNotFound(full)

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // base is the alias of a table inside its secured subquery; callers cannot write it.
@@ -35,7 +35,7 @@ func (r *rewriter) table(n node, ctes []string) (any, error) {
 			return nil, err
 		}
 	}
-	object, ok := r.engine.Store.Get(uc.Securable{Type: uc.TypeTable, Name: full})
+	object, ok := r.engine.Store.Get(metastore.Securable{Type: metastore.TypeTable, Name: full})
 	if !ok {
 		return nil, tableNotFound(full)
 	}
@@ -97,7 +97,7 @@ func plainName(s string) bool {
 }
 
 // secured is a table as a subquery, with masks and filter for the session.
-func (r *rewriter) secured(o uc.Object) (node, error) {
+func (r *rewriter) secured(o metastore.Object) (node, error) {
 	columns := make([]string, len(o.Columns))
 	for i, c := range o.Columns {
 		columns[i] = fmt.Sprintf("%s.%s AS %s", base, name(c.Name), name(c.Name))

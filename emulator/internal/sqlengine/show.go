@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // show runs SHOW and DESCRIBE.
@@ -16,7 +16,7 @@ func (r *run) show() (*Result, error) {
 	case r.c.accept("SHOW", "GRANTS"):
 		return r.showGrants()
 	case r.c.accept("SHOW", "CATALOGS"):
-		return r.showNames("catalog", uc.TypeCatalog, uc.Securable{})
+		return r.showNames("catalog", metastore.TypeCatalog, metastore.Securable{})
 	case r.c.accept("SHOW", "SCHEMAS"), r.c.accept("SHOW", "DATABASES"):
 		catalog := r.session.Catalog
 		if r.c.accept("IN") || r.c.accept("FROM") {
@@ -26,7 +26,7 @@ func (r *run) show() (*Result, error) {
 			}
 			catalog = parts[0]
 		}
-		return r.showNames("databaseName", uc.TypeSchema, uc.Securable{Type: uc.TypeCatalog, Name: catalog})
+		return r.showNames("databaseName", metastore.TypeSchema, metastore.Securable{Type: metastore.TypeCatalog, Name: catalog})
 	case r.c.accept("SHOW", "TABLES"):
 		catalog, schema := r.session.Catalog, r.session.Schema
 		if r.c.accept("IN") || r.c.accept("FROM") {
@@ -42,7 +42,7 @@ func (r *run) show() (*Result, error) {
 		if err := r.engine.mayUse(r.session, catalog, schema); err != nil {
 			return nil, err
 		}
-		return r.showNames("tableName", uc.TypeTable, uc.Securable{Type: uc.TypeSchema, Name: catalog + "." + schema})
+		return r.showNames("tableName", metastore.TypeTable, metastore.Securable{Type: metastore.TypeSchema, Name: catalog + "." + schema})
 	case r.c.accept("DESCRIBE"), r.c.accept("DESC"):
 		r.c.accept("TABLE")
 		return r.describe()
@@ -51,7 +51,7 @@ func (r *run) show() (*Result, error) {
 }
 
 // showNames lists what the session may know of: what it owns or holds something on.
-func (r *run) showNames(column, kind string, parent uc.Securable) (*Result, error) {
+func (r *run) showNames(column, kind string, parent metastore.Securable) (*Result, error) {
 	if err := r.c.end(); err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (r *run) showNames(column, kind string, parent uc.Securable) (*Result, erro
 	for _, o := range r.engine.Store.List(kind, parent) {
 		if r.engine.Store.Visible(r.session.Principal, o.Securable()) {
 			short := o.Name[strings.LastIndex(o.Name, ".")+1:]
-			if kind == uc.TypeTable {
+			if kind == metastore.TypeTable {
 				rows = append(rows, []string{parent.Name[strings.Index(parent.Name, ".")+1:], short, "false"})
 				continue
 			}
@@ -67,7 +67,7 @@ func (r *run) showNames(column, kind string, parent uc.Securable) (*Result, erro
 		}
 	}
 	columns := []string{column}
-	if kind == uc.TypeTable {
+	if kind == metastore.TypeTable {
 		columns = []string{"database", "tableName", "isTemporary"}
 	}
 	return listing(columns, rows), nil
@@ -88,7 +88,7 @@ func (r *run) describe() (*Result, error) {
 	if err := r.engine.mayRead(r.session, full); err != nil {
 		return nil, err
 	}
-	o, _ := r.engine.Store.Get(uc.Securable{Type: uc.TypeTable, Name: full})
+	o, _ := r.engine.Store.Get(metastore.Securable{Type: metastore.TypeTable, Name: full})
 	var rows [][]string
 	for _, c := range o.Columns {
 		rows = append(rows, []string{c.Name, strings.ToLower(c.Type), c.Comment})

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // setTags runs SET TAGS ('name' = 'value', 'name', ...) on a table, or on a column
 // if one is named. It takes APPLY TAG, or managing the table.
-func (r *run) setTags(s uc.Securable, column string) (*Result, error) {
+func (r *run) setTags(s metastore.Securable, column string) (*Result, error) {
 	tags, err := r.tags()
 	if err != nil {
 		return nil, err
@@ -69,9 +69,9 @@ func (r *run) tags() (map[string]string, error) {
 // use runs USE [CATALOG|SCHEMA] name. Every statement of the API is a session of its
 // own, so that it changes nothing: it says whether the name may be used.
 func (r *run) use() (*Result, error) {
-	kind := uc.TypeSchema
+	kind := metastore.TypeSchema
 	if r.c.accept("CATALOG") {
-		kind = uc.TypeCatalog
+		kind = metastore.TypeCatalog
 	} else if !r.c.accept("SCHEMA") {
 		r.c.accept("DATABASE")
 	}
@@ -92,7 +92,7 @@ func (r *run) use() (*Result, error) {
 }
 
 // extendedRows are what DESCRIBE TABLE EXTENDED says after the columns.
-func extendedRows(o uc.Object) [][]string {
+func extendedRows(o metastore.Object) [][]string {
 	parts := strings.SplitN(o.Name, ".", 3)
 	kind, provider := "MANAGED", "delta"
 	if o.Query != "" {

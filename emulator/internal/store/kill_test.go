@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/victim"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/subprocess"
 )
 
-func TestMain(m *testing.M) { victim.Main(m, writeUntilKilled) }
+func TestMain(m *testing.M) { subprocess.Main(m, writeUntilKilled) }
 
 // counters are two collections that each change moves together.
 func counters(dir string) (*store.Store, [2]*store.Collection[int], error) {
@@ -55,7 +55,7 @@ func writeUntilKilled(dir string) error {
 // number that it acknowledged.
 func killed(t *testing.T, dir string, after time.Duration) int {
 	t.Helper()
-	v := victim.Start(t, dir)
+	v := subprocess.Start(t, dir)
 	last := 0
 	lines := bufio.NewScanner(v.Out)
 	for first := true; lines.Scan(); first = false {

@@ -6,11 +6,11 @@ package unitycatalog
 import (
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // info is an object as the API describes it.
-func info(o uc.Object) map[string]any {
+func info(o metastore.Object) map[string]any {
 	parts := strings.Split(o.Name, ".")
 	out := map[string]any{"name": parts[len(parts)-1], "full_name": o.Name, "owner": o.Owner, "created_at": o.Created.UnixMilli()}
 	if o.Comment != "" {
@@ -29,7 +29,7 @@ func info(o uc.Object) map[string]any {
 		out["schema_name"] = parts[1]
 	}
 	switch o.Type {
-	case uc.TypeTable:
+	case metastore.TypeTable:
 		out["table_type"], out["data_source_format"], out["columns"] = "MANAGED", "DELTA", columns(o.Columns, true)
 		if o.Query != "" {
 			out["table_type"], out["view_definition"] = "VIEW", o.Query
@@ -38,9 +38,9 @@ func info(o uc.Object) map[string]any {
 		if o.Filter != "" {
 			out["row_filter"] = map[string]any{"function_name": o.Filter, "input_column_names": o.FilterOn}
 		}
-	case uc.TypeFunction:
+	case metastore.TypeFunction:
 		functionInfo(o, out)
-	case uc.TypeConnection:
+	case metastore.TypeConnection:
 		connectionInfo(o, out)
 	}
 	return out
@@ -55,7 +55,7 @@ func typeName(t string) string {
 	return strings.SplitN(base, "<", 2)[0]
 }
 
-func columns(list []uc.Column, ofTable bool) []any {
+func columns(list []metastore.Column, ofTable bool) []any {
 	out := []any{}
 	for i, c := range list {
 		one := map[string]any{"name": c.Name, "type_text": strings.ToLower(c.Type), "type_name": typeName(c.Type), "position": i}

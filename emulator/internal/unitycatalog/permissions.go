@@ -10,19 +10,19 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
 // securable is the object of a request, if it exists.
-func (s service) securable(r *wire.Request) (uc.Securable, error) {
-	kinds := []string{uc.TypeCatalog, uc.TypeSchema, uc.TypeTable, uc.TypeFunction, uc.TypeConnection, uc.TypeMCPService, uc.TypeMetastore}
-	o := uc.Securable{Type: r.PathValue("type"), Name: strings.ToLower(r.PathValue("name"))}
+func (s service) securable(r *wire.Request) (metastore.Securable, error) {
+	kinds := []string{metastore.TypeCatalog, metastore.TypeSchema, metastore.TypeTable, metastore.TypeFunction, metastore.TypeConnection, metastore.TypeMCPService, metastore.TypeMetastore}
+	o := metastore.Securable{Type: r.PathValue("type"), Name: strings.ToLower(r.PathValue("name"))}
 	if !slices.Contains(kinds, o.Type) {
 		return o, &wire.Error{Status: 501, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement securables of the type " + strconv.Quote(o.Type)}
 	}
 	if _, ok := s.store.Get(o); !ok {
-		return o, uc.Missing(o)
+		return o, metastore.Missing(o)
 	}
 	return o, nil
 }
@@ -37,9 +37,9 @@ func (s service) direct(_ context.Context, r *wire.Request) (any, error) {
 
 // inspected is the object of a request for grants, and the principal that it asks about,
 // or "". Principals see what they hold themselves, and managers all of it.
-func (s service) inspected(r *wire.Request) (uc.Securable, string, error) {
+func (s service) inspected(r *wire.Request) (metastore.Securable, string, error) {
 	if err := known(r, "principal", "max_results", "page_token"); err != nil {
-		return uc.Securable{}, "", err
+		return metastore.Securable{}, "", err
 	}
 	o, err := s.securable(r)
 	if err != nil {
@@ -52,11 +52,11 @@ func (s service) inspected(r *wire.Request) (uc.Securable, string, error) {
 	return o, principal, nil
 }
 
-func lacksManage(o uc.Securable) error {
+func lacksManage(o metastore.Securable) error {
 	return wire.Denied("User does not have MANAGE on " + strings.ToUpper(o.Type[:1]) + o.Type[1:] + " '" + o.Name + "'.")
 }
 
-func assignments(entries []uc.Entry) []any {
+func assignments(entries []metastore.Entry) []any {
 	list := []any{}
 	for _, e := range entries {
 		list = append(list, map[string]any{"principal": e.Principal, "privileges": e.Privileges})
@@ -73,8 +73,8 @@ func (s service) update(_ context.Context, r *wire.Request) (any, error) {
 		return nil, lacksManage(o)
 	}
 	var in struct {
-		Changes []uc.Change `json:"changes"`
-		Omit    bool        `json:"omit_permissions_in_response"`
+		Changes []metastore.Change `json:"changes"`
+		Omit    bool               `json:"omit_permissions_in_response"`
 	}
 	if err := r.Decode(&in); err != nil {
 		return nil, err

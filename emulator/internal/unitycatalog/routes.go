@@ -7,31 +7,31 @@ import (
 	"context"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
 // service serves a metastore.
-type service struct{ store *uc.Store }
+type service struct{ store *metastore.Store }
 
 // Routes serve a metastore.
-func Routes(store *uc.Store) []wire.Route {
+func Routes(store *metastore.Store) []wire.Route {
 	s := service{store}
 	route := wire.Group{Prefix: "/api/2.1/unity-catalog", Scopes: []string{"unity-catalog"}}.Route
 	return []wire.Route{
 		route("GET", "/permissions/{type}/{name}", s.direct),
 		route("PATCH", "/permissions/{type}/{name}", s.update),
 		route("GET", "/effective-permissions/{type}/{name}", s.effective),
-		route("GET", "/catalogs", s.list(uc.TypeCatalog, "catalogs")),
-		route("GET", "/catalogs/{name}", s.get(uc.TypeCatalog)),
-		route("GET", "/schemas", s.list(uc.TypeSchema, "schemas", "catalog_name")),
-		route("GET", "/schemas/{name}", s.get(uc.TypeSchema)),
-		route("GET", "/tables", s.list(uc.TypeTable, "tables", "catalog_name", "schema_name")),
-		route("GET", "/tables/{name}", s.get(uc.TypeTable)),
+		route("GET", "/catalogs", s.list(metastore.TypeCatalog, "catalogs")),
+		route("GET", "/catalogs/{name}", s.get(metastore.TypeCatalog)),
+		route("GET", "/schemas", s.list(metastore.TypeSchema, "schemas", "catalog_name")),
+		route("GET", "/schemas/{name}", s.get(metastore.TypeSchema)),
+		route("GET", "/tables", s.list(metastore.TypeTable, "tables", "catalog_name", "schema_name")),
+		route("GET", "/tables/{name}", s.get(metastore.TypeTable)),
 		route("GET", "/tables/{name}/exists", s.tableExists),
-		route("GET", "/functions", s.list(uc.TypeFunction, "functions", "catalog_name", "schema_name")),
-		route("GET", "/functions/{name}", s.get(uc.TypeFunction)),
-		route("DELETE", "/functions/{name}", s.remove(uc.TypeFunction)),
+		route("GET", "/functions", s.list(metastore.TypeFunction, "functions", "catalog_name", "schema_name")),
+		route("GET", "/functions/{name}", s.get(metastore.TypeFunction)),
+		route("DELETE", "/functions/{name}", s.remove(metastore.TypeFunction)),
 	}
 }
 
@@ -56,21 +56,21 @@ func (s service) list(kind, field string, parents ...string) wire.Handle {
 
 // parentOf is the catalog or schema that a request names by query parameters, which
 // must exist; none is the zero value.
-func (s service) parentOf(r *wire.Request, parameters []string) (uc.Securable, error) {
+func (s service) parentOf(r *wire.Request, parameters []string) (metastore.Securable, error) {
 	var names []string
 	for _, p := range parameters {
 		v := strings.ToLower(r.URL.Query().Get(p))
 		if v == "" {
-			return uc.Securable{}, wire.BadParameter("Missing required field: " + p)
+			return metastore.Securable{}, wire.BadParameter("Missing required field: " + p)
 		}
 		names = append(names, v)
 	}
 	if len(names) == 0 {
-		return uc.Securable{}, nil
+		return metastore.Securable{}, nil
 	}
-	parent := uc.Securable{Type: []string{uc.TypeCatalog, uc.TypeSchema}[len(names)-1], Name: strings.Join(names, ".")}
+	parent := metastore.Securable{Type: []string{metastore.TypeCatalog, metastore.TypeSchema}[len(names)-1], Name: strings.Join(names, ".")}
 	if _, ok := s.store.Get(parent); !ok {
-		return parent, uc.Missing(parent)
+		return parent, metastore.Missing(parent)
 	}
 	return parent, nil
 }
@@ -80,17 +80,17 @@ func (s service) get(kind string) wire.Handle {
 		if err := known(r); err != nil {
 			return nil, err
 		}
-		name := uc.Securable{Type: kind, Name: strings.ToLower(r.PathValue("name"))}
+		name := metastore.Securable{Type: kind, Name: strings.ToLower(r.PathValue("name"))}
 		o, ok := s.store.Get(name)
 		if !ok || !s.store.Visible(r.Caller.Principal(), name) {
-			return nil, uc.Missing(name)
+			return nil, metastore.Missing(name)
 		}
 		return info(o), nil
 	}
 }
 
 func (s service) tableExists(_ context.Context, r *wire.Request) (any, error) {
-	name := uc.Securable{Type: uc.TypeTable, Name: strings.ToLower(r.PathValue("name"))}
+	name := metastore.Securable{Type: metastore.TypeTable, Name: strings.ToLower(r.PathValue("name"))}
 	_, ok := s.store.Get(name)
 	return map[string]bool{"table_exists": ok && s.store.Visible(r.Caller.Principal(), name)}, nil
 }

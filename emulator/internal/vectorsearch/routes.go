@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -199,13 +199,13 @@ func (s *Service) create(ctx context.Context, r *wire.Request) (any, error) {
 func (s *Service) mayCreate(ix Index) error {
 	m, schema := s.opts.Metastore, ix.securable().Parent()
 	if _, ok := m.Get(schema); !ok {
-		return uc.Missing(schema)
+		return metastore.Missing(schema)
 	}
-	source := uc.Securable{Type: uc.TypeTable, Name: ix.Source}
+	source := metastore.Securable{Type: metastore.TypeTable, Name: ix.Source}
 	if _, ok := m.Get(source); !ok {
-		return uc.Missing(source)
+		return metastore.Missing(source)
 	}
-	for _, at := range []uc.Securable{schema, source.Parent()} {
+	for _, at := range []metastore.Securable{schema, source.Parent()} {
 		if err := s.mayUse(ix.Owner, at); err != nil {
 			return err
 		}

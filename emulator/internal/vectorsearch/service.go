@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -47,7 +47,7 @@ type Options struct {
 	// Indexes exist from the start. Their source tables need not.
 	Indexes []Index
 	// Metastore has the tables that indexes are. The indexes are kept in its state.
-	Metastore *uc.Store
+	Metastore *metastore.Store
 	Executor  session.Executor
 	Directory session.Directory
 	// Scopes are those of which a token must have one. None is vector-search alone.
@@ -101,10 +101,12 @@ func (s *Service) all() map[string]Index {
 // Guard sets who may administer endpoints. It is called before the service serves.
 func (s *Service) Guard(a Access) { s.access = a }
 
-func (ix Index) securable() uc.Securable { return uc.Securable{Type: uc.TypeTable, Name: ix.Name} }
+func (ix Index) securable() metastore.Securable {
+	return metastore.Securable{Type: metastore.TypeTable, Name: ix.Name}
+}
 
-func (ix Index) object() uc.Object {
-	return uc.Object{Type: uc.TypeTable, Name: ix.Name, Owner: ix.Owner, Created: time.Now().UTC(), Index: true}
+func (ix Index) object() metastore.Object {
+	return metastore.Object{Type: metastore.TypeTable, Name: ix.Name, Owner: ix.Owner, Created: time.Now().UTC(), Index: true}
 }
 
 // EndpointID is the id of an endpoint, which its access list goes by.
@@ -145,7 +147,7 @@ func (s *Service) mayRead(principal string, ix Index) error {
 }
 
 // mayUse says whether a principal may look into a schema at all.
-func (s *Service) mayUse(principal string, schema uc.Securable) error {
+func (s *Service) mayUse(principal string, schema metastore.Securable) error {
 	if !s.opts.Metastore.Holds(principal, schema.Parent(), "USE_CATALOG") {
 		return lacks("USE CATALOG", "Catalog", schema.Parent().Name)
 	}

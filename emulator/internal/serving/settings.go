@@ -15,8 +15,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
-// kept is what is kept of an endpoint beside its declaration.
-type kept struct {
+// settings are what is kept of an endpoint beside its declaration.
+type settings struct {
 	Gateway *gateway          `json:"gateway,omitempty"`
 	Tags    map[string]string `json:"tags,omitempty"`
 	// Payloads is the table that requests and answers go to; nil when they are not logged.
@@ -30,36 +30,36 @@ type gateways struct {
 	// configure lets one configuration be written at a time; what it makes must not hold up invocations.
 	configure sync.Mutex
 	state     *store.Store
-	kept      *store.Collection[kept]
+	settings  *store.Collection[settings]
 	mu        sync.Mutex // guards hits
 	hits      map[string][]hit
 	now       func() time.Time
 }
 
 func openGateways(s *store.Store) (*gateways, error) {
-	rows, err := store.Collect[kept](s, "serving.endpoints")
-	return &gateways{state: s, kept: rows, hits: map[string][]hit{}, now: time.Now}, err
+	rows, err := store.Collect[settings](s, "serving.endpoints")
+	return &gateways{state: s, settings: rows, hits: map[string][]hit{}, now: time.Now}, err
 }
 
-func (g *gateways) get(id string) kept {
+func (g *gateways) get(id string) settings {
 	tx := g.state.Read()
 	defer tx.End()
-	k, _ := g.kept.Get(tx, id)
+	k, _ := g.settings.Get(tx, id)
 	return k
 }
 
 // change changes what is kept of an endpoint, or leaves it if that fails.
-func (g *gateways) change(id string, change func(k *kept) error) (kept, error) {
-	var k kept
+func (g *gateways) change(id string, change func(k *settings) error) (settings, error) {
+	var k settings
 	err := g.state.Change(func(tx *store.Tx) error {
-		k, _ = g.kept.Get(tx, id)
+		k, _ = g.settings.Get(tx, id)
 		if k.Tags = maps.Clone(k.Tags); k.Tags == nil {
 			k.Tags = map[string]string{}
 		}
 		if err := change(&k); err != nil {
 			return err
 		}
-		g.kept.Put(tx, id, k)
+		g.settings.Put(tx, id, k)
 		return nil
 	})
 	return k, err
@@ -96,7 +96,7 @@ func (s *Service) putGateway(ctx context.Context, r *wire.Request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.gateways.change(EndpointID(e.Name), func(k *kept) error {
+	_, err = s.gateways.change(EndpointID(e.Name), func(k *settings) error {
 		k.Gateway, k.Payloads, k.Described = &in, payloads, k.Described || in.tracksUsage()
 		return nil
 	})
@@ -128,7 +128,7 @@ func (s *Service) patchTags(_ context.Context, r *wire.Request) (any, error) {
 	if err := r.Decode(&in); err != nil {
 		return nil, err
 	}
-	k, err := s.gateways.change(EndpointID(e.Name), func(k *kept) error {
+	k, err := s.gateways.change(EndpointID(e.Name), func(k *settings) error {
 		for _, key := range in.Delete {
 			delete(k.Tags, key)
 		}
@@ -147,7 +147,7 @@ func (s *Service) patchTags(_ context.Context, r *wire.Request) (any, error) {
 }
 
 // tags are in order.
-func (k kept) tags() []any {
+func (k settings) tags() []any {
 	out := []any{}
 	for _, key := range slices.Sorted(maps.Keys(k.Tags)) {
 		out = append(out, map[string]string{"key": key, "value": k.Tags[key]})

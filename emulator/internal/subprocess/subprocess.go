@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package victim
+package subprocess
 
 import (
 	"fmt"
@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// folder names the environment variable that makes a test's program a victim, and has
+// folder names the environment variable that makes a test program such a process, and has
 // the folder of its state.
-const folder = "EMULATOR_TEST_VICTIM_FOLDER"
+const folder = "EMULATOR_TEST_FOLDER"
 
-// Main is the TestMain of a package with victims. In a victim it calls run with the
+// Main is the TestMain of a package whose tests start such processes. In one it calls run with the
 // folder of its state instead of running tests; run only ends if it fails.
 func Main(m *testing.M, run func(dir string) error) {
 	dir := os.Getenv(folder)
@@ -26,15 +26,15 @@ func Main(m *testing.M, run func(dir string) error) {
 	os.Exit(1)
 }
 
-// Victim is a process that a test kills.
-type Victim struct {
+// Process is a process that a test kills.
+type Process struct {
 	cmd *exec.Cmd
 	// Out is what it prints.
 	Out io.Reader
 }
 
-// Start starts a victim on the state of a folder. It is killed at the end of the test.
-func Start(t testing.TB, dir string) *Victim {
+// Start starts a process on the state of a folder. It is killed at the end of the test.
+func Start(t testing.TB, dir string) *Process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), folder+"="+dir)
@@ -46,13 +46,13 @@ func Start(t testing.TB, dir string) *Victim {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	v := &Victim{cmd, out}
+	v := &Process{cmd, out}
 	t.Cleanup(v.Kill)
 	return v
 }
 
 // Kill kills the process.
-func (v *Victim) Kill() { _ = v.cmd.Process.Kill() }
+func (v *Process) Kill() { _ = v.cmd.Process.Kill() }
 
 // Wait waits until the process is gone.
-func (v *Victim) Wait() { _ = v.cmd.Wait() }
+func (v *Process) Wait() { _ = v.cmd.Wait() }

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package uc
+package metastore
 
 import (
 	"errors"
@@ -65,7 +65,7 @@ func (st *Store) Get(s Securable) (Object, bool) {
 
 // GetIn is Get in a transaction.
 func (st *Store) GetIn(tx *store.Tx, s Securable) (Object, bool) {
-	if s == Metastore {
+	if s == Root {
 		return Object{Type: s.Type, Name: s.Name}, true
 	}
 	return st.objects.Get(tx, s.key())

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package uc
+package metastore
 
 import (
 	"log/slog"
@@ -23,8 +23,8 @@ const (
 	TypeMetastore = "metastore"
 )
 
-// Metastore names the metastore. It always exists and nobody owns it.
-var Metastore = Securable{TypeMetastore, "metastore"}
+// Root names the metastore itself. It always exists and nobody owns it.
+var Root = Securable{TypeMetastore, "metastore"}
 
 // Securable names an object. Names are lower case.
 type Securable struct{ Type, Name string }
