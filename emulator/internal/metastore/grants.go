@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package uc
+package metastore
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -45,14 +46,15 @@ type Change struct {
 // everybody, on the object or on what it is in.
 func (st *Store) Holds(principal string, s Securable, privilege string) bool {
 	names := append(st.Directory.GroupsOf(principal), principal, "account users")
-	st.mu.RLock()
-	defer st.mu.RUnlock()
+	tx := st.state.Read()
+	defer tx.End()
 	for at := s; at.Name != ""; at = at.Parent() {
-		if o, ok := st.s.Objects[at.key()]; ok && o.ownedBy(names) {
+		if o, ok := st.objects.Get(tx, at.key()); ok && o.ownedBy(names) {
 			return true
 		}
+		grants := st.held(tx, at)
 		for _, n := range names {
-			held := st.s.Grants[at.key()][n]
+			held := grants[n]
 			if slices.Contains(held, privilege) || slices.Contains(held, AllPrivileges) && privilege != "MANAGE" {
 				return true
 			}
@@ -68,12 +70,13 @@ func (st *Store) MayManage(principal string, s Securable) bool {
 
 // Direct returns what principals hold on an object directly, by name; an empty principal means all.
 func (st *Store) Direct(s Securable, principal string) []Entry {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
+	tx := st.state.Read()
+	defer tx.End()
 	out := []Entry{}
-	for _, name := range slices.Sorted(maps.Keys(st.s.Grants[s.key()])) {
+	grants := st.held(tx, s)
+	for _, name := range slices.Sorted(maps.Keys(grants)) {
 		if principal == "" || strings.EqualFold(principal, name) {
-			out = append(out, Entry{name, slices.Clone(st.s.Grants[s.key()][name])})
+			out = append(out, Entry{name, slices.Clone(grants[name])})
 		}
 	}
 	return out
@@ -97,24 +100,29 @@ func (st *Store) Effective(s Securable, principal string) map[string][]Inherited
 	for at := s; at.Name != ""; at = at.Parent() {
 		for _, e := range st.Direct(at, "") {
 			as := e.Principal
-			if principal != "" {
-				if e.Principal != principal && !slices.Contains(groups, e.Principal) {
-					continue
-				}
+			if principal != "" && (as == principal || slices.Contains(groups, as)) {
 				as = principal
 			}
-			for _, p := range e.Privileges {
-				one := Inherited{Privilege: p}
-				if at != s {
-					one.FromType, one.FromName = strings.ToUpper(at.Type), at.Name
-				}
-				if !slices.Contains(out[as], one) {
-					out[as] = append(out[as], one)
-				}
+			if principal == "" || as == principal {
+				out[as] = e.inherited(out[as], at, s)
 			}
 		}
 	}
 	return out
+}
+
+// inherited adds what an entry on one object gives on another to a list.
+func (e Entry) inherited(list []Inherited, from, on Securable) []Inherited {
+	for _, p := range e.Privileges {
+		one := Inherited{Privilege: p}
+		if from != on {
+			one.FromType, one.FromName = strings.ToUpper(from.Type), from.Name
+		}
+		if !slices.Contains(list, one) {
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 // Apply makes changes to the grants on an object, all or none.
@@ -127,26 +135,31 @@ func (st *Store) Apply(s Securable, changes []Change) error {
 			return err
 		}
 	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	grants := st.s.Grants[s.key()]
-	if grants == nil {
-		grants = map[string][]string{}
-		st.s.Grants[s.key()] = grants
-	}
-	for _, c := range changes {
-		held := slices.DeleteFunc(slices.Clone(grants[c.Principal]), func(p string) bool {
-			return slices.Contains(c.Remove, p) || slices.Contains(c.Remove, AllPrivileges)
-		})
-		held = append(held, c.Add...)
-		slices.Sort(held)
-		if held = slices.Compact(held); len(held) == 0 {
-			delete(grants, c.Principal)
-			continue
+	return st.Change(func(tx *store.Tx) error {
+		grants := maps.Clone(st.held(tx, s))
+		if grants == nil {
+			grants = map[string][]string{}
 		}
-		grants[c.Principal] = held
-	}
-	return st.save()
+		for _, c := range changes {
+			if held := c.apply(grants[c.Principal]); len(held) > 0 {
+				grants[c.Principal] = held
+			} else {
+				delete(grants, c.Principal)
+			}
+		}
+		st.grants.Put(tx, s.key(), grants)
+		return nil
+	})
+}
+
+// apply returns what a principal holds after the change, in order.
+func (c Change) apply(held []string) []string {
+	held = slices.DeleteFunc(slices.Clone(held), func(p string) bool {
+		return slices.Contains(c.Remove, p) || slices.Contains(c.Remove, AllPrivileges)
+	})
+	held = append(held, c.Add...)
+	slices.Sort(held)
+	return slices.Compact(held)
 }
 
 func (st *Store) checkChange(s Securable, c Change) error {
@@ -163,9 +176,9 @@ func (st *Store) checkChange(s Securable, c Change) error {
 			return wire.BadParameter(fmt.Sprintf("Duplicate privileges to add and delete for principal %s.", c.Principal))
 		}
 	}
-	st.mu.RLock()
-	_, orphan := st.s.Grants[s.key()][c.Principal]
-	st.mu.RUnlock()
+	tx := st.state.Read()
+	_, orphan := st.held(tx, s)[c.Principal]
+	tx.End()
 	if !st.Directory.PrincipalExists(c.Principal) && (!orphan || len(c.Add) > 0) {
 		return &wire.Error{Status: 404, Code: "PRINCIPAL_DOES_NOT_EXIST", Message: "Could not find principal with name " + c.Principal}
 	}
@@ -189,21 +202,16 @@ func (st *Store) Visible(principal string, s Securable) bool {
 		return true
 	}
 	names := append(st.Directory.GroupsOf(principal), principal, "account users")
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	for key, o := range st.s.Objects {
-		inside := strings.HasPrefix(o.Name, s.Name+".") && (s.Type == TypeCatalog || s.Type == TypeSchema)
-		above := strings.HasPrefix(s.Name, o.Name+".") && (o.Type == TypeCatalog || o.Type == TypeSchema)
-		if o.Securable() != s && !inside && !above {
-			continue
-		}
-		if o.ownedBy(names) {
+	tx := st.state.Read()
+	defer tx.End()
+	holdsAny := func(o Securable) bool {
+		grants := st.held(tx, o)
+		return slices.ContainsFunc(names, func(n string) bool { return len(grants[n]) > 0 })
+	}
+	for _, o := range st.objects.All(tx) {
+		at := o.Securable()
+		if (at == s || s.contains(at.Name) || at.contains(s.Name)) && (o.ownedBy(names) || holdsAny(at)) {
 			return true
-		}
-		for _, n := range names {
-			if len(st.s.Grants[key][n]) > 0 {
-				return true
-			}
 		}
 	}
 	return false

@@ -5,20 +5,18 @@ package serving
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
-// kept is what is kept of an endpoint beside its declaration.
-type kept struct {
+// settings are what is kept of an endpoint beside its declaration.
+type settings struct {
 	Gateway *gateway          `json:"gateway,omitempty"`
 	Tags    map[string]string `json:"tags,omitempty"`
 	// Payloads is the table that requests and answers go to; nil when they are not logged.
@@ -31,62 +29,39 @@ type kept struct {
 type gateways struct {
 	// configure lets one configuration be written at a time; what it makes must not hold up invocations.
 	configure sync.Mutex
-	mu        sync.Mutex
-	file      string
-	kept      map[string]kept
+	state     *store.Store
+	settings  *store.Collection[settings]
+	mu        sync.Mutex // guards hits
 	hits      map[string][]hit
 	now       func() time.Time
 }
 
-func openGateways(dir string) (*gateways, error) {
-	g := &gateways{kept: map[string]kept{}, hits: map[string][]hit{}, now: time.Now}
-	if dir == "" {
-		return g, nil
-	}
-	g.file = filepath.Join(dir, "serving-gateways.json")
-	raw, err := os.ReadFile(g.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return g, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &g.kept)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the AI Gateways: %w", err)
-	}
-	return g, nil
+func openGateways(s *store.Store) (*gateways, error) {
+	rows, err := store.Collect[settings](s, "serving.endpoints")
+	return &gateways{state: s, settings: rows, hits: map[string][]hit{}, now: time.Now}, err
 }
 
-func (g *gateways) get(id string) kept {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.kept[id]
+func (g *gateways) get(id string) settings {
+	tx := g.state.Read()
+	defer tx.End()
+	k, _ := g.settings.Get(tx, id)
+	return k
 }
 
-// change changes what is kept of an endpoint, and keeps it over a restart.
-func (g *gateways) change(id string, change func(k *kept) error) (kept, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	k := g.kept[id]
-	tags := map[string]string{}
-	for key, v := range k.Tags {
-		tags[key] = v
-	}
-	k.Tags = tags
-	if err := change(&k); err != nil {
-		return kept{}, err
-	}
-	g.kept[id] = k
-	if g.file == "" {
-		return k, nil
-	}
-	raw, err := json.MarshalIndent(g.kept, "", " ")
-	if err == nil {
-		err = os.WriteFile(g.file+".tmp", raw, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(g.file+".tmp", g.file)
-	}
+// change changes what is kept of an endpoint, or leaves it if that fails.
+func (g *gateways) change(id string, change func(k *settings) error) (settings, error) {
+	var k settings
+	err := g.state.Change(func(tx *store.Tx) error {
+		k, _ = g.settings.Get(tx, id)
+		if k.Tags = maps.Clone(k.Tags); k.Tags == nil {
+			k.Tags = map[string]string{}
+		}
+		if err := change(&k); err != nil {
+			return err
+		}
+		g.settings.Put(tx, id, k)
+		return nil
+	})
 	return k, err
 }
 
@@ -121,7 +96,7 @@ func (s *Service) putGateway(ctx context.Context, r *wire.Request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.gateways.change(EndpointID(e.Name), func(k *kept) error {
+	_, err = s.gateways.change(EndpointID(e.Name), func(k *settings) error {
 		k.Gateway, k.Payloads, k.Described = &in, payloads, k.Described || in.tracksUsage()
 		return nil
 	})
@@ -153,7 +128,7 @@ func (s *Service) patchTags(_ context.Context, r *wire.Request) (any, error) {
 	if err := r.Decode(&in); err != nil {
 		return nil, err
 	}
-	k, err := s.gateways.change(EndpointID(e.Name), func(k *kept) error {
+	k, err := s.gateways.change(EndpointID(e.Name), func(k *settings) error {
 		for _, key := range in.Delete {
 			delete(k.Tags, key)
 		}
@@ -172,14 +147,9 @@ func (s *Service) patchTags(_ context.Context, r *wire.Request) (any, error) {
 }
 
 // tags are in order.
-func (k kept) tags() []any {
-	keys := []string{}
-	for key := range k.Tags {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
+func (k settings) tags() []any {
 	out := []any{}
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(k.Tags)) {
 		out = append(out, map[string]string{"key": key, "value": k.Tags[key]})
 	}
 	return out

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package uc
+package metastore
 
 import (
 	"maps"
@@ -129,5 +129,5 @@ func ConnectionExists(name string) error {
 
 // MayCreateConnection says whether a principal may make connections.
 func (st *Store) MayCreateConnection(principal string) bool {
-	return st.Directory.IsAdmin(principal) || st.Holds(principal, Metastore, "CREATE_CONNECTION")
+	return st.Directory.IsAdmin(principal) || st.Holds(principal, Root, "CREATE_CONNECTION")
 }

@@ -1,12 +1,13 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package uc
+package metastore
 
 import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -53,18 +54,18 @@ func (st *Store) Owns(principal string, s Securable) bool {
 // PutSystem writes a table of the system catalog for the platform, with the schema and
 // the catalog that it is in. What is there already keeps its time of creation.
 func (st *Store) PutSystem(table Object) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for at := table.Securable(); at.Name != ""; at = at.Parent() {
-		o := Object{Type: at.Type, Name: at.Name, Created: table.Created}
-		if at == table.Securable() {
-			o = table
+	return st.Change(func(tx *store.Tx) error {
+		for at := table.Securable(); at.Name != ""; at = at.Parent() {
+			o := Object{Type: at.Type, Name: at.Name, Created: table.Created}
+			if at == table.Securable() {
+				o = table
+			}
+			if old, ok := st.objects.Get(tx, at.key()); ok {
+				o.Created = old.Created
+			}
+			o.Owner = SystemOwner
+			st.put(tx, o)
 		}
-		if old, ok := st.s.Objects[at.key()]; ok {
-			o.Created = old.Created
-		}
-		o.Owner = SystemOwner
-		st.s.Objects[at.key()] = o
-	}
-	return st.save()
+		return nil
+	})
 }
