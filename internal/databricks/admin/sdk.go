@@ -1,0 +1,99 @@
+// Copyright The Gatehouse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/client"
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/httpclient"
+
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
+)
+
+const (
+	// sdkTimeout and sdkRequestsPerSecond switch off the SDK's own limits. Those of
+	// wire.Transport hold: it waits for its limit within a call of the SDK.
+	sdkTimeout           = time.Hour
+	sdkRequestsPerSecond = 1 << 20
+)
+
+// newSDK makes the client of the SDK for one host. It is made of its parts, because the
+// SDK's own constructors read the environment and configuration files, ask
+// /.well-known/databricks-config, and send writes again.
+func newSDK(host, accountID string, tokens wire.TokenSource, next http.RoundTripper, o PoolOptions) (*client.DatabricksClient, error) {
+	transport, err := wire.NewTransport(wire.TransportOptions{
+		Host: host, Next: next, Tokens: tokens, UserAgent: o.UserAgent, IdleTimeout: o.CallTimeout, RequestsPerSecond: o.RequestsPerSecond, Fence: o.Fence,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the client of %s: %w", host, err)
+	}
+	base, err := url.Parse(host)
+	if err != nil {
+		return nil, fmt.Errorf("make the client of %s: %w", host, err)
+	}
+	c, err := client.NewWithClient(&config.Config{
+		Host:                 host,
+		AccountID:            url.PathEscape(accountID), // the SDK puts it into paths as it is
+		Loaders:              []config.Loader{noLoader{}},
+		HostMetadataResolver: func(context.Context, string) (*config.HostMetadata, error) { return nil, nil },
+	}, httpclient.NewApiClient(httpclient.ClientConfig{
+		Transport:          transport,
+		HTTPTimeout:        sdkTimeout,
+		RetryTimeout:       o.CallTimeout,
+		RateLimitPerSecond: sdkRequestsPerSecond,
+		// The queue retries, with what the answer says of when. The SDK would hold a worker and ignore
+		// Retry-After. It sends reads whose connection broke again, and nothing else.
+		ErrorRetriable: func(context.Context, error) bool { return false },
+		ErrorMapper:    answerError,
+		Visitors: []httpclient.RequestVisitor{func(r *http.Request) error {
+			r.URL.Scheme, r.URL.Host = base.Scheme, base.Host
+			return nil
+		}},
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("make the client of %s: %w", host, err)
+	}
+	return c, nil
+}
+
+// noLoader keeps the SDK from the environment and from files.
+type noLoader struct{}
+
+func (noLoader) Name() string                   { return "none" }
+func (noLoader) Configure(*config.Config) error { return nil }
+
+// api makes the calls that none of the SDK's typed services makes without a loss; see
+// docs/decisions/0004-databricks-sdk.md.
+type api struct{ sdk *client.DatabricksClient }
+
+// do calls and decodes the answer into out, if given. The path is built of checked parts.
+func (a api) do(ctx context.Context, method, path string, query map[string]any, body, out any) error {
+	var request any
+	if body != nil {
+		raw, err := json.Marshal(body) // encoded here: the SDK's own types drop empty lists
+		if err != nil {
+			return fmt.Errorf("encode a request: %w", err)
+		}
+		request = json.RawMessage(raw)
+	}
+	var raw []byte
+	if err := a.sdk.Do(ctx, method, path, nil, query, request, &raw); err != nil {
+		return classify(err)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		// Never an empty result: that would read as "nothing exists".
+		return classify(wire.ErrUnexpectedAnswer)
+	}
+	return nil
+}
