@@ -88,8 +88,8 @@ type Client struct {
 	endpoint    Endpoint
 	workspaceID int64
 	plain       *http.Client
-	account     api
-	workspace   api
+	account     account
+	workspace   workspace
 	serial      keyedMutex
 	cache       *coalesce.Cache
 
@@ -136,7 +136,7 @@ func newClient(e Endpoint, o PoolOptions) (*Client, error) {
 	}
 	return &Client{
 		endpoint: e, workspaceID: workspaceID, plain: plain,
-		account: api{account}, workspace: api{workspace},
+		account: newAccount(account), workspace: newWorkspace(workspace),
 		cache: coalesce.NewCache(),
 	}, nil
 }

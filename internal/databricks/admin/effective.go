@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/databricks/databricks-sdk-go/service/iam"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -72,5 +74,9 @@ func (c *Client) EffectivePermissions(ctx context.Context, o Object) ([]Permissi
 
 // GroupByID returns an account group with its members, or nil when there is none.
 func (c *Client) GroupByID(ctx context.Context, id string) (*Group, error) {
-	return scimGet(ctx, c, "Groups", id, func(g Group) string { return g.ID })
+	if _, err := wire.NumericID(id); err != nil {
+		return nil, err
+	}
+	g, err := c.account.groups.Get(ctx, iam.GetAccountGroupRequest{Id: id})
+	return found(g, err, groupOf, func(g Group) bool { return g.ID == id })
 }

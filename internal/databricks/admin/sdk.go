@@ -14,8 +14,10 @@ import (
 	"github.com/databricks/databricks-sdk-go/client"
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/httpclient"
+	"github.com/databricks/databricks-sdk-go/service/iam"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
 const (
@@ -69,6 +71,57 @@ type noLoader struct{}
 
 func (noLoader) Name() string                   { return "none" }
 func (noLoader) Configure(*config.Config) error { return nil }
+
+// account and workspace are the SDK's services for one host each.
+type account struct {
+	api
+	principals *iam.AccountServicePrincipalsV2API
+	groups     *iam.AccountGroupsV2API
+}
+
+func newAccount(c *client.DatabricksClient) account {
+	return account{
+		api:        api{c},
+		principals: iam.NewAccountServicePrincipalsV2(c),
+		groups:     iam.NewAccountGroupsV2(c),
+	}
+}
+
+type workspace struct {
+	api
+}
+
+func newWorkspace(c *client.DatabricksClient) workspace {
+	return workspace{
+		api: api{c},
+	}
+}
+
+// found turns what the SDK read into what this package returns: nil for what does not
+// exist, and a fault for an answer that is about something else. The SDK reads {} as an
+// object without a name.
+func found[S, T any](got *S, err error, convert func(S) T, fits func(T) bool) (*T, error) {
+	err = classify(err)
+	switch {
+	case isMissing(err):
+		return nil, nil //nolint:nilnil // absence is a value here, as the callers' doc comments say
+	case err != nil:
+		return nil, err
+	}
+	out := convert(*got)
+	if !fits(out) {
+		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	}
+	return &out, nil
+}
+
+// unlessMissing classes the end of a deletion: what does not exist is deleted.
+func unlessMissing(err error) error {
+	if err = classify(err); isMissing(err) {
+		return nil
+	}
+	return err
+}
 
 // api makes the calls that none of the SDK's typed services makes without a loss; see
 // docs/decisions/0004-databricks-sdk.md.

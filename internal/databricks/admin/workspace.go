@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/databricks/databricks-sdk-go/service/iam"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -36,10 +38,8 @@ func (c *Client) Me(ctx context.Context) (Identity, error) {
 // CheckAccount says whether the operator may read service principals and
 // workspace assignments of the account, which everything else rests on.
 func (c *Client) CheckAccount(ctx context.Context) error {
-	var list struct {
-		Total *int `json:"totalResults"`
-	}
-	if err := c.account.do(ctx, http.MethodGet, c.scim("ServicePrincipals"), map[string]any{"startIndex": 1, "count": 1}, nil, &list); err != nil {
+	var list scimPage[iam.AccountServicePrincipal]
+	if err := c.scimPage(ctx, "ServicePrincipals", map[string]any{"startIndex": 1, "count": 1}, &list); err != nil {
 		return err
 	}
 	if list.Total == nil {
