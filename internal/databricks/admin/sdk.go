@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/service/oauth2"
+
 	"github.com/databricks/databricks-sdk-go/client"
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/httpclient"
@@ -77,6 +79,9 @@ type account struct {
 	api
 	principals *iam.AccountServicePrincipalsV2API
 	groups     *iam.AccountGroupsV2API
+
+	assignments *iam.WorkspaceAssignmentAPI
+	policies    *oauth2.ServicePrincipalFederationPolicyAPI
 }
 
 func newAccount(c *client.DatabricksClient) account {
@@ -84,16 +89,21 @@ func newAccount(c *client.DatabricksClient) account {
 		api:        api{c},
 		principals: iam.NewAccountServicePrincipalsV2(c),
 		groups:     iam.NewAccountGroupsV2(c),
+
+		assignments: iam.NewWorkspaceAssignment(c),
+		policies:    oauth2.NewServicePrincipalFederationPolicy(c),
 	}
 }
 
 type workspace struct {
 	api
+	me *iam.CurrentUserAPI
 }
 
 func newWorkspace(c *client.DatabricksClient) workspace {
 	return workspace{
 		api: api{c},
+		me:  iam.NewCurrentUser(c),
 	}
 }
 
