@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/service/catalog"
+
 	"github.com/databricks/databricks-sdk-go/service/oauth2"
 
 	"github.com/databricks/databricks-sdk-go/client"
@@ -97,13 +99,23 @@ func newAccount(c *client.DatabricksClient) account {
 
 type workspace struct {
 	api
-	me *iam.CurrentUserAPI
+	me          *iam.CurrentUserAPI
+	grants      *catalog.GrantsAPI
+	connections *catalog.ConnectionsAPI
+	functions   *catalog.FunctionsAPI
+	schemas     *catalog.SchemasAPI
+	tables      *catalog.TablesAPI
 }
 
 func newWorkspace(c *client.DatabricksClient) workspace {
 	return workspace{
-		api: api{c},
-		me:  iam.NewCurrentUser(c),
+		api:         api{c},
+		me:          iam.NewCurrentUser(c),
+		grants:      catalog.NewGrants(c),
+		connections: catalog.NewConnections(c),
+		functions:   catalog.NewFunctions(c),
+		schemas:     catalog.NewSchemas(c),
+		tables:      catalog.NewTables(c),
 	}
 }
 
@@ -124,6 +136,9 @@ func found[S, T any](got *S, err error, convert func(S) T, fits func(T) bool) (*
 	}
 	return &out, nil
 }
+
+// itself is the conversion of what needs none.
+func itself[T any](v T) T { return v }
 
 // unlessMissing classes the end of a deletion: what does not exist is deleted.
 func unlessMissing(err error) error {
