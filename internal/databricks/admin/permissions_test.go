@@ -385,7 +385,7 @@ func TestGrantsOnAConnection(t *testing.T) {
 	if diff := cmp.Diff([]string{"GET " + at + "?principal=p", "GET " + at, "PATCH " + at}, s.calls); diff != "" {
 		t.Error(diff)
 	}
-	if want := `{"changes":[{"principal":"p","add":["USE_CONNECTION"]}],"omit_permissions_in_response":true}`; s.bodies[2] != want {
+	if want := `{"changes":[{"add":["USE_CONNECTION"],"principal":"p"}],"omit_permissions_in_response":true}`; s.bodies[2] != want {
 		t.Errorf("sent %s, want %s", s.bodies[2], want)
 	}
 	s.answer = wiretest.Answers(404, `{"error_code":"CONNECTION_DOES_NOT_EXIST","message":"x"}`)

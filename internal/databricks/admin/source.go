@@ -40,7 +40,8 @@ type source struct {
 	until  time.Time
 }
 
-func (s *source) get(ctx context.Context) (wire.Secret, error) {
+// Token returns the token that is kept, or a new one.
+func (s *source) Token(ctx context.Context) (wire.Secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -64,8 +65,8 @@ func (s *source) get(ctx context.Context) (wire.Secret, error) {
 	return token.AccessToken, nil
 }
 
-// forget drops a token that was answered with 401.
-func (s *source) forget(token wire.Secret) {
+// Forget drops a token that was answered with 401.
+func (s *source) Forget(token wire.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token.AccessToken == token {
