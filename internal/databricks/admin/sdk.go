@@ -111,6 +111,7 @@ type workspace struct {
 	permissions *iam.PermissionsAPI
 	endpoints   *serving.ServingEndpointsAPI
 	statements  *sql.StatementExecutionAPI
+	gateway     *catalog.AiGatewayAPI
 }
 
 func newWorkspace(c *client.DatabricksClient) workspace {
@@ -125,6 +126,7 @@ func newWorkspace(c *client.DatabricksClient) workspace {
 		permissions: iam.NewPermissions(c),
 		endpoints:   serving.NewServingEndpoints(c),
 		statements:  sql.NewStatementExecution(c),
+		gateway:     catalog.NewAiGateway(c),
 	}
 }
 
