@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// TokenSkew is how long before its end a token is no longer handed out.
-	TokenSkew = 10 * time.Second
+	// tokenSkew is how long before its end a token is no longer handed out.
+	tokenSkew = 10 * time.Second
 	// refusalTTL is how long a definitive refusal is remembered, so that a caller
 	// whose token Databricks does not accept costs one exchange and not one a call.
 	refusalTTL = time.Second
@@ -177,7 +177,7 @@ func (c *TokenCache) entry(key TokenKey, f *flight, maxLifetime time.Duration) (
 	var ee *ExchangeError
 	switch {
 	case f.err == nil:
-		until := f.token.Expiry.Add(-TokenSkew)
+		until := f.token.Expiry.Add(-tokenSkew)
 		if limit := now.Add(maxLifetime); limit.Before(until) {
 			until = limit
 		}
