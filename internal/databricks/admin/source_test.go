@@ -11,7 +11,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,10 +30,12 @@ import (
 type identities struct {
 	*httptest.Server
 	token http.HandlerFunc
-	forms []url.Values
-	basic []string
 	// unauthorized is how many calls are still answered with 401.
-	unauthorized int
+	unauthorized atomic.Int32
+
+	mu    sync.Mutex
+	posts []url.Values
+	basic []string
 }
 
 func newIdentities(t *testing.T, token http.HandlerFunc) *identities {
@@ -44,10 +49,11 @@ func newIdentities(t *testing.T, token http.HandlerFunc) *identities {
 		case strings.HasSuffix(r.URL.Path, "/v1/token"):
 			_ = r.ParseForm()
 			id, secret, _ := r.BasicAuth()
-			i.forms, i.basic = append(i.forms, r.PostForm), append(i.basic, r.URL.Path+" "+id+":"+secret)
+			i.mu.Lock()
+			i.posts, i.basic = append(i.posts, r.PostForm), append(i.basic, r.URL.Path+" "+id+":"+secret)
+			i.mu.Unlock()
 			i.token(w, r)
-		case i.unauthorized > 0:
-			i.unauthorized--
+		case i.unauthorized.Add(-1) >= 0:
 			w.WriteHeader(http.StatusUnauthorized)
 		default:
 			_, _ = io.WriteString(w, `{"id":"1","userName":"x"}`)
@@ -55,6 +61,13 @@ func newIdentities(t *testing.T, token http.HandlerFunc) *identities {
 	}))
 	t.Cleanup(i.Close)
 	return i
+}
+
+// forms are what was posted to token endpoints so far.
+func (i *identities) forms() []url.Values {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.posts)
 }
 
 func (i *identities) endpoint() admin.Endpoint {
@@ -93,7 +106,7 @@ func TestSigningInWithAProjectedToken(t *testing.T) {
 		}
 	}
 	write("second\n")
-	i.unauthorized = 1
+	i.unauthorized.Store(1)
 	if _, err := c.Me(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +119,7 @@ func TestSigningInWithAProjectedToken(t *testing.T) {
 			"subject_token_type": {"urn:ietf:params:oauth:token-type:jwt"}, "scope": {"all-apis"}, "client_id": {"op:1"},
 		}
 	}
-	if diff := cmp.Diff([]url.Values{form("first"), form("second"), form("second")}, i.forms); diff != "" {
+	if diff := cmp.Diff([]url.Values{form("first"), form("second"), form("second")}, i.forms()); diff != "" {
 		t.Error(diff)
 	}
 	if want := []string{"/oidc/v1/token :", "/oidc/v1/token :", "/oidc/accounts/acc/1/v1/token :"}; !cmp.Equal(want, i.basic) {
@@ -120,7 +133,7 @@ func TestSigningInWithAClientSecret(t *testing.T) {
 	if _, err := c.Me(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]url.Values{{"grant_type": {"client_credentials"}, "scope": {"all-apis"}}}, i.forms); diff != "" {
+	if diff := cmp.Diff([]url.Values{{"grant_type": {"client_credentials"}, "scope": {"all-apis"}}}, i.forms()); diff != "" {
 		t.Error(diff)
 	}
 	if want := []string{"/oidc/v1/token op%3A1:dose+secret"}; !cmp.Equal(want, i.basic) {
@@ -162,8 +175,8 @@ func TestASignInThatFails(t *testing.T) {
 					t.Errorf("the error quotes the answer: %v", err)
 				}
 			}
-			if len(i.forms) != 1 {
-				t.Errorf("%d exchanges, want 1", len(i.forms))
+			if len(i.forms()) != 1 {
+				t.Errorf("%d exchanges, want 1", len(i.forms()))
 			}
 		})
 	}
@@ -177,7 +190,7 @@ func TestAProjectedTokenThatIsMissing(t *testing.T) {
 	}
 	for _, file := range []string{empty, empty + "-not"} {
 		c := i.client(t, func(e *admin.Endpoint) { e.TokenFile = file })
-		if _, err := c.Me(t.Context()); !fault.Is(err, fault.ClassTransient) || len(i.forms) > 0 {
+		if _, err := c.Me(t.Context()); !fault.Is(err, fault.ClassTransient) || len(i.forms()) > 0 {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
