@@ -59,6 +59,8 @@ type Reconciler[O Object, I, S any] struct {
 	writes  writes
 	memory  memory
 	rested  rested
+	// auxiliaries are driven in each pass, after the adapter.
+	auxiliaries []auxiliary[O, I]
 }
 
 // NewReconciler makes the loop of a kind. It panics without the required options,
@@ -88,6 +90,7 @@ type pass[O Object, I, S any] struct {
 	plan       Plan[S]   // what ObserveOnly found to do
 	looked     time.Time // when the outside was last looked at
 	written    []byte    // the status as the API server has it
+	outlook    Outlook   // what the auxiliaries reported
 	removed    bool
 }
 
@@ -158,14 +161,24 @@ func (p *pass[O, I, S]) converge(ctx context.Context) error {
 	p.in = &in
 	want, err := p.adapter.Desired(in)
 	if err != nil {
+		p.assist(ctx, in, removal)
 		return err
 	}
-	return p.glanced(ctx, in, want, func() error { return p.drive(ctx, in, want) })
+	err = p.glanced(ctx, in, want, func() error { return p.drive(ctx, in, want) })
+	if err != nil || p.management.observeOnly() {
+		p.assist(ctx, in, deleteSteps)
+	} else {
+		p.assist(ctx, in, allSteps)
+	}
+	return err
 }
 
 // remove plans towards nothing and then lets the object go.
 func (p *pass[O, I, S]) remove(ctx context.Context) error {
 	p.rested.forget(p.obj)
+	if err := p.assistRemoval(ctx); err != nil {
+		return err
+	}
 	if p.obj.GetDeletionPolicy() == "Orphan" || p.management.observeOnly() {
 		if err := p.leave(ctx); err != nil {
 			return err
@@ -354,6 +367,7 @@ func (p *pass[O, I, S]) finish(ctx context.Context, before O, err error) (reconc
 			list.Put(c.Type, c.Status, c.Reason, c.Message)
 		}
 	}
+	p.put(list, before)
 	p.tellPlan(fault.Of(err))
 	p.obj.SetConditions(list.List())
 	p.obj.SetObservedGeneration(v.observed)
@@ -367,7 +381,10 @@ func (p *pass[O, I, S]) finish(ctx context.Context, before O, err error) (reconc
 		// Alone: joined to a terminal error it would not be tried again.
 		return reconcile.Result{}, fmt.Errorf("write the status: %w", patchErr)
 	}
-	return v.result, v.err
+	if v.err != nil {
+		return v.result, v.err
+	}
+	return p.sooner(v.result), nil
 }
 
 func (p *pass[O, I, S]) resync() time.Duration {

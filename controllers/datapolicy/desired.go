@@ -16,17 +16,25 @@ import (
 // concerned, and the functions that it made.
 type state struct {
 	Table string
+	// Declared is what a desired state asks for. Nil asks for nothing.
+	Declared *v1alpha1.DataPolicySpec
+	// Target is, of an observed state, what the spec comes to at the table as it is: names
+	// and bodies of functions depend on the types of columns.
+	Target target
 	// Changed is the last change of the table.
 	Changed   databricks.Change
 	Places    []place
 	Functions []function
-	// Adopt says, of a wanted state, that what others have set is replaced.
-	Adopt bool
-	// Unfinished says, of a wanted state, what is still missing from it when all of it is there.
+}
+
+// target is the places and functions that a spec comes to at a table.
+type target struct {
+	Places    []place
+	Functions []function
+	// Refused says why nothing can be written. Nothing else was observed then.
+	Refused error
+	// Unfinished says what is still missing when all of it is there.
 	Unfinished error
-	// WantedPlaces and WantedFunctions are, of an observed state, what the spec asks for: for the report.
-	WantedPlaces    []v1alpha1.AttachedFunction
-	WantedFunctions []string
 }
 
 // place is where a function can be at a table, with the one that is there.
@@ -54,16 +62,33 @@ func (f function) same(o function) bool {
 	return f.Marked && o.Marked && f.Parameters == o.Parameters && f.Returns == o.Returns && datapolicy.SameBody(f.Body, o.Body)
 }
 
-func (s state) at(column string) *place {
-	if i := slices.IndexFunc(s.Places, func(p place) bool { return p.Column == column }); i >= 0 {
-		return &s.Places[i]
+// Desired is pure. What the spec comes to depends on the table, so that only the part of the
+// spec that decides is desired here.
+func (adapter) Desired(in input) (state, error) {
+	if in.outside != nil {
+		return state{}, in.outside
+	}
+	if in.refused != nil {
+		return state{}, in.refused
+	}
+	spec := in.policy.Spec.DeepCopy()
+	// These decide how something is written, and not what.
+	spec.WarehouseID, spec.ManagementPolicy, spec.DeletionPolicy = "", "", ""
+	return state{Table: string(spec.Table), Declared: spec}, nil
+}
+
+// at returns the place of a column, or of the row filter.
+func at(list []place, column string) *place {
+	if i := slices.IndexFunc(list, func(p place) bool { return p.Column == column }); i >= 0 {
+		return &list[i]
 	}
 	return nil
 }
 
-func (s state) function(name string) *function {
-	if i := slices.IndexFunc(s.Functions, func(f function) bool { return f.Name == name }); i >= 0 {
-		return &s.Functions[i]
+// named returns a function by its full name.
+func named(list []function, name string) *function {
+	if i := slices.IndexFunc(list, func(f function) bool { return f.Name == name }); i >= 0 {
+		return &list[i]
 	}
 	return nil
 }
@@ -75,7 +100,7 @@ func (s *state) sort() {
 
 // without returns the state without what a step is about.
 func (s state) without(step state) state {
-	s.Places = slices.DeleteFunc(slices.Clone(s.Places), func(p place) bool { return step.at(p.Column) != nil })
-	s.Functions = slices.DeleteFunc(slices.Clone(s.Functions), func(f function) bool { return step.function(f.Name) != nil })
+	s.Places = slices.DeleteFunc(slices.Clone(s.Places), func(p place) bool { return at(step.Places, p.Column) != nil })
+	s.Functions = slices.DeleteFunc(slices.Clone(s.Functions), func(f function) bool { return named(step.Functions, f.Name) != nil })
 	return s
 }

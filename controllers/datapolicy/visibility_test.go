@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
+	"github.com/gatehouse-dev/gatehouse/internal/roleprobe"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
@@ -35,19 +37,22 @@ type issuing struct{ is clusterissuer.Issuer }
 
 func (i issuing) Issuer(context.Context) (clusterissuer.Issuer, error) { return i.is, nil }
 
-// questions is a world with an operator that has a token of the cluster, and keeps running.
-type questions struct {
+// probing is a world with an operator that has a token of the cluster, and keeps running.
+type probing struct {
 	*world
-	issuer datapolicy.Issuer
+	issuer roleprobe.Issuer
 	token  string
 	loop   *datapolicy.Reconciler
+	prober *roleprobe.Prober
+	// ahead is how far the clock of results is ahead, in nanoseconds.
+	ahead atomic.Int64
 }
 
-// newQuestions makes an operator that can ask, in a world with a Role for the group `remote`, which
+// newProbing makes an operator that can run probes, in a world with a Role for the group `remote`, which
 // is not assigned to the workspace.
-func newQuestions(t *testing.T, switches ...string) *questions {
+func newProbing(t *testing.T, switches ...string) *probing {
 	t.Helper()
-	q := &questions{world: newWorld(t, switches...)}
+	q := &probing{world: newWorld(t, switches...)}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -78,12 +83,27 @@ func newQuestions(t *testing.T, switches ...string) *questions {
 }
 
 // restart is a new process, which remembers nothing.
-func (q *questions) restart() {
-	q.loop = datapolicy.NewReconciler(q.kube, q.recorder, datapolicy.Options{Connect: q.connector(), Installation: installation, Issuer: q.issuer})
+func (q *probing) restart() {
+	q.ahead.Store(0)
+	q.loop, q.prober = datapolicy.NewProbing(q.kube, q.recorder, datapolicy.Options{Connect: q.connector(), Installation: installation, Issuer: q.issuer},
+		func() time.Time { return time.Now().Add(time.Duration(q.ahead.Load())) })
+}
+
+// later moves the clock of results.
+func (q *probing) later(d time.Duration) { q.ahead.Add(int64(d)) }
+
+// ended waits for the end of a run of probes.
+func (q *probing) ended() {
+	q.t.Helper()
+	select {
+	case <-q.prober.Done():
+	case <-time.After(2 * time.Minute):
+		q.t.Fatalf("no probe ran: %+v", q.get("deals").Status)
+	}
 }
 
 // role makes a Role that is in place and a member of groups, and returns the numeric id of its principal.
-func (q *questions) role(namespace, name string, groups ...string) string {
+func (q *probing) role(namespace, name string, groups ...string) string {
 	q.t.Helper()
 	person := q.emulator.Person(q.t, name, groups...)
 	r := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.RoleSpec{WorkspaceRef: v1alpha1.LocalReference{Name: "main"}}}
@@ -108,7 +128,7 @@ func (q *questions) role(namespace, name string, groups ...string) string {
 }
 
 // policy is a DataPolicy whose filter names groups.
-func (q *questions) policy(name string, kind v1alpha1.GroupKind, groups ...v1alpha1.AccountGroupName) {
+func (q *probing) policy(name string, kind v1alpha1.GroupKind, groups ...v1alpha1.AccountGroupName) {
 	q.t.Helper()
 	p := declared(name)
 	p.Spec.Groups, p.Spec.ColumnMasks, p.Spec.DeletionPolicy = kind, nil, v1alpha1.DeletionOrphan
@@ -118,7 +138,7 @@ func (q *questions) policy(name string, kind v1alpha1.GroupKind, groups ...v1alp
 }
 
 // look makes a pass and returns the condition.
-func (q *questions) look(name string) metav1.Condition {
+func (q *probing) look(name string) metav1.Condition {
 	q.t.Helper()
 	if _, err := q.loop.Reconcile(q.t.Context(), q.get(name)); err != nil {
 		q.t.Fatal(err)
@@ -136,22 +156,18 @@ func (q *questions) look(name string) metav1.Condition {
 }
 
 // answered makes a pass, waits for the answers, makes another and checks what it says; nothing of the question may be left.
-func (q *questions) answered(name string, status metav1.ConditionStatus, reason, says string) {
+func (q *probing) answered(name string, status metav1.ConditionStatus, reason, says string) {
 	q.t.Helper()
 	q.look(name)
-	ctx, end := context.WithTimeout(q.t.Context(), 2*time.Minute)
-	defer end()
-	if err := q.loop.Answered(ctx); err != nil {
-		q.t.Fatalf("nobody was asked: %+v", q.get(name).Status)
-	}
+	q.ended()
 	q.says(name, status, reason, says)
 	q.shut()
-	if left := q.get(name).Status.Asking; len(left) > 0 {
+	if left := q.get(name).Status.Probes; len(left) > 0 {
 		q.t.Errorf("recorded: %+v", left)
 	}
 }
 
-func (q *questions) says(name string, status metav1.ConditionStatus, reason, says string) {
+func (q *probing) says(name string, status metav1.ConditionStatus, reason, says string) {
 	q.t.Helper()
 	if c := q.look(name); c.Status != status || c.Reason != reason || !strings.Contains(c.Message, says) {
 		q.t.Errorf("%+v, want %s %s %q", c, status, reason, says)
@@ -159,7 +175,7 @@ func (q *questions) says(name string, status metav1.ConditionStatus, reason, say
 }
 
 // shut checks that no service principal lets anybody in.
-func (q *questions) shut() {
+func (q *probing) shut() {
 	q.t.Helper()
 	for _, p := range q.emulator.State(q.t).Principals {
 		if len(p.Policies) > 0 {
@@ -169,7 +185,7 @@ func (q *questions) shut() {
 }
 
 // remove deletes a DataPolicy and sees it gone.
-func (q *questions) remove(name string) {
+func (q *probing) remove(name string) {
 	q.t.Helper()
 	if err := q.kube.Delete(q.t.Context(), q.get(name)); err != nil {
 		q.t.Fatal(err)
@@ -185,7 +201,7 @@ func (q *questions) remove(name string) {
 	q.shut()
 }
 
-func (q *questions) warned() bool {
+func (q *probing) warned() bool {
 	found := false
 	for len(q.recorder.Events) > 0 {
 		found = strings.Contains(<-q.recorder.Events, "Warning "+v1alpha1.ReasonGroupNotSeen) || found
@@ -194,27 +210,25 @@ func (q *questions) warned() bool {
 }
 
 func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
-	q := newQuestions(t)
+	q := newProbing(t)
 	q.policy("deals", v1alpha1.GroupsAccount, "remote")
-	q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was asked")
+	q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was checked")
 	t.Run("it is not asked again for an hour", func(t *testing.T) {
 		since, version := q.emulator.Last(t), q.get("deals").ResourceVersion
 		q.look("deals")
-		q.loop.Later(50 * time.Minute)
+		q.later(50 * time.Minute)
 		q.look("deals")
 		if writes := q.emulator.Writes(t, since); len(writes) > 0 || q.get("deals").ResourceVersion != version {
 			t.Errorf("writes: %v", writes)
 		}
-		q.loop.Later(20 * time.Minute)
-		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was asked")
+		q.later(20 * time.Minute)
+		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was checked")
 	})
 	t.Run("what was known stays while a new process asks", func(*testing.T) {
 		q.restart()
-		q.says("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was asked")
-		if err := q.loop.Answered(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		q.says("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was asked")
+		q.says("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was checked")
+		q.ended()
+		q.says("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was checked")
 	})
 	id, mark := trust.ID(installation, "verify", "sales/deals"), trust.Description(installation, "verify", "sales/deals")
 	var principal string
@@ -228,7 +242,7 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 		body, _ := json.Marshal(map[string]any{"description": mark, "oidc_policy": map[string]any{"issuer": clusterURL, "subject": "x", "audiences": []string{"databricks"}}})
 		q.emulator.Do(t, http.MethodPost, q.emulator.AccountURL, path+"?policy_id="+id, string(body), nil)
 		p := q.get("deals")
-		p.Status.Asking = []v1alpha1.AskingAs{{PrincipalID: principal, PolicyID: id}}
+		p.Status.Probes = []v1alpha1.ProbePolicy{{PrincipalID: principal, PolicyID: id}}
 		if err := q.kube.Status().Update(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
@@ -237,11 +251,11 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 	t.Run("what is about to be made is recorded before", func(t *testing.T) {
 		recorded := false
 		look := func() {
-			recorded = len(q.get("deals").Status.Asking) == 1 && q.get("deals").Status.Asking[0].PolicyID == id
+			recorded = len(q.get("deals").Status.Probes) == 1 && q.get("deals").Status.Probes[0].PolicyID == id
 		}
 		q.struck.Store(&look)
 		q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, Stage: "before_commit", Action: "hook", HookURL: q.hook.URL, Then: "continue"})
-		q.loop.Later(2 * time.Hour)
+		q.later(2 * time.Hour)
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 		q.emulator.Heal(t)
 		if !recorded {
@@ -255,9 +269,7 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 	t.Run("and what is not ours stays", func(t *testing.T) {
 		left("somebody else's")
 		q.look("deals")
-		if err := q.loop.Answered(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		q.ended()
 		if n := len(q.emulator.State(t).Principals[principal].Policies); n != 1 {
 			t.Errorf("%d policies", n)
 		}
@@ -272,14 +284,14 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 	} {
 		t.Run("a question that fails leaves nothing: "+name, func(t *testing.T) {
 			q.emulator.Break(t, f)
-			q.loop.Later(4 * time.Hour)
-			q.answered("deals", metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "The Role sales/remote cannot be asked whether it is seen as a member of remote")
+			q.later(4 * time.Hour)
+			q.answered("deals", metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "The Role sales/remote cannot be checked for its membership of remote")
 			q.emulator.Heal(t)
 		})
 	}
 	t.Run("what cannot be deleted at once is by the next pass", func(t *testing.T) {
 		q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "DELETE", PathRegex: "/federationPolicies", Times: 3}, Stage: "before_commit", Action: "status", Status: 500})
-		q.loop.Later(4 * time.Hour)
+		q.later(4 * time.Hour)
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 		q.emulator.Heal(t)
 	})
@@ -291,12 +303,12 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 }
 
 func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
-	q := newQuestions(t, "switches: {accountGroupsByAssignment: true}")
+	q := newProbing(t, "switches: {accountGroupsByAssignment: true}")
 	name := func(kind v1alpha1.GroupKind, groups ...v1alpha1.AccountGroupName) {
 		q.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.Groups, s.RowFilter.Rules[0].Groups = kind, groups })
 	}
 	q.policy("deals", v1alpha1.GroupsAccount, "remote", "west")
-	q.answered("deals", metav1.ConditionUnknown, v1alpha1.ReasonGroupsSettling, "The Role sales/remote is a member of remote and is not seen as one yet (it is not assigned to the workspace)")
+	q.answered("deals", metav1.ConditionUnknown, v1alpha1.ReasonGroupsSettling, "The Role sales/remote is a member of remote but is not seen as one yet (it is not assigned to the workspace)")
 	if q.warned() {
 		t.Error("a warning before it is known")
 	}
@@ -304,7 +316,7 @@ func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
 		t.Errorf("the next look is in %s: %v", r.RequeueAfter, err)
 	}
 	t.Run("when the membership is not new, the answer counts", func(t *testing.T) {
-		q.loop.Later(6 * time.Minute)
+		q.later(6 * time.Minute)
 		q.answered("deals", metav1.ConditionFalse, v1alpha1.ReasonGroupNotSeen, "assign the group to the workspace")
 		if !q.warned() {
 			t.Error("no event tells of it")
@@ -322,20 +334,18 @@ func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
 	})
 	t.Run("until it is seen", func(t *testing.T) {
 		q.emulator.AssignToWorkspace(t, q.emulator.Group(t, "remote"))
-		q.loop.Later(time.Minute)
-		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "no Role that is a member could be asked about these, which exist and are assigned to the workspace: west")
+		q.later(time.Minute)
+		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "no Role that is a member can be checked for: west")
 	})
 	t.Run("groups of the workspace can only be asked about", func(*testing.T) {
 		name(v1alpha1.GroupsWorkspace, "remote")
-		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was asked")
+		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was checked")
 	})
 	t.Run("a Role of another namespace is not named", func(t *testing.T) {
 		q.role("rival", "faraway", "distant")
 		name(v1alpha1.GroupsAccount, "distant")
 		q.look("deals")
-		if err := q.loop.Answered(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		q.ended()
 		if c := q.look("deals"); c.Reason != v1alpha1.ReasonGroupsSettling || !strings.HasPrefix(c.Message, "A Role of another namespace is a member of distant") || strings.Contains(c.Message, "rival") || strings.Contains(c.Message, "faraway") {
 			t.Errorf("%+v", c)
 		}
