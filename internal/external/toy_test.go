@@ -49,6 +49,8 @@ type toyStatus struct {
 	Applied []string `json:"applied,omitempty"`
 	// Seen are the things that were observed last.
 	Seen []string `json:"seen,omitempty"`
+	// Temporary are the names of things that the helper may have made.
+	Temporary []string `json:"temporary,omitempty"`
 
 	v1alpha1.ExternalStatus `json:",inline"`
 }
