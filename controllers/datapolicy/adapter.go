@@ -42,10 +42,6 @@ type adapter struct {
 
 var (
 	_ external.Adapter[*v1alpha1.DataPolicy, input, state] = adapter{}
-	_ external.Intender[*v1alpha1.DataPolicy, state]       = adapter{}
-	_ external.Bounded[input]                              = adapter{}
-	_ external.Scheduled[input]                            = adapter{}
-	_ external.Managed[*v1alpha1.DataPolicy]               = adapter{}
 )
 
 // Conditions say whether the Boundary allows what is asked for, and whether the groups can be seen.

@@ -38,8 +38,8 @@ type Options struct {
 	Installation string
 	// Issuer says who issues the cluster's tokens. Without it nobody is asked whether groups are seen.
 	Issuer Issuer
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 // connected adapts a connect.Connector.
@@ -59,11 +59,19 @@ func newAdapter(c client.Reader, o Options) adapter {
 	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, verifier: newVerifier(o.Installation, o.Issuer, o.Connect.OperatorToken)}
 }
 
+// kind is what the loop knows of DataPolicies.
+func (a adapter) kind() external.Kind[*v1alpha1.DataPolicy, input, state] {
+	return external.Kind[*v1alpha1.DataPolicy, input, state]{
+		Name: "DataPolicy", Adapter: a, Management: a.Above, Resync: a.Resync, Conditions: a.Conditions, Intend: a.Intend,
+		ExternalStatus: (*v1alpha1.DataPolicy).GetExternalStatus, ChangedBy: a.ChangedBy, Remaining: a.Left,
+	}
+}
+
 // NewReconciler makes the loop of DataPolicies over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *Reconciler {
 	a := newAdapter(c, o)
 	return &Reconciler{
-		loop:   external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "DataPolicy", LeftBehind: o.LeftBehind}, a),
+		loop:   external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, a.kind()),
 		client: c, recorder: recorder, connect: connected{o.Connect}, verifier: a.verifier,
 	}
 }

@@ -8,10 +8,15 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
-// NewAdapter gives the suite the adapter that NewReconciler uses.
-func NewAdapter(c client.Client, o Options) adapter { return newAdapter(c, o) }
+// NewKind gives the suite the kind that NewReconciler uses.
+func NewKind(c client.Client, o Options) external.Kind[*v1alpha1.DataPolicy, input, state] {
+	return newAdapter(c, o).kind()
+}
 
 // Answered waits for the end of a round of questions.
 func (r *Reconciler) Answered(ctx context.Context) error {

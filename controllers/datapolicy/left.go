@@ -7,10 +7,7 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
-
-var _ external.Leaver[*v1alpha1.DataPolicy] = adapter{}
 
 // Left is what is at the table, the functions, and the policies by which the operator
 // asked as a Role and which it could not delete.
