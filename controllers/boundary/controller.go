@@ -35,7 +35,10 @@ type state struct {
 
 type adapter struct{ reader client.Reader }
 
-func (adapter) OwnsNothing() {}
+// kind is what the loop knows of Boundaries.
+func (a adapter) kind() external.Kind[*v1alpha1.Boundary, state, state] {
+	return external.Kind[*v1alpha1.Boundary, state, state]{Name: "Boundary", Adapter: a, OwnsNothing: true}
+}
 
 func (a adapter) Gather(ctx context.Context, b *v1alpha1.Boundary) (state, error) {
 	var list corev1.NamespaceList
@@ -94,7 +97,7 @@ func (adapter) Report(b *v1alpha1.Boundary, have state) { b.Status.Namespaces = 
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-boundary"), Kind: "Boundary"}, adapter{mgr.GetClient()})
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-boundary")}, adapter{mgr.GetClient()}.kind())
 	cameOrWent := builder.WithPredicates(external.Replaced())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Boundary{}, builder.WithPredicates(external.GenerationChangedOrAsked())).

@@ -50,16 +50,11 @@ type adapter struct {
 
 var (
 	_ external.Adapter[*v1alpha1.Connection, input, state] = adapter{}
-	_ external.Intender[*v1alpha1.Connection, state]       = adapter{}
-	_ external.Bounded[input]                              = adapter{}
-	_ external.Scheduled[input]                            = adapter{}
-	_ external.Managed[*v1alpha1.Connection]               = adapter{}
-	_ external.Blamer[state]                               = adapter{}
 	_ Databricks                                           = (*databricks.Client)(nil)
 )
 
-// Resync is the workspace's.
-func (adapter) Resync(in input) time.Duration { return in.resync }
+// resync is the workspace's.
+func (adapter) resync(in input) time.Duration { return in.resync }
 
 // Desired is pure.
 func (adapter) Desired(in input) (state, error) {
@@ -249,18 +244,18 @@ func (in input) applyService(ctx context.Context, have state, s external.Step[st
 	return have, nil
 }
 
-// ChangedBy is the last change of the connection. One that is gone tells nothing, and of
+// changedBy is the last change of the connection. One that is gone tells nothing, and of
 // an MCP service Databricks is not asked when it was changed.
-func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at time.Time) {
+func (adapter) changedBy(have state, s external.Step[state]) (who string, at time.Time) {
 	if c := have.Connection; c != nil && s.Want.Connection != nil && c.UpdatedAt > 0 {
 		return c.UpdatedBy, time.UnixMilli(c.UpdatedAt)
 	}
 	return "", time.Time{}
 }
 
-// Intend records what is about to be made or taken over, and forgets the fingerprint of a
+// intend records what is about to be made or taken over, and forgets the fingerprint of a
 // credential that is about to be replaced: until the answer is there, either may be the one.
-func (a adapter) Intend(c *v1alpha1.Connection, have state, s external.Step[state]) {
+func (a adapter) intend(c *v1alpha1.Connection, have state, s external.Step[state]) {
 	switch {
 	case s.Verb == external.Delete:
 	case len(s.Want.Services) > 0:
@@ -314,8 +309,8 @@ func sorted(list []string) []string {
 	return slices.Compact(list)
 }
 
-// Conditions say whether the Boundary allows what is asked for, and how the MCP service is.
-func (a adapter) Conditions(in input) []metav1.Condition {
+// conditions say whether the Boundary allows what is asked for, and how the MCP service is.
+func (a adapter) conditions(in input) []metav1.Condition {
 	within := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundary allows what is asked for"}
 	if in.outside != nil {
 		within.Status, within.Reason, within.Message = metav1.ConditionFalse, in.outside.Reason, in.outside.Error()

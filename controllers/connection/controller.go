@@ -44,8 +44,8 @@ type Options struct {
 	OperatorName string
 	// SecretPoll is how often Secrets are asked for their versions. Default DefaultSecretPoll.
 	SecretPoll time.Duration
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 // connected adapts a connect.Connector.
@@ -66,7 +66,15 @@ func newAdapter(c client.Client, live client.Reader, o Options) adapter {
 // NewReconciler makes the loop of Connections over a client that reads and writes the
 // cluster, and a reader past its cache.
 func NewReconciler(c client.Client, live client.Reader, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Connection, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Connection", LeftBehind: o.LeftBehind}, newAdapter(c, live, o))
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, live, o).kind())
+}
+
+// kind is what the loop knows of Connections.
+func (a adapter) kind() external.Kind[*v1alpha1.Connection, input, state] {
+	return external.Kind[*v1alpha1.Connection, input, state]{
+		Name: "Connection", Adapter: a, Management: a.management, Resync: a.resync, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.Connection).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining,
+	}
 }
 
 // Setup adds the controller to a manager.
@@ -79,7 +87,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := mgr.Add(poll); err != nil {
 		return fmt.Errorf("add the look at Secrets: %w", err)
 	}
-	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Kind: "Connection", LeftBehind: o.LeftBehind}, a)
+	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Orphans: o.Orphans}, a.kind())
 	where := func(concerns func(*v1alpha1.Connection, client.Object) bool) handler.EventHandler {
 		return external.Concerned(mgr.GetClient(), &v1alpha1.ConnectionList{}, concerns)
 	}

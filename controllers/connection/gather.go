@@ -69,8 +69,8 @@ type rival struct {
 	id string
 }
 
-// Above is the policy of the Workspace.
-func (a adapter) Above(ctx context.Context, c *v1alpha1.Connection) (external.Management, error) {
+// management is the policy of the Workspace.
+func (a adapter) management(ctx context.Context, c *v1alpha1.Connection) (external.Management, error) {
 	return external.WorkspaceManagement(ctx, a.reader, c.Spec.WorkspaceRef.Name)
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
-// Intend records a function before it is made, and a place before it is taken.
-func (adapter) Intend(p *v1alpha1.DataPolicy, _ state, s external.Step[state]) {
+// intend records a function before it is made, and a place before it is taken.
+func (adapter) intend(p *v1alpha1.DataPolicy, _ state, s external.Step[state]) {
 	if s.Verb == external.Delete {
 		return
 	}
@@ -66,9 +66,9 @@ func statement(s external.Step[state]) (string, error) {
 	return datapolicy.Attach(s.Want.Table, p.Attachment)
 }
 
-// ChangedBy is the last change of the function that a step is about, or of the table. A
+// changedBy is the last change of the function that a step is about, or of the table. A
 // function that is gone has none.
-func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at time.Time) {
+func (adapter) changedBy(have state, s external.Step[state]) (who string, at time.Time) {
 	c := have.Changed
 	if len(s.Want.Functions) > 0 {
 		c = databricks.Change{}

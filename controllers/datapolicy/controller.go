@@ -37,8 +37,8 @@ type Options struct {
 	Installation string
 	// Issuer says who issues the cluster's tokens. Without it no Role is checked.
 	Issuer roleprobe.Issuer
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event reports it.
-	LeftBehind external.LeftBehind
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 // Databricks is what a DataPolicy needs of it.
@@ -71,14 +71,13 @@ type adapter struct {
 	installation string
 }
 
-var (
-	_ external.Adapter[*v1alpha1.DataPolicy, input, state] = adapter{}
-	_ external.Intender[*v1alpha1.DataPolicy, state]       = adapter{}
-	_ external.Bounded[input]                              = adapter{}
-	_ external.Scheduled[input]                            = adapter{}
-	_ external.Managed[*v1alpha1.DataPolicy]               = adapter{}
-	_ external.Leaver[*v1alpha1.DataPolicy]                = adapter{}
-)
+// kind is what the loop knows of DataPolicies.
+func (a adapter) kind(auxiliaries ...external.Attached[*v1alpha1.DataPolicy, input]) external.Kind[*v1alpha1.DataPolicy, input, state] {
+	return external.Kind[*v1alpha1.DataPolicy, input, state]{
+		Name: "DataPolicy", Adapter: a, Management: a.management, Resync: a.resync, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.DataPolicy).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining, Auxiliaries: auxiliaries,
+	}
+}
 
 // groups hands to the visibility of groups what the adapter gathered.
 type groups struct{ visibility.Adapter }
@@ -107,9 +106,8 @@ func newProber(o Options, now func() time.Time) *roleprobe.Prober {
 }
 
 func newLoop(c client.Client, recorder events.EventRecorder, o Options, prober *roleprobe.Prober) *Reconciler {
-	loop := external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "DataPolicy", LeftBehind: o.LeftBehind}, newAdapter(c, o))
-	external.Attach(loop, groups{visibility.New(c, prober)})
-	return loop
+	visible := external.Attach(groups{visibility.New(c, prober)})
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, o).kind(visible))
 }
 
 // NewReconciler makes the loop of DataPolicies over a client that reads and writes the cluster.

@@ -41,8 +41,8 @@ type input struct {
 	resync   time.Duration
 }
 
-// Above is the policy of the Workspace.
-func (a adapter) Above(ctx context.Context, p *v1alpha1.DataPolicy) (external.Management, error) {
+// management is the policy of the Workspace.
+func (a adapter) management(ctx context.Context, p *v1alpha1.DataPolicy) (external.Management, error) {
 	return external.WorkspaceManagement(ctx, a.reader, p.Spec.WorkspaceRef.Name)
 }
 

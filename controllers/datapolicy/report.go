@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// Conditions say whether the Boundary allows what is asked for.
-func (adapter) Conditions(in input) []metav1.Condition {
+// conditions say whether the Boundary allows what is asked for.
+func (adapter) conditions(in input) []metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundary allows what is asked for"}
 	if in.outside != nil {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, in.outside.Reason, in.outside.Error()
@@ -23,8 +23,8 @@ func (adapter) Conditions(in input) []metav1.Condition {
 	return []metav1.Condition{c}
 }
 
-// Resync is the workspace's.
-func (adapter) Resync(in input) time.Duration { return in.resync }
+// resync is the workspace's.
+func (adapter) resync(in input) time.Duration { return in.resync }
 
 // Report fills in the status from what was observed. Where the target was refused, nothing was
 // observed and the records stay.
@@ -71,9 +71,9 @@ func sortedRecords(list []v1alpha1.AttachedFunction) []v1alpha1.AttachedFunction
 	return slices.Compact(list)
 }
 
-// Left is what is at the table, the functions, and the temporary federation policies that could
+// remaining is what is at the table, the functions, and the temporary federation policies that could
 // not be deleted.
-func (adapter) Left(p *v1alpha1.DataPolicy) (workspace string, lines []string) {
+func (adapter) remaining(p *v1alpha1.DataPolicy) (workspace string, lines []string) {
 	for _, a := range p.Status.Applied {
 		if a.Column == "" {
 			lines = append(lines, fmt.Sprintf("row filter of %s: %s", p.Spec.Table, a.Function))

@@ -61,8 +61,8 @@ type input struct {
 	resync            time.Duration
 }
 
-// Above is the policy of the Workspace.
-func (a adapter) Above(ctx context.Context, p *v1alpha1.FederationPolicy) (external.Management, error) {
+// management is the policy of the Workspace.
+func (a adapter) management(ctx context.Context, p *v1alpha1.FederationPolicy) (external.Management, error) {
 	return external.WorkspaceManagement(ctx, a.reader, p.Spec.WorkspaceRef.Name)
 }
 
@@ -122,8 +122,8 @@ func (in *input) decide(e access.Estate) {
 	}
 }
 
-// Conditions say whether Boundaries allow what the policy means.
-func (adapter) Conditions(in input) []metav1.Condition {
+// conditions say whether Boundaries allow what the policy means.
+func (adapter) conditions(in input) []metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundaries allow what is asked for"}
 	switch {
 	case in.refused != nil:
@@ -142,8 +142,8 @@ func messages(list []access.Refusal) string {
 	return strings.Join(out, "; ")
 }
 
-// Resync is the workspace's.
-func (adapter) Resync(in input) time.Duration { return in.resync }
+// resync is the workspace's.
+func (adapter) resync(in input) time.Duration { return in.resync }
 
 // Desired is pure.
 func (adapter) Desired(in input) (state, error) {
@@ -210,17 +210,17 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 	return have, nil
 }
 
-// ChangedBy says when a policy was changed last: Databricks does not tell by whom.
-func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at time.Time) {
+// changedBy says when a policy was changed last: Databricks does not tell by whom.
+func (adapter) changedBy(have state, s external.Step[state]) (who string, at time.Time) {
 	if h := have.find(s.Want.Policies[0].key()); h != nil {
 		at = h.UpdatedAt
 	}
 	return "", at
 }
 
-// Intend records a policy before it is created, and with it all others that are wanted:
+// intend records a policy before it is created, and with it all others that are wanted:
 // one write instead of one for each Role.
-func (adapter) Intend(p *v1alpha1.FederationPolicy, have state, s external.Step[state]) {
+func (adapter) intend(p *v1alpha1.FederationPolicy, have state, s external.Step[state]) {
 	if s.Verb != external.Create || slices.Contains(p.Status.Applied, s.Want.Policies[0].record()) {
 		return
 	}

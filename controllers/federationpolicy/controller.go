@@ -30,8 +30,8 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 // connected adapts a connect.Connector.
@@ -46,8 +46,19 @@ var _ Databricks = (*databricks.Client)(nil)
 
 // NewReconciler makes the loop of FederationPolicies over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.FederationPolicy, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "FederationPolicy", LeftBehind: o.LeftBehind},
-		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, looked: &looked{}})
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, o).kind())
+}
+
+func newAdapter(c client.Reader, o Options) adapter {
+	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, looked: &looked{}}
+}
+
+// kind is what the loop knows of FederationPolicies.
+func (a adapter) kind() external.Kind[*v1alpha1.FederationPolicy, input, state] {
+	return external.Kind[*v1alpha1.FederationPolicy, input, state]{
+		Name: "FederationPolicy", Adapter: a, Management: a.management, Resync: a.resync, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.FederationPolicy).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining,
+	}
 }
 
 // Setup adds the controller to a manager.

@@ -61,6 +61,11 @@ type input struct {
 	unsealed error
 }
 
+// kind is what the loop knows of MCPServers.
+func (a adapter) kind() external.Kind[*v1alpha1.MCPServer, input, state] {
+	return external.Kind[*v1alpha1.MCPServer, input, state]{Name: "MCPServer", Adapter: a, Resync: a.resync, Conditions: a.conditions}
+}
+
 func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, error) {
 	in := input{server: s.DeepCopy(), deleting: !s.DeletionTimestamp.IsZero()}
 	if in.deleting {
@@ -94,9 +99,9 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 	return in, nil
 }
 
-// Resync is the workspace's, and sooner while the comparison with Databricks finds
+// resync is the workspace's, and sooner while the comparison with Databricks finds
 // something that is not as declared.
-func (adapter) Resync(in input) time.Duration {
+func (adapter) resync(in input) time.Duration {
 	if in.enforcement != nil && !clean(in.enforcement) {
 		return min(in.resync, auditRetry)
 	}
@@ -133,8 +138,8 @@ func hosting(e access.Estate, s *v1alpha1.MCPServer) error {
 	return fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("the Boundary %s %s", limits.Name, problem))
 }
 
-// Conditions say whether the Boundary lets the server run.
-func (adapter) Conditions(in input) []metav1.Condition {
+// conditions say whether the Boundary lets the server run.
+func (adapter) conditions(in input) []metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundary lets the server run here"}
 	if f := fault.Of(in.refused); f != nil {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, f.Reason, f.Error()

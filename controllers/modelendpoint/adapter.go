@@ -49,14 +49,10 @@ type adapter struct {
 
 var (
 	_ external.Adapter[*v1alpha1.ModelEndpoint, input, state] = adapter{}
-	_ external.Intender[*v1alpha1.ModelEndpoint, state]       = adapter{}
-	_ external.Bounded[input]                                 = adapter{}
-	_ external.Scheduled[input]                               = adapter{}
-	_ external.Managed[*v1alpha1.ModelEndpoint]               = adapter{}
 )
 
-// Conditions say whether the Boundary allows what is asked for.
-func (adapter) Conditions(in input) []metav1.Condition {
+// conditions say whether the Boundary allows what is asked for.
+func (adapter) conditions(in input) []metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundary allows what is asked for"}
 	if in.outside != nil {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, in.outside.Reason, in.outside.Error()
@@ -64,8 +60,8 @@ func (adapter) Conditions(in input) []metav1.Condition {
 	return []metav1.Condition{c}
 }
 
-// Resync is the workspace's.
-func (adapter) Resync(in input) time.Duration { return in.resync }
+// resync is the workspace's.
+func (adapter) resync(in input) time.Duration { return in.resync }
 
 // Desired is pure.
 func (adapter) Desired(in input) (state, error) {
@@ -194,8 +190,8 @@ func records(s state) []v1alpha1.AppliedSetting {
 	return out
 }
 
-// Intend records settings before they are written.
-func (adapter) Intend(m *v1alpha1.ModelEndpoint, _ state, s external.Step[state]) {
+// intend records settings before they are written.
+func (adapter) intend(m *v1alpha1.ModelEndpoint, _ state, s external.Step[state]) {
 	m.Status.Applied = sorted(append(slices.Clone(m.Status.Applied), records(s.Want)...))
 }
 

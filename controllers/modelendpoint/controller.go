@@ -31,8 +31,8 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 // connected adapts a connect.Connector.
@@ -45,8 +45,19 @@ func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace,
 
 // NewReconciler makes the loop of ModelEndpoints over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.ModelEndpoint, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "ModelEndpoint", LeftBehind: o.LeftBehind},
-		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation})
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, o).kind())
+}
+
+func newAdapter(c client.Reader, o Options) adapter {
+	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation}
+}
+
+// kind is what the loop knows of ModelEndpoints.
+func (a adapter) kind() external.Kind[*v1alpha1.ModelEndpoint, input, state] {
+	return external.Kind[*v1alpha1.ModelEndpoint, input, state]{
+		Name: "ModelEndpoint", Adapter: a, Management: a.management, Resync: a.resync, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.ModelEndpoint).GetExternalStatus, Remaining: a.remaining,
+	}
 }
 
 // Setup adds the controller to a manager.

@@ -44,8 +44,8 @@ type input struct {
 	resync   time.Duration
 }
 
-// Above is the policy of the Workspace.
-func (a adapter) Above(ctx context.Context, m *v1alpha1.ModelEndpoint) (external.Management, error) {
+// management is the policy of the Workspace.
+func (a adapter) management(ctx context.Context, m *v1alpha1.ModelEndpoint) (external.Management, error) {
 	return external.WorkspaceManagement(ctx, a.reader, m.Spec.WorkspaceRef.Name)
 }
 

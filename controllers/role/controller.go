@@ -48,8 +48,8 @@ type Options struct {
 	// Concurrency is how many Roles are worked on at the same time. Default 64: most of
 	// a pass is waiting for Databricks, and Roles that wait for the same share a call.
 	Concurrency int
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 // connector is what the adapter needs of a connect.Connector.
@@ -87,8 +87,15 @@ func (a adapter) mark(r *v1alpha1.Role) string {
 
 // NewReconciler makes the loop of Roles over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Role, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Role", LeftBehind: o.LeftBehind},
-		newAdapter(c, o))
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, o).kind())
+}
+
+// kind is what the loop knows of Roles.
+func (a adapter) kind() external.Kind[*v1alpha1.Role, input, state] {
+	return external.Kind[*v1alpha1.Role, input, state]{
+		Name: "Role", Adapter: a, Management: a.management, Resync: a.resync, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.Role).GetExternalStatus, ObserveCached: a.observeCached, Remaining: a.remaining,
+	}
 }
 
 // Setup adds the controller to a manager.

@@ -68,8 +68,8 @@ type input struct {
 	resync time.Duration
 }
 
-// Above is the policy of the Workspace.
-func (a adapter) Above(ctx context.Context, r *v1alpha1.Role) (external.Management, error) {
+// management is the policy of the Workspace.
+func (a adapter) management(ctx context.Context, r *v1alpha1.Role) (external.Management, error) {
 	return external.WorkspaceManagement(ctx, a.reader, r.Spec.WorkspaceRef.Name)
 }
 
@@ -232,8 +232,8 @@ func (in *input) bound(e access.Estate, r *v1alpha1.Role) {
 	}
 }
 
-// Conditions say whether the Boundary allows what is asked for.
-func (adapter) Conditions(in input) []metav1.Condition {
+// conditions say whether the Boundary allows what is asked for.
+func (adapter) conditions(in input) []metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundary allows what is asked for"}
 	switch {
 	case in.denial != nil:
@@ -249,8 +249,8 @@ func (adapter) Conditions(in input) []metav1.Condition {
 	return []metav1.Condition{c}
 }
 
-// Resync is the workspace's.
-func (adapter) Resync(in input) time.Duration { return in.resync }
+// resync is the workspace's.
+func (adapter) resync(in input) time.Duration { return in.resync }
 
 // Desired is pure.
 func (adapter) Desired(in input) (state, error) {

@@ -13,9 +13,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
-// Intend records what a step is about to make ours, and what earlier steps learned,
+// intend records what a step is about to make ours, and what earlier steps learned,
 // so that whatever happens next it is found again.
-func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
+func (adapter) intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 	if have.Principal != nil && !have.Principal.Unmarked {
 		r.Status.ServicePrincipal = reportedPrincipal(r.Status.ServicePrincipal, have)
 	}

@@ -26,7 +26,10 @@ type (
 	adapter struct{}
 )
 
-func (adapter) OwnsNothing() {}
+// kind is what the loop knows of Tools.
+func (a adapter) kind() external.Kind[*v1alpha1.Tool, v1alpha1.ToolSpec, state] {
+	return external.Kind[*v1alpha1.Tool, v1alpha1.ToolSpec, state]{Name: "Tool", Adapter: a, OwnsNothing: true}
+}
 
 func (adapter) Gather(_ context.Context, t *v1alpha1.Tool) (v1alpha1.ToolSpec, error) {
 	return t.Spec, nil
@@ -49,7 +52,7 @@ func (adapter) Report(*v1alpha1.Tool, state) {}
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-tool"), Kind: "Tool"}, adapter{})
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-tool")}, adapter{}.kind())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Tool{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))

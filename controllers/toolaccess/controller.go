@@ -50,7 +50,10 @@ type state struct {
 
 type adapter struct{ reader client.Reader }
 
-func (adapter) OwnsNothing() {}
+// kind is what the loop knows of ToolAccesses.
+func (a adapter) kind() external.Kind[*v1alpha1.ToolAccess, state, state] {
+	return external.Kind[*v1alpha1.ToolAccess, state, state]{Name: "ToolAccess", Adapter: a, OwnsNothing: true, Conditions: a.conditions}
+}
 
 func (a adapter) Gather(ctx context.Context, t *v1alpha1.ToolAccess) (state, error) {
 	e, err := estate.Load(ctx, a.reader)
@@ -119,8 +122,8 @@ func dangling(e access.Estate, t *v1alpha1.ToolAccess) error {
 	return nil
 }
 
-// Conditions say which cells a Boundary keeps closed.
-func (adapter) Conditions(in state) []metav1.Condition {
+// conditions say which cells a Boundary keeps closed.
+func (adapter) conditions(in state) []metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundaries allow every cell"}
 	if len(in.Refused) > 0 {
 		lines := make([]string, len(in.Refused))
@@ -165,7 +168,7 @@ func (adapter) Report(t *v1alpha1.ToolAccess, have state) {
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess"), Kind: "ToolAccess"}, adapter{mgr.GetClient()})
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess")}, adapter{mgr.GetClient()}.kind())
 	all := external.Every(mgr.GetClient(), &v1alpha1.ToolAccessList{})
 	changed := builder.WithPredicates(external.GenerationChanged())
 	return ctrl.NewControllerManagedBy(mgr).

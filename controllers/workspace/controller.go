@@ -52,14 +52,17 @@ type input struct {
 
 type adapter struct{ connect *connect.Connector }
 
-func (adapter) OwnsNothing() {}
+// kind is what the loop knows of Workspaces.
+func (a adapter) kind() external.Kind[*v1alpha1.Workspace, input, state] {
+	return external.Kind[*v1alpha1.Workspace, input, state]{Name: "Workspace", Adapter: a, OwnsNothing: true, Resync: a.resync}
+}
 
 func (a adapter) Gather(ctx context.Context, ws *v1alpha1.Workspace) (input, error) {
 	client, err := a.connect.Client(ctx, ws)
 	return input{client, ws.Spec.Authentication.ClientID, time.Duration(ws.Spec.ResyncIntervalSeconds) * time.Second}, err
 }
 
-func (adapter) Resync(in input) time.Duration { return in.resync }
+func (adapter) resync(in input) time.Duration { return in.resync }
 
 func (adapter) Desired(in input) (state, error) { return state{Principal: in.expect}, nil }
 
@@ -103,7 +106,7 @@ func (adapter) Report(ws *v1alpha1.Workspace, have state) {
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-workspace"), Kind: "Workspace"}, adapter{o.Connect})
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-workspace")}, adapter{o.Connect}.kind())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Workspace{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))

@@ -65,9 +65,15 @@ type Outlook struct {
 	Next time.Duration
 }
 
-// Attach adds an Auxiliary to the loop of a kind. It is called before the first pass.
-func Attach[O Object, I, S, J, T any](r *Reconciler[O, I, S], a Auxiliary[O, I, J, T]) {
-	r.auxiliaries = append(r.auxiliaries, attached[O, I, J, T]{a})
+// Attach makes an Auxiliary part of a Kind.
+func Attach[O Object, I, J, S any](a Auxiliary[O, I, J, S]) Attached[O, I] {
+	return attached[O, I, J, S]{a}
+}
+
+// Attached is an Auxiliary without its own types. Attach makes one.
+type Attached[O Object, I any] interface {
+	Begun(obj O) bool
+	drive(ctx context.Context, obj O, in I, s scope, record func(context.Context) error) (Outlook, error)
 }
 
 // scope says which steps of an Auxiliary a pass applies.
@@ -81,12 +87,6 @@ const (
 	// removal plans towards the zero state.
 	removal
 )
-
-// auxiliary is an attached Auxiliary without its own types.
-type auxiliary[O Object, I any] interface {
-	Begun(obj O) bool
-	drive(ctx context.Context, obj O, in I, s scope, record func(context.Context) error) (Outlook, error)
-}
 
 type attached[O Object, I, J, S any] struct{ Auxiliary[O, I, J, S] }
 
@@ -136,7 +136,7 @@ func (a attached[O, I, J, S]) apply(ctx context.Context, obj O, in J, have S, pl
 // assist drives the auxiliaries after the Adapter's part of a pass, which ended with an
 // error or not.
 func (p *pass[O, I, S]) assist(ctx context.Context, in I, s scope) {
-	for _, a := range p.auxiliaries {
+	for _, a := range p.kind.Auxiliaries {
 		if s == removal && !a.Begun(p.obj) {
 			continue
 		}
@@ -157,11 +157,11 @@ func (p *pass[O, I, S]) assist(ctx context.Context, in I, s scope) {
 // assistRemoval removes what the auxiliaries of a deleted object have outside. It returns the
 // error that the deletion has to wait for.
 func (p *pass[O, I, S]) assistRemoval(ctx context.Context) error {
-	for _, a := range p.auxiliaries {
+	for _, a := range p.kind.Auxiliaries {
 		if !a.Begun(p.obj) {
 			continue
 		}
-		in, err := p.adapter.Gather(ctx, p.obj)
+		in, err := p.kind.Adapter.Gather(ctx, p.obj)
 		if err == nil {
 			_, err = a.drive(ctx, p.obj, in, removal, p.patchStatus)
 		}
@@ -177,9 +177,9 @@ func (p *pass[O, I, S]) assistRemoval(ctx context.Context) error {
 	return nil
 }
 
-// put adds what the auxiliaries reported to the conditions of a pass, with an event for each that
+// putOutlook adds what the auxiliaries reported to the conditions of a pass, with an event for each that
 // newly is False.
-func (p *pass[O, I, S]) put(list *conditions.Set, before O) {
+func (p *pass[O, I, S]) putOutlook(list *conditions.Set, before O) {
 	for _, c := range p.outlook.Conditions {
 		list.Put(c.Type, c.Status, c.Reason, c.Message)
 		if c.Status == metav1.ConditionFalse && !holds(before.GetConditions(), c) {

@@ -57,9 +57,7 @@ func helped(t *testing.T, changes ...func(*toy)) (*world, *helper, func() (time.
 	w := newWorld(t, map[string]string{"a": "1"}, changes...)
 	h := &helper{adapter{w}, &things{}, &external.Outlook{}}
 	return w, h, func() (time.Duration, []string, error) {
-		r := w.restart()
-		external.Attach(r, *h)
-		result, journal, err := w.passOf(r)
+		result, journal, err := w.passOf(w.restart(external.Attach(*h)))
 		return result.RequeueAfter, journal, err
 	}
 }

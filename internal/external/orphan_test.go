@@ -21,7 +21,7 @@ func orphan(o *toy) { o.UID, o.Spec.DeletionPolicy = "u", "Orphan" }
 // TestWhatStaysIsWrittenDown: the inventory, the event and the finalizer come in this order, and a
 // crash between any of them ends with the same inventory.
 func TestWhatStaysIsWrittenDown(t *testing.T) {
-	want := external.Remains{
+	want := external.Orphaned{
 		Kind: "Toy", Namespace: "n", Name: "toy", UID: "u", Workspace: "home", Reason: "the deletion policy is Orphan",
 		At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Lines: []string{"a", "b"},
 	}

@@ -15,11 +15,11 @@ import (
 func TestWhatStaysIsNamed(t *testing.T) {
 	r := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: "west"}, Spec: v1alpha1.RoleSpec{WorkspaceRef: v1alpha1.LocalReference{Name: "main"}}}
 	a := adapter{installation: "test"}
-	if _, lines := a.Left(r); len(lines) > 0 {
+	if _, lines := a.remaining(r); len(lines) > 0 {
 		t.Errorf("of nothing %q stays", lines)
 	}
 	r.Status.Intent = "sales/west"
-	if _, lines := a.Left(r); !slices.Equal(lines, []string{"perhaps a service principal with the external id test/role/sales/west"}) {
+	if _, lines := a.remaining(r); !slices.Equal(lines, []string{"perhaps a service principal with the external id test/role/sales/west"}) {
 		t.Errorf("got %q", lines)
 	}
 	r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: "7", ApplicationID: "a-b"}
@@ -27,7 +27,7 @@ func TestWhatStaysIsNamed(t *testing.T) {
 	r.Status.Groups = []v1alpha1.RoleGroup{{Name: "west", ID: "8", Created: "True"}, {Name: "all", ID: "9"}, {Name: "taken", ID: "10", Created: "False", Adopted: "True"}}
 	r.Status.Grants = []v1alpha1.RoleGrant{{Type: "Table", Name: "main.sales.deals", Privilege: "SELECT"}}
 	r.Status.Applied = append(slices.Clone(r.Status.Grants), v1alpha1.RoleGrant{Type: "Catalog", Name: "main", Privilege: "USE_CATALOG"})
-	workspace, got := a.Left(r)
+	workspace, got := a.remaining(r)
 	want := []string{
 		"service principal 7, application id a-b", "federation policy gh-1 of the service principal 7",
 		"membership of the group west, id 8, which the operator made", "membership of the group all, id 9",

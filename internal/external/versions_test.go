@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-func TestWritesAreAhead(t *testing.T) {
+func TestVersionsAreNewer(t *testing.T) {
 	at := func(version string) *v1alpha1.Role {
 		return &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: "west", ResourceVersion: version}}
 	}
@@ -26,19 +26,19 @@ func TestWritesAreAhead(t *testing.T) {
 		"not of a version that cannot be compared": {"10", "fake", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var w writes
+			var v versions
 			if c.written != "" {
-				w.note(at(c.written))
+				v.record(at(c.written))
 			}
-			if got := w.ahead(at(c.shown)); got != c.want {
-				t.Errorf("ahead is %v, want %v", got, c.want)
+			if got := v.newerThan(at(c.shown)); got != c.want {
+				t.Errorf("newer is %v, want %v", got, c.want)
 			}
 		})
 	}
 	t.Run("what the cache has shown is forgotten", func(t *testing.T) {
-		var w writes
-		w.note(at("10"))
-		if w.ahead(at("10")) || w.ahead(at("9")) {
+		var v versions
+		v.record(at("10"))
+		if v.newerThan(at("10")) || v.newerThan(at("9")) {
 			t.Error("a version that was shown is still held against the cache")
 		}
 	})

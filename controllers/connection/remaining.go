@@ -7,13 +7,10 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
-var _ external.Leaver[*v1alpha1.Connection] = adapter{}
-
-// Left is the connection, with the credential that it holds, and the MCP services.
-func (adapter) Left(c *v1alpha1.Connection) (workspace string, lines []string) {
+// remaining is the connection, with the credential that it holds, and the MCP services.
+func (adapter) remaining(c *v1alpha1.Connection) (workspace string, lines []string) {
 	switch s := c.Status; {
 	case s.ConnectionID != "":
 		line := fmt.Sprintf("connection %s, id %s, with its credential", c.Spec.ConnectionName, s.ConnectionID)

@@ -17,34 +17,32 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
-// glancer is an adapter that can glance at shared, which is what the world was like.
-type glancer struct {
+// cachedReads observe shared, which is what the world was like.
+type cachedReads struct {
 	adapter
 	shared *things
 	blind  *bool
 }
 
-var _ external.Glancer[input, things] = glancer{}
-
-func (g glancer) Glance(_ context.Context, in input) (things, bool, error) {
-	g.w.journal = append(g.w.journal, "glance")
+func (g cachedReads) observe(_ context.Context, in input) (things, bool, error) {
+	g.w.journal = append(g.w.journal, "observe cached")
 	out := things{}
 	for _, name := range in.obj.Status.Applied {
 		if v, ok := (*g.shared)[name]; ok {
 			out[name] = v
 		}
 	}
-	return out, !*g.blind, g.w.fail["glance"]
+	return out, !*g.blind, g.w.fail["observe cached"]
 }
 
 // drifted is the event of the drift that the test makes. What the pass before it saw can
 // be as old as a shared answer.
 const drifted = `event Warning Drifted Repair: Update a (value: "drifted" -> "1"): nobody declared a change; so for at most 1m0s: the last look that agreed was at 2026-01-02T03:03:05Z`
 
-func TestWhenTheLoopGlances(t *testing.T) {
-	looks, glances := []string{"gather", "observe"}, []string{"gather", "glance"}
-	both := []string{"gather", "glance", "observe"}
-	repairs := []string{"gather", "glance", "observe", drifted, "status", "update a", "event Normal Updated Update: a", "observe"}
+func TestWhenTheLoopObservesCached(t *testing.T) {
+	observed, cached := []string{"gather", "observe"}, []string{"gather", "observe cached"}
+	both := []string{"gather", "observe cached", "observe"}
+	repairs := []string{"gather", "observe cached", "observe", drifted, "status", "update a", "event Normal Updated Update: a", "observe"}
 	ask := func(o *toy) {
 		o.Annotations = map[string]string{v1alpha1.AnnotationReconcileRequestedAt: time.Now().String()}
 		o.Generation-- // metadata alone
@@ -55,16 +53,16 @@ func TestWhenTheLoopGlances(t *testing.T) {
 		// then is the pass after it.
 		then []string
 	}{
-		"nothing changed":                  {func(*world, things, *bool) {}, glances, glances},
-		"what a glance shows is not there": {func(_ *world, shared things, _ *bool) { shared["a"] = "drifted" }, both, both},
-		"drift":                            {func(w *world, shared things, _ *bool) { w.things["a"], shared["a"] = "drifted", "drifted" }, repairs, both},
-		"drift that the glance does not show yet": {func(w *world, _ things, _ *bool) { w.things["a"] = "drifted" }, glances, glances},
-		"shared answers cannot tell":              {func(_ *world, _ things, blind *bool) { *blind = true }, both, both},
-		"shared answers fail":                     {func(w *world, _ things, _ *bool) { w.fail["glance"] = errors.New("truncated") }, both, both},
-		"a plan cannot be made of it":             {func(_ *world, shared things, _ *bool) { delete(shared, "a") }, both, both},
-		"asked by annotation":                     {func(w *world, _ things, _ *bool) { w.change(ask) }, looks, glances},
+		"nothing changed":                        {func(*world, things, *bool) {}, cached, cached},
+		"what the cache shows is not there":      {func(_ *world, shared things, _ *bool) { shared["a"] = "drifted" }, both, both},
+		"drift":                                  {func(w *world, shared things, _ *bool) { w.things["a"], shared["a"] = "drifted", "drifted" }, repairs, both},
+		"drift that the cache does not show yet": {func(w *world, _ things, _ *bool) { w.things["a"] = "drifted" }, cached, cached},
+		"shared answers cannot tell":             {func(_ *world, _ things, blind *bool) { *blind = true }, both, both},
+		"shared answers fail":                    {func(w *world, _ things, _ *bool) { w.fail["observe cached"] = errors.New("truncated") }, both, both},
+		"a plan cannot be made of it":            {func(_ *world, shared things, _ *bool) { delete(shared, "a") }, both, both},
+		"asked by annotation":                    {func(w *world, _ things, _ *bool) { w.change(ask) }, observed, cached},
 		"a new generation, and nothing else": {func(w *world, _ things, _ *bool) { w.change(func(*toy) {}) },
-			[]string{"gather", "observe", "status"}, glances},
+			[]string{"gather", "observe", "status"}, cached},
 		"a status that somebody changed": {func(w *world, _ things, _ *bool) {
 			w.change(func(o *toy) { o.Generation-- })
 			obj := w.get()
@@ -72,20 +70,20 @@ func TestWhenTheLoopGlances(t *testing.T) {
 			if err := w.client.Status().Update(t.Context(), obj); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"gather", "glance", "observe", "status"}, glances},
+		}, []string{"gather", "observe cached", "observe", "status"}, cached},
 		"deleting": {func(w *world, _ things, _ *bool) { w.delete() },
 			[]string{"gather", "observe", "delete a", "event Normal Deleted Delete: a", "observe", "metadata"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, map[string]string{"a": "1"})
 			shared, blind := things{}, false
-			loop := newGlancing(w, &shared, &blind)
+			loop := newCaching(w, &shared, &blind)
 			if _, _, err := w.passOf(loop); err != nil {
 				t.Fatal(err)
 			}
 			shared = maps.Clone(w.things)
-			if _, got, err := w.passOf(loop); err != nil || !cmp.Equal(got, glances) {
-				t.Fatalf("at rest: %v %v", got, err)
+			if _, got, err := w.passOf(loop); err != nil || !cmp.Equal(got, cached) {
+				t.Fatalf("steady: %v %v", got, err)
 			}
 			c.meanwhile(w, shared, &blind)
 			_, got, err := w.passOf(loop)
@@ -98,25 +96,27 @@ func TestWhenTheLoopGlances(t *testing.T) {
 			if _, got, err = w.passOf(loop); err != nil || !cmp.Equal(got, c.then) {
 				t.Errorf("after it: %v %v", got, err)
 			}
-			if _, got, err = w.passOf(newGlancing(w, &shared, &blind)); err != nil || !cmp.Equal(got[:2], looks) || w.things["a"] != "1" {
+			if _, got, err = w.passOf(newCaching(w, &shared, &blind)); err != nil || !cmp.Equal(got[:2], observed) || w.things["a"] != "1" {
 				t.Errorf("another process begins with %v %v", got, err)
 			}
 		})
 	}
 }
 
-func newGlancing(w *world, shared *things, blind *bool) *external.Reconciler[*toy, input, things] {
+func newCaching(w *world, shared *things, blind *bool) *external.Reconciler[*toy, input, things] {
+	kind := kindOf(adapter{w})
+	kind.ObserveCached = cachedReads{adapter{w}, shared, blind}.observe
 	return external.NewReconciler(external.Options{
-		Client: w.client, Recorder: w, Kind: "Toy", Resync: time.Minute, Jitter: func() float64 { return 0.5 },
+		Client: w.client, Recorder: w, Resync: time.Minute, Jitter: func() float64 { return 0.5 },
 		Now: func() time.Time { return w.now },
-	}, external.Adapter[*toy, input, things](glancer{adapter{w}, shared, blind}))
+	}, kind)
 }
 
-// TestAFailedPassIsFollowedByALook: only a pass that looked and ended with nothing to do lets the next one glance.
-func TestAFailedPassIsFollowedByALook(t *testing.T) {
+// TestAFailedPassIsFollowedByAnObservation: only a pass that observed and found nothing to do lets the next one use the cache.
+func TestAFailedPassIsFollowedByAnObservation(t *testing.T) {
 	w := newWorld(t, map[string]string{"a": "1"})
 	shared, blind := things{}, false
-	loop := newGlancing(w, &shared, &blind)
+	loop := newCaching(w, &shared, &blind)
 	for _, broken := range []string{"observe", "plan", "update a", "desired"} {
 		for range 2 {
 			if _, _, err := w.passOf(loop); err != nil {
@@ -131,24 +131,24 @@ func TestAFailedPassIsFollowedByALook(t *testing.T) {
 		}
 		delete(w.fail, broken)
 		shared["a"] = "1" // as old answers would have it
-		if _, got, err := w.passOf(loop); broken != "desired" && (err != nil || cmp.Equal(got, []string{"gather", "glance"}) || w.things["a"] != "1") {
+		if _, got, err := w.passOf(loop); broken != "desired" && (err != nil || cmp.Equal(got, []string{"gather", "observe cached"}) || w.things["a"] != "1") {
 			t.Errorf("after a failure to %s: %v %v, a is %q", broken, got, err, w.things["a"])
 		}
 		w.things["a"] = "1"
 	}
 }
 
-// TestAGlanceThatIsRateLimitedIsNotFollowedByMoreCalls waits instead, and stays Ready.
-func TestAGlanceThatIsRateLimitedIsNotFollowedByMoreCalls(t *testing.T) {
+// TestACachedObservationThatIsRateLimitedIsNotFollowedByMoreCalls waits instead, and stays Ready.
+func TestACachedObservationThatIsRateLimitedIsNotFollowedByMoreCalls(t *testing.T) {
 	w := newWorld(t, map[string]string{"a": "1"})
 	shared, blind := things{"a": "1"}, false
-	loop := newGlancing(w, &shared, &blind)
+	loop := newCaching(w, &shared, &blind)
 	if _, _, err := w.passOf(loop); err != nil {
 		t.Fatal(err)
 	}
-	w.fail["glance"] = fault.RateLimited(42*time.Second, errors.New("too many"))
+	w.fail["observe cached"] = fault.RateLimited(42*time.Second, errors.New("too many"))
 	result, got, err := w.passOf(loop)
-	if err != nil || !cmp.Equal(got, []string{"gather", "glance"}) || result.RequeueAfter != 42*time.Second || summary(w.get()) != ready {
+	if err != nil || !cmp.Equal(got, []string{"gather", "observe cached"}) || result.RequeueAfter != 42*time.Second || summary(w.get()) != ready {
 		t.Errorf("%v %v %v %s", result, got, err, summary(w.get()))
 	}
 }

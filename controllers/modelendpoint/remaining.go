@@ -7,14 +7,11 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
-var _ external.Leaver[*v1alpha1.ModelEndpoint] = adapter{}
-
-// Left is the mark and the names of settings in the record. Their values stay untold: a
+// remaining is the mark and the names of settings in the record. Their values stay untold: a
 // word that is not to be said can itself be a secret.
-func (a adapter) Left(m *v1alpha1.ModelEndpoint) (workspace string, lines []string) {
+func (a adapter) remaining(m *v1alpha1.ModelEndpoint) (workspace string, lines []string) {
 	if ours := mark(a.installation, m.Namespace, m.Name); m.Status.Mark == ours {
 		lines = append(lines, fmt.Sprintf("tag %s=%s of the serving endpoint %s", tagKey, ours, m.Spec.EndpointName))
 	}

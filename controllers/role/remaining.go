@@ -8,13 +8,10 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
-var _ external.Leaver[*v1alpha1.Role] = adapter{}
-
-// Left is what the records of a Role say that it has: also what it was about to be given.
-func (a adapter) Left(r *v1alpha1.Role) (workspace string, lines []string) {
+// remaining is what the records of a Role say that it has: also what it was about to be given.
+func (a adapter) remaining(r *v1alpha1.Role) (workspace string, lines []string) {
 	s := r.Status
 	switch p := s.ServicePrincipal; {
 	case p.ID != "" || p.ApplicationID != "":
