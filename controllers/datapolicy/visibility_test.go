@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -190,6 +191,12 @@ func (q *probing) remove(name string) {
 	if err := q.kube.Delete(q.t.Context(), q.get(name)); err != nil {
 		q.t.Fatal(err)
 	}
+	q.remaining(name)
+}
+
+// remaining sees a deleted DataPolicy gone, and nothing of its probes.
+func (q *probing) remaining(name string) {
+	q.t.Helper()
 	for q.get(name) != nil {
 		if _, err := q.loop.Reconcile(q.t.Context(), q.get(name)); err != nil {
 			q.t.Fatal(err)
@@ -300,6 +307,73 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 		q.remove("deals")
 		q.has(1, "")
 	})
+}
+
+// TestADeletionDoesNotWaitForAQuery deletes a DataPolicy while a query of its probe runs.
+func TestADeletionDoesNotWaitForAQuery(t *testing.T) {
+	for name, deletion := range map[string]v1alpha1.DeletionPolicy{"orphan": v1alpha1.DeletionOrphan, "delete": v1alpha1.DeletionDelete} {
+		t.Run(name, func(t *testing.T) {
+			q := newProbing(t)
+			running, release := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			hold := func() { once.Do(func() { close(running) }); <-release }
+			q.struck.Store(&hold)
+			t.Cleanup(func() { close(release) })
+			q.policy("deals", v1alpha1.GroupsAccount, "remote")
+			q.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.DeletionPolicy = deletion })
+			// The policy is there, and the response to its creation is held until the test ends.
+			q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, Stage: "after_commit", Action: "hook", HookURL: q.hook.URL, Then: "continue"})
+			q.look("deals")
+			<-running
+			if q.table()[""] == "" {
+				t.Error("a query runs before the table is protected")
+			}
+			if n := len(q.get("deals").Status.Probes); n != 1 {
+				t.Errorf("%d probes are recorded", n)
+			}
+			begin := time.Now()
+			if err := q.kube.Delete(t.Context(), q.get("deals")); err != nil {
+				t.Fatal(err)
+			}
+			r, err := q.loop.Reconcile(t.Context(), q.get("deals"))
+			if err != nil || r.RequeueAfter != time.Second || time.Since(begin) > 5*time.Second {
+				t.Errorf("the first pass ended after %s with %+v: %v", time.Since(begin), r, err)
+			}
+			q.ended()
+			q.remaining("deals")
+			if took := time.Since(begin); took > 20*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// TestAnOrphanDoesNotWaitForAPolicyThatCannotBeDeleted deletes a DataPolicy of which a crash left a policy.
+func TestAnOrphanDoesNotWaitForAPolicyThatCannotBeDeleted(t *testing.T) {
+	q := newProbing(t)
+	q.policy("deals", v1alpha1.GroupsAccount, "remote")
+	q.look("deals")
+	q.ended()
+	p := q.get("deals")
+	p.Status.Probes = []v1alpha1.ProbePolicy{{PrincipalID: "1", PolicyID: "gone"}}
+	if err := q.kube.Status().Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	q.restart()
+	if err := q.kube.Delete(t.Context(), q.get("deals")); err != nil {
+		t.Fatal(err)
+	}
+	q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: "/federationPolicies", Times: -1}, Stage: "before_commit", Action: "status", Status: 403})
+	if _, err := q.loop.Reconcile(t.Context(), q.get("deals")); err != nil || q.get("deals") != nil {
+		t.Errorf("the object stays: %v", err)
+	}
+	found := false
+	for len(q.recorder.Events) > 0 {
+		found = strings.Contains(<-q.recorder.Events, "the temporary federation policy gone of the service principal 1") || found
+	}
+	if !found {
+		t.Error("no event names the policy")
+	}
 }
 
 func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
