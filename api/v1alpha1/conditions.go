@@ -76,11 +76,11 @@ const (
 	ReasonGroupNotAssigned = "GroupNotAssigned"
 	// ReasonGroupNotSeen: a Role that is a member of a group was asked, and is not seen as one.
 	ReasonGroupNotSeen = "GroupNotSeen"
-	// ReasonGroupsSettling: it is being asked whether groups are seen, or a membership is so new that a no may yet become a yes.
+	// ReasonGroupsSettling: the check has not run yet, or the membership is so new that it may not be visible yet.
 	ReasonGroupsSettling = "GroupsSettling"
-	// ReasonGroupsVisible: every group named is seen, or was found where nobody could be asked.
+	// ReasonGroupsVisible: every group named is seen, or exists and is assigned where no Role can be checked.
 	ReasonGroupsVisible = "GroupsVisible"
-	// ReasonGroupsUnknown: the groups could not be looked for.
+	// ReasonGroupsUnknown: a check or the lookup of a group failed.
 	ReasonGroupsUnknown = "GroupsUnknown"
 	// ReasonSecurableNotFound: a table, schema or catalog named does not exist.
 	ReasonSecurableNotFound = "SecurableNotFound"

@@ -57,7 +57,7 @@ func (a adapter) Gather(ctx context.Context, p *v1alpha1.DataPolicy) (input, err
 			return in, err
 		}
 		if (in.outside != nil || in.refused != nil) && len(p.Status.Probes) == 0 {
-			return in, nil //nolint:nilerr // Desired says it
+			return in, nil
 		}
 	}
 	ws, c, err := a.connect.Named(ctx, p.Spec.WorkspaceRef.Name)
@@ -86,7 +86,7 @@ func (a adapter) decide(ctx context.Context, in *input, p *v1alpha1.DataPolicy) 
 		return fmt.Errorf("list the DataPolicies: %w", err)
 	}
 	if in.outside = outside(e, p); in.outside != nil {
-		return nil //nolint:nilerr // Desired says it
+		return nil
 	}
 	for i := range all.Items {
 		o := &all.Items[i]

@@ -122,7 +122,7 @@ func TestAssessment(t *testing.T) {
 	result := func(r roleprobe.Result) map[roleprobe.Key]roleprobe.Result {
 		return map[roleprobe.Key]roleprobe.Result{probe.Key("check west"): r}
 	}
-	in := func(d time.Duration) time.Time { return now.Add(d) }
+	in := now.Add
 	unknown := fault.Of(fault.Denied(v1alpha1.ReasonObserveOnly, errors.New("only observed")))
 	for name, c := range map[string]struct {
 		policy    *v1alpha1.DataPolicy
