@@ -4,11 +4,9 @@
 package connection
 
 import (
-	"context"
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -20,7 +18,9 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
 )
 
@@ -48,17 +48,10 @@ type Options struct {
 	Orphans external.Orphans
 }
 
-// connected adapts a connect.Connector.
-type connected struct{ *connect.Connector }
-
-func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
-	ws, client, err := c.Connector.Named(ctx, name)
-	return ws, client, err
-}
-
 func newAdapter(c client.Client, live client.Reader, o Options) adapter {
+	as := func(c *databricks.Client) Databricks { return c }
 	return adapter{
-		Options: o, reader: c, live: live, connect: connected{o.Connect}, versions: &versions{},
+		Options: o, reader: c, live: live, connect: governed.NewConnector(o.Connect, as), versions: &versions{},
 		root: sealroot.Store{Live: live, Writer: c, Namespace: o.Namespace},
 	}
 }
@@ -69,10 +62,13 @@ func NewReconciler(c client.Client, live client.Reader, recorder events.EventRec
 	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, live, o).kind())
 }
 
+func workspaceOf(c *v1alpha1.Connection) string { return c.Spec.WorkspaceRef.Name }
+
 // kind is what the loop knows of Connections.
 func (a adapter) kind() external.Kind[*v1alpha1.Connection, input, state] {
 	return external.Kind[*v1alpha1.Connection, input, state]{
-		Name: "Connection", Adapter: a, Management: a.management, Resync: a.resync, Conditions: a.conditions, Intend: a.intend,
+		Name: "Connection", Adapter: a, Management: governed.Management(a.reader, workspaceOf),
+		Resync: func(in input) time.Duration { return in.resync }, Conditions: a.conditions, Intend: a.intend,
 		ExternalStatus: (*v1alpha1.Connection).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining,
 	}
 }
@@ -88,17 +84,13 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("add the look at Secrets: %w", err)
 	}
 	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Orphans: o.Orphans}, a.kind())
-	where := func(concerns func(*v1alpha1.Connection, client.Object) bool) handler.EventHandler {
-		return external.Concerned(mgr.GetClient(), &v1alpha1.ConnectionList{}, concerns)
-	}
-	changed := builder.WithPredicates(external.GenerationChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	list := &v1alpha1.ConnectionList{}
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Connection{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.Connection{}, where(rivals), changed).
-		Watches(&v1alpha1.Workspace{}, where(func(c *v1alpha1.Connection, o client.Object) bool { return c.Spec.WorkspaceRef.Name == o.GetName() }), changed).
-		Watches(&v1alpha1.Boundary{}, where(func(*v1alpha1.Connection, client.Object) bool { return true })).
-		Watches(&corev1.Namespace{}, where(func(c *v1alpha1.Connection, o client.Object) bool { return c.Namespace == o.GetName() }), changed).
-		WatchesRawSource(source.Channel(poll.changed, &handler.EnqueueRequestForObject{})).
+		Watches(&v1alpha1.Connection{}, external.Concerned(mgr.GetClient(), list, rivals), builder.WithPredicates(external.GenerationChanged())).
+		WatchesRawSource(source.Channel(poll.changed, &handler.EnqueueRequestForObject{}))
+	// Of Boundaries of other namespaces too: they decide who else claims a connection.
+	return governed.Watches[*v1alpha1.Connection]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf, OwnNamespace: true}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

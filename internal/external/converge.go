@@ -110,6 +110,11 @@ func (p *pass[O, I, S]) applyUntilConverged(ctx context.Context, in I, want, hav
 			}
 			applied[step.name()] = true
 		}
+		var err error
+		if in, err = p.gatherAgain(ctx, in); err != nil {
+			p.kind.Adapter.Report(p.obj, have)
+			return err
+		}
 		observed, remaining, err := p.observe(ctx, in, want)
 		if errors.Is(err, errNotObserved) {
 			p.kind.Adapter.Report(p.obj, have)
@@ -129,6 +134,17 @@ func (p *pass[O, I, S]) applyUntilConverged(ctx context.Context, in I, want, hav
 		}
 	}
 	return fault.NotConverged(fmt.Errorf("after writing there is still to do: %s", plan))
+}
+
+func (p *pass[O, I, S]) gatherAgain(ctx context.Context, in I) (I, error) {
+	if p.kind.GatherAgain == nil {
+		return in, nil
+	}
+	in, err := p.kind.GatherAgain(ctx, p.obj, in)
+	if err != nil {
+		return in, fmt.Errorf("gather: %w", err)
+	}
+	return in, nil
 }
 
 // observe reads the outside and plans.

@@ -28,6 +28,10 @@ type Kind[O Object, I, S any] struct {
 	// nothing outside, because it is called before a pass is known to be Paused. Nil: the
 	// object's own policy counts.
 	Management func(ctx context.Context, obj O) (Management, error)
+	// GatherAgain reads the cluster again before a pass observes what its steps led to, for
+	// what other objects may have changed meanwhile. It returns the input of the rest of the
+	// pass. Nil: what Gather read counts until the pass ends.
+	GatherAgain func(ctx context.Context, obj O, in I) (I, error)
 	// Resync is the time between two observations. Nil, or a result of zero or less:
 	// Options.Resync.
 	Resync func(in I) time.Duration

@@ -25,7 +25,7 @@ func TestWhoseAServicePrincipalIs(t *testing.T) {
 		"marked long ago, and the mark is gone": {"mine", &databricks.ServicePrincipal{}, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all := &takings{}
+			all := &adoptionClaims{}
 			if c.put != "" {
 				all.of("id").put(c.put)
 			}
