@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -21,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/roleprobe"
 )
 
@@ -49,32 +49,20 @@ type Databricks interface {
 	RunStatement(ctx context.Context, warehouseID, statement string) error
 }
 
-var _ Databricks = (*databricks.Client)(nil)
-
-// connector signs in to a workspace.
-type connector interface {
-	Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error)
-}
-
-// connected adapts a connect.Connector.
-type connected struct{ *connect.Connector }
-
-func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
-	ws, client, err := c.Connector.Named(ctx, name)
-	return ws, client, err
-}
-
 // adapter is the DataPolicy's part of the loop.
 type adapter struct {
 	reader       client.Reader
-	connect      connector
+	connect      governed.Connector[Databricks]
 	installation string
 }
+
+func workspaceOf(p *v1alpha1.DataPolicy) string { return p.Spec.WorkspaceRef.Name }
 
 // kind is what the loop knows of DataPolicies.
 func (a adapter) kind(auxiliaries ...external.Attached[*v1alpha1.DataPolicy, input]) external.Kind[*v1alpha1.DataPolicy, input, state] {
 	return external.Kind[*v1alpha1.DataPolicy, input, state]{
-		Name: "DataPolicy", Adapter: a, Management: a.management, Resync: a.resync, Conditions: a.conditions, Intend: a.intend,
+		Name: "DataPolicy", Adapter: a, Management: governed.Management(a.reader, workspaceOf),
+		Resync: func(in input) time.Duration { return in.resync }, Conditions: a.conditions, Intend: a.intend,
 		ExternalStatus: (*v1alpha1.DataPolicy).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining, Auxiliaries: auxiliaries,
 	}
 }
@@ -95,7 +83,8 @@ func (g groups) Gather(ctx context.Context, p *v1alpha1.DataPolicy, in input) (v
 type Reconciler = external.Reconciler[*v1alpha1.DataPolicy, input, state]
 
 func newAdapter(c client.Reader, o Options) adapter {
-	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation}
+	as := func(c *databricks.Client) Databricks { return c }
+	return adapter{reader: c, connect: governed.NewConnector(o.Connect, as), installation: o.Installation}
 }
 
 // probePurpose is part of the ids and marks of temporary federation policies. It never changes.
@@ -119,18 +108,14 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *R
 func Setup(mgr ctrl.Manager, o Options) error {
 	prober := newProber(o, time.Now)
 	loop := newLoop(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-datapolicy"), o, prober)
-	where := func(concerns func(*v1alpha1.DataPolicy, client.Object) bool) handler.EventHandler {
-		return external.Concerned(mgr.GetClient(), &v1alpha1.DataPolicyList{}, concerns)
-	}
-	changed := builder.WithPredicates(external.GenerationChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	list := &v1alpha1.DataPolicyList{}
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.DataPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.DataPolicy{}, where(rivals), changed).
-		Watches(&v1alpha1.Workspace{}, where(func(p *v1alpha1.DataPolicy, o client.Object) bool { return p.Spec.WorkspaceRef.Name == o.GetName() }), changed).
-		Watches(&v1alpha1.Boundary{}, where(func(*v1alpha1.DataPolicy, client.Object) bool { return true })).
-		Watches(&corev1.Namespace{}, where(func(p *v1alpha1.DataPolicy, o client.Object) bool { return p.Namespace == o.GetName() }), changed).
-		Watches(&v1alpha1.Role{}, where(visibility.Concerns), builder.WithPredicates(visibility.RoleChanged())).
-		WatchesRawSource(source.Channel(prober.Done(), &handler.EnqueueRequestForObject{})).
+		Watches(&v1alpha1.DataPolicy{}, external.Concerned(mgr.GetClient(), list, rivals), builder.WithPredicates(external.GenerationChanged())).
+		Watches(&v1alpha1.Role{}, external.Concerned(mgr.GetClient(), list, visibility.Concerns), builder.WithPredicates(visibility.RoleChanged())).
+		WatchesRawSource(source.Channel(prober.Done(), &handler.EnqueueRequestForObject{}))
+	// Of Boundaries of other namespaces too: they decide who else claims a table.
+	return governed.Watches[*v1alpha1.DataPolicy]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf, OwnNamespace: true}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,8 +16,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
 
 // input is what one pass decides from.
@@ -41,11 +40,6 @@ type input struct {
 	resync   time.Duration
 }
 
-// management is the policy of the Workspace.
-func (a adapter) management(ctx context.Context, p *v1alpha1.DataPolicy) (external.Management, error) {
-	return external.WorkspaceManagement(ctx, a.reader, p.Spec.WorkspaceRef.Name)
-}
-
 // Gather reads what the Boundary and older DataPolicies allow, and the Workspace.
 func (a adapter) Gather(ctx context.Context, p *v1alpha1.DataPolicy) (input, error) {
 	in := input{
@@ -60,17 +54,14 @@ func (a adapter) Gather(ctx context.Context, p *v1alpha1.DataPolicy) (input, err
 			return in, nil
 		}
 	}
-	ws, c, err := a.connect.Named(ctx, p.Spec.WorkspaceRef.Name)
+	ws, err := a.connect.Named(ctx, p.Spec.WorkspaceRef.Name)
 	if err != nil {
 		if in.deleting && len(in.applied)+len(in.functions)+len(p.Status.Probes) == 0 {
 			return in, nil // nothing was ever begun, so that nothing is left behind
 		}
-		if in.deleting && fault.Is(err, fault.ClassWaiting) {
-			err = fmt.Errorf("%w: what this policy has in Databricks cannot be removed; set `deletionPolicy` to Orphan to leave it there", err)
-		}
-		return in, err
+		return in, governed.CannotBeRemoved(p, "this policy has in Databricks", err)
 	}
-	in.client, in.resync = c, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
+	in.client, in.resync = ws.Client, ws.Resync()
 	in.observeOnly = p.Spec.ManagementPolicy == v1alpha1.ManagementObserveOnly || ws.Spec.ManagementPolicy == v1alpha1.ManagementObserveOnly
 	return in, nil
 }
@@ -101,15 +92,11 @@ func (a adapter) decide(ctx context.Context, in *input, p *v1alpha1.DataPolicy) 
 func outside(e access.Estate, p *v1alpha1.DataPolicy) *fault.Fault {
 	limits, denial := e.Limits(p.Namespace)
 	if denial != nil {
-		return fault.Of(fault.Denied(denial.Reason, fmt.Errorf("%s", denial.Message)))
+		return governed.Denied(denial)
 	}
-	violations := limits.CheckDataPolicy(boundary.DataPolicy{
+	return governed.Exceeds(limits, "the policy", limits.CheckDataPolicy(boundary.DataPolicy{
 		Workspace: p.Spec.WorkspaceRef.Name, Warehouse: string(p.Spec.WarehouseID), Table: string(p.Spec.Table), Functions: datapolicy.FunctionNames(p.Spec),
-	})
-	if len(violations) == 0 {
-		return nil
-	}
-	return fault.Of(fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("against the Boundary %s the policy %s", limits.Name, strings.Join(violations, "; it "))))
+	}))
 }
 
 // overlap says what of a table two DataPolicies both declare; nothing when they are one, or one is on its way out.

@@ -7,24 +7,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
 
 // conditions say whether the Boundary allows what is asked for.
 func (adapter) conditions(in input) []metav1.Condition {
-	c := metav1.Condition{Type: v1alpha1.ConditionWithinBoundary, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAllowed, Message: "The Boundary allows what is asked for"}
-	if in.outside != nil {
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, in.outside.Reason, in.outside.Error()
-	}
-	return []metav1.Condition{c}
+	return []metav1.Condition{governed.WithinBoundary("The Boundary allows what is asked for", in.outside)}
 }
-
-// resync is the workspace's.
-func (adapter) resync(in input) time.Duration { return in.resync }
 
 // Report fills in the status from what was observed. Where the target was refused, nothing was
 // observed and the records stay.
