@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
@@ -71,7 +71,7 @@ func statement(s external.Step[state]) (string, error) {
 func (adapter) changedBy(have state, s external.Step[state]) (who string, at time.Time) {
 	c := have.Changed
 	if len(s.Want.Functions) > 0 {
-		c = databricks.Change{}
+		c = admin.Change{}
 		if f := named(have.Functions, s.Want.Functions[0].Name); f != nil {
 			c = f.Changed
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy/visibility"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/roleprobe"
@@ -44,8 +44,8 @@ type Options struct {
 // Databricks is what a DataPolicy needs of it.
 type Databricks interface {
 	visibility.Databricks
-	Table(ctx context.Context, name string) (*databricks.Table, error)
-	Function(ctx context.Context, name string) (*databricks.Function, error)
+	Table(ctx context.Context, name string) (*admin.Table, error)
+	Function(ctx context.Context, name string) (*admin.Function, error)
 	RunStatement(ctx context.Context, warehouseID, statement string) error
 }
 
@@ -83,7 +83,7 @@ func (g groups) Gather(ctx context.Context, p *v1alpha1.DataPolicy, in input) (v
 type Reconciler = external.Reconciler[*v1alpha1.DataPolicy, input, state]
 
 func newAdapter(c client.Reader, o Options) adapter {
-	as := func(c *databricks.Client) Databricks { return c }
+	as := func(c *admin.Client) Databricks { return c }
 	return adapter{reader: c, connect: governed.NewConnector(o.Connect, as), installation: o.Installation}
 }
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 )
 
@@ -22,7 +22,7 @@ type state struct {
 	// and bodies of functions depend on the types of columns.
 	Target target
 	// Changed is the last change of the table.
-	Changed   databricks.Change
+	Changed   admin.Change
 	Places    []place
 	Functions []function
 }
@@ -55,7 +55,7 @@ type function struct {
 	datapolicy.Function
 	// Marked says that it carries our mark, Recorded that we made it or were about to.
 	Marked, Recorded bool
-	Changed          databricks.Change
+	Changed          admin.Change
 }
 
 func (f function) same(o function) bool {

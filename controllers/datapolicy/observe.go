@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -88,7 +88,7 @@ func (in input) place(at datapolicy.Attachment, have state) place {
 }
 
 // target turns the spec into SQL for the columns that the table has.
-func (a adapter) target(ctx context.Context, in input, table *databricks.Table) (target, error) {
+func (a adapter) target(ctx context.Context, in input, table *admin.Table) (target, error) {
 	p := in.policy
 	switch {
 	case table == nil:
@@ -129,12 +129,12 @@ func (a adapter) target(ctx context.Context, in input, table *databricks.Table) 
 }
 
 // attachments are the row filter and the masks that a table has.
-func attachments(t *databricks.Table) []datapolicy.Attachment {
+func attachments(t *admin.Table) []datapolicy.Attachment {
 	if t == nil {
 		return nil
 	}
 	var out []datapolicy.Attachment
-	add := func(column string, f *databricks.PolicyFunction) {
+	add := func(column string, f *admin.PolicyFunction) {
 		if f != nil {
 			out = append(out, datapolicy.Attachment{Column: column, Function: f.Function, Arguments: strings.Join(f.Columns, ",")})
 		}
@@ -147,7 +147,7 @@ func attachments(t *databricks.Table) []datapolicy.Attachment {
 }
 
 // functionOf is a function as Unity Catalog has it.
-func functionOf(name string, f *databricks.Function, in input) function {
+func functionOf(name string, f *admin.Function, in input) function {
 	var parameters []string
 	for _, p := range f.Parameters {
 		parameters = append(parameters, strings.ToLower(p.Name)+" "+p.Type)

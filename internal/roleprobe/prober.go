@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 const (
@@ -38,7 +38,7 @@ type Options struct {
 	// Purpose tells the policies of probers apart. Required, and never changed: it is part of ids and marks.
 	Purpose string
 	// Token returns the operator's projected token. Required.
-	Token func() (databricks.Secret, error)
+	Token func() (wire.Secret, error)
 	// Issuer says who issued the token. Without it no probe runs.
 	Issuer Issuer
 	// Now is the time. Default time.Now.

@@ -17,13 +17,14 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // fake is an account with federation policies, and a warehouse.
 type fake struct {
 	mu       sync.Mutex
-	policies map[string]databricks.FederationPolicy
+	policies map[string]admin.FederationPolicy
 	journal  []string
 	// fail holds errors by call. A create that fails has committed.
 	fail map[string]error
@@ -44,7 +45,7 @@ func (f *fake) calls() string {
 	return strings.Join(f.journal, " ")
 }
 
-func (f *fake) Policy(_ context.Context, principal, id string) (*databricks.FederationPolicy, error) {
+func (f *fake) Policy(_ context.Context, principal, id string) (*admin.FederationPolicy, error) {
 	err := f.call("read")
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -54,7 +55,7 @@ func (f *fake) Policy(_ context.Context, principal, id string) (*databricks.Fede
 	return nil, err
 }
 
-func (f *fake) CreatePolicy(_ context.Context, principal string, p databricks.FederationPolicy) error {
+func (f *fake) CreatePolicy(_ context.Context, principal string, p admin.FederationPolicy) error {
 	err := f.call("create")
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -65,7 +66,7 @@ func (f *fake) CreatePolicy(_ context.Context, principal string, p databricks.Fe
 	return err
 }
 
-func (f *fake) UpdatePolicy(context.Context, string, databricks.FederationPolicy) error {
+func (f *fake) UpdatePolicy(context.Context, string, admin.FederationPolicy) error {
 	return f.call("update")
 }
 
@@ -79,7 +80,7 @@ func (f *fake) DeletePolicy(_ context.Context, principal, id string) error {
 	return nil
 }
 
-func (f *fake) Ask(ctx context.Context, application string, _ databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error) {
+func (f *fake) Ask(ctx context.Context, application string, _ wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error) {
 	if err := f.call("query"); err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (f *fake) Ask(ctx context.Context, application string, _ databricks.Secret,
 			return nil, err
 		}
 	}
-	out := &databricks.StatementResult{Rows: [][]*string{{}}}
+	out := &wire.StatementResult{Rows: [][]*string{{}}}
 	for i := range row {
 		out.Rows[0] = append(out.Rows[0], &row[i])
 	}
@@ -106,15 +107,15 @@ func (issuer) Issuer(context.Context) (clusterissuer.Issuer, error) {
 	return clusterissuer.Issuer{URL: "https://cluster", JWKS: "{}"}, nil
 }
 
-func tokenOf(claims string) databricks.Secret {
-	return databricks.Secret("x." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".x")
+func tokenOf(claims string) wire.Secret {
+	return wire.Secret("x." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".x")
 }
 
 const operator = `{"iss": "https://cluster", "sub": "system:serviceaccount:gatehouse:operator", "aud": ["databricks"]}`
 
 func newFake(claims string) (*fake, *Prober) {
-	return &fake{policies: map[string]databricks.FederationPolicy{}, fail: map[string]error{}}, New(Options{
-		Installation: "test", Purpose: "verify", Issuer: issuer{}, Token: func() (databricks.Secret, error) { return tokenOf(claims), nil },
+	return &fake{policies: map[string]admin.FederationPolicy{}, fail: map[string]error{}}, New(Options{
+		Installation: "test", Purpose: "verify", Issuer: issuer{}, Token: func() (wire.Secret, error) { return tokenOf(claims), nil },
 	})
 }
 
@@ -169,7 +170,7 @@ func TestARunLeavesResultsAndNoPolicy(t *testing.T) {
 			}
 			id, mark := p.PolicyOf(owner)
 			if c.foreign {
-				f.policies["7/"+id] = databricks.FederationPolicy{ID: id, Description: "somebody else's"}
+				f.policies["7/"+id] = admin.FederationPolicy{ID: id, Description: "somebody else's"}
 			}
 			f.answer = func(context.Context, string) ([]string, error) {
 				made := f.policies["7/"+id]

@@ -14,7 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
@@ -30,10 +31,10 @@ const (
 type Client interface {
 	trust.Client
 	// Ask runs a statement as a service principal that admits the subject token.
-	Ask(ctx context.Context, applicationID string, subject databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error)
+	Ask(ctx context.Context, applicationID string, subject wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error)
 }
 
-var _ Client = (*databricks.Client)(nil)
+var _ Client = (*admin.Client)(nil)
 
 // Probe is some checks that run in one statement as one service principal.
 type Probe struct {
@@ -80,7 +81,7 @@ func (p *Prober) query(ctx context.Context, c Client, owner client.Object, probe
 	if !created {
 		return nil, true, fmt.Errorf("create the temporary federation policy: %w", err)
 	}
-	out, err := c.Ask(ctx, probe.ApplicationID, token, databricks.StatementRequest{WarehouseID: probe.WarehouseID, Statement: statement(probe.Checks), Repeatable: true})
+	out, err := c.Ask(ctx, probe.ApplicationID, token, wire.StatementRequest{WarehouseID: probe.WarehouseID, Statement: statement(probe.Checks), Repeatable: true})
 	if err != nil {
 		return nil, true, fmt.Errorf("run the query: %w", err)
 	}
@@ -94,7 +95,7 @@ func statement(checks []string) string {
 }
 
 // parseRow returns the values of the checks, if the statement ran as the service principal.
-func parseRow(out *databricks.StatementResult, probe Probe) (map[string]bool, error) {
+func parseRow(out *wire.StatementResult, probe Probe) (map[string]bool, error) {
 	malformed := errors.New("the result has an unexpected form")
 	if len(out.Rows) != 1 || len(out.Rows[0]) != len(probe.Checks)+1 {
 		return nil, malformed

@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
@@ -28,7 +29,7 @@ func (p *Prober) Usable() error {
 }
 
 // credential returns the operator's own token, and the rules by which that account, and no other, is admitted.
-func (p *Prober) credential(ctx context.Context) (databricks.Secret, trust.Rules, error) {
+func (p *Prober) credential(ctx context.Context) (wire.Secret, trust.Rules, error) {
 	token, err := p.opts.Token()
 	if err != nil {
 		return "", trust.Rules{}, err
@@ -44,7 +45,7 @@ func (p *Prober) credential(ctx context.Context) (databricks.Secret, trust.Rules
 	if claims.Issuer != issuer.URL {
 		return "", trust.Rules{}, fault.Transient(v1alpha1.ReasonIssuerUnknown, errors.New("the operator's projected token is not of the cluster's issuer"))
 	}
-	rules := trust.RulesOf(databricks.OIDCPolicy{Issuer: issuer.URL, Audiences: claims.Audience, Subject: claims.Subject, SubjectClaim: "sub", JWKSJSON: issuer.JWKS})
+	rules := trust.RulesOf(admin.OIDCPolicy{Issuer: issuer.URL, Audiences: claims.Audience, Subject: claims.Subject, SubjectClaim: "sub", JWKSJSON: issuer.JWKS})
 	return token, rules, nil
 }
 
@@ -70,7 +71,7 @@ func (l *stringList) UnmarshalJSON(raw []byte) error {
 
 // parse reads the claims of the operator's own token. It verifies no signature: the token comes
 // from the operator's own file system.
-func parse(token databricks.Secret) (tokenClaims, error) {
+func parse(token wire.Secret) (tokenClaims, error) {
 	unreadable := fault.Transient(v1alpha1.ReasonCredentialNotFound, errors.New("the operator's projected token is not that of a service account"))
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
