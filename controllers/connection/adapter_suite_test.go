@@ -38,7 +38,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 		}
 	}
 	start := w.emulator.Last(t)
-	externaltest.Run(t, connection.NewAdapter(w.kube, w.live, w.options()), externaltest.Case[*v1alpha1.Connection]{
+	externaltest.Run(t, connection.NewAdapter(w.kube, w.live, w.options()).Kind(), externaltest.Case[*v1alpha1.Connection]{
 		Object: c, Faults: faults,
 		Writes: func() int { return len(w.emulator.Writes(t, start)) },
 		Others: func() any {

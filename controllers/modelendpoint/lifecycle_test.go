@@ -295,7 +295,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 		}
 	}
 	start := w.emulator.Last(t)
-	externaltest.Run(t, modelendpoint.NewAdapter(w.kube, modelendpoint.Options{Connect: w.connector(), Installation: "test"}), externaltest.Case[*v1alpha1.ModelEndpoint]{
+	externaltest.Run(t, modelendpoint.NewKind(w.kube, modelendpoint.Options{Connect: w.connector(), Installation: "test"}), externaltest.Case[*v1alpha1.ModelEndpoint]{
 		Object: m, Faults: faults,
 		Writes: func() int { return len(w.emulator.Writes(t, start)) },
 		Others: func() any {

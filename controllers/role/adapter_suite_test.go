@@ -26,7 +26,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	env.Create(t, w.kube, r)
 	faults := w.readFaults("/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/", "/federationPolicies/")
 	start := w.emulator.Last(t)
-	externaltest.Run(t, role.NewAdapter(w.kube, w.options()), externaltest.Case[*v1alpha1.Role]{
+	externaltest.Run(t, role.NewKind(w.kube, w.options()), externaltest.Case[*v1alpha1.Role]{
 		Object: r, Faults: faults,
 		Writes: func() int { return len(w.emulator.Writes(t, start)) },
 		Others: func() any {
@@ -57,7 +57,7 @@ func TestTheAdapterKeepsTheContractForAnAdoptedRole(t *testing.T) {
 	a := newAdoption(t)
 	a.create()
 	start := a.emulator.Last(t)
-	externaltest.Run(t, role.NewAdapter(a.kube, a.options()), externaltest.Case[*v1alpha1.Role]{
+	externaltest.Run(t, role.NewKind(a.kube, a.options()), externaltest.Case[*v1alpha1.Role]{
 		Object: a.get("legacy"), Faults: a.readFaults("/scim/v2/ServicePrincipals", "/scim/v2/Groups", "/unity-catalog/permissions/table/", "/federationPolicies/"),
 		Writes: func() int { return len(a.emulator.Writes(t, start)) },
 		Others: func() any {
