@@ -52,11 +52,11 @@ func (c *Client) EffectivePrivileges(ctx context.Context, s Securable) ([]Effect
 // from what it is in too. An object that does not exist is a fault Waiting with
 // ReasonSecurableNotFound.
 func (c *Client) EffectivePermissions(ctx context.Context, o Object) ([]Permission, error) {
-	path, err := c.permissionsPath(ctx, o)
+	at, err := c.listOf(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return c.entries(ctx, path, true)
+	return c.entries(ctx, at, true)
 }
 
 // GroupByID returns an account group with its members, or nil when there is none.

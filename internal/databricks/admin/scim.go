@@ -6,7 +6,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/databricks/databricks-sdk-go/service/iam"
 
@@ -23,7 +22,7 @@ type scimPage[T any] struct {
 }
 
 func (c *Client) scimPage(ctx context.Context, kind string, query map[string]any, into any) error {
-	path := "/api/2.0/accounts/" + url.PathEscape(c.endpoint.AccountID) + "/scim/v2/" + kind
+	path := "/api/2.0/accounts/" + c.account.sdk.ConfiguredAccountID() + "/scim/v2/" + kind
 	return c.account.do(ctx, http.MethodGet, path, query, nil, into)
 }
 

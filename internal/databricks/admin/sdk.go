@@ -11,6 +11,9 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/service/serving"
+	"github.com/databricks/databricks-sdk-go/service/sql"
+
 	"github.com/databricks/databricks-sdk-go/service/catalog"
 
 	"github.com/databricks/databricks-sdk-go/service/oauth2"
@@ -105,6 +108,10 @@ type workspace struct {
 	functions   *catalog.FunctionsAPI
 	schemas     *catalog.SchemasAPI
 	tables      *catalog.TablesAPI
+	permissions *iam.PermissionsAPI
+	endpoints   *serving.ServingEndpointsAPI
+	statements  *sql.StatementExecutionAPI
+	gateway     *catalog.AiGatewayAPI
 }
 
 func newWorkspace(c *client.DatabricksClient) workspace {
@@ -116,6 +123,10 @@ func newWorkspace(c *client.DatabricksClient) workspace {
 		functions:   catalog.NewFunctions(c),
 		schemas:     catalog.NewSchemas(c),
 		tables:      catalog.NewTables(c),
+		permissions: iam.NewPermissions(c),
+		endpoints:   serving.NewServingEndpoints(c),
+		statements:  sql.NewStatementExecution(c),
+		gateway:     catalog.NewAiGateway(c),
 	}
 }
 

@@ -5,6 +5,7 @@ package admin_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +52,9 @@ func reset(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		return
+	}
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
 	}
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_ = conn.Close()
@@ -132,8 +137,18 @@ func TestABodyWithoutEndIsNotRead(t *testing.T) {
 // TestACallThatHangsEnds after CallTimeout without a byte, and goes on while bytes come.
 func TestACallThatHangsEnds(t *testing.T) {
 	hang := make(chan struct{})
-	answer := func(w http.ResponseWriter, _ *http.Request) { <-hang }
-	s := newService(t, func(w http.ResponseWriter, r *http.Request) { answer(w, r) })
+	var slow atomic.Bool
+	s := newService(t, func(w http.ResponseWriter, _ *http.Request) {
+		if !slow.Load() {
+			<-hang
+			return
+		}
+		for _, part := range []string{`{"user`, `Name"`, `:"x"`, `,"active":`, `true}`} {
+			_, _ = io.WriteString(w, part)
+			w.(http.Flusher).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
 	defer close(hang)
 	c, err := admin.NewPool(admin.PoolOptions{UserAgent: "test", CallTimeout: 300 * time.Millisecond}).Client(s.endpoint())
 	if err != nil {
@@ -145,13 +160,7 @@ func TestACallThatHangsEnds(t *testing.T) {
 	if err := c.DeleteGroup(t.Context(), "1"); !fault.Is(err, fault.ClassTransient) {
 		t.Errorf("a write that hangs: %v", err)
 	}
-	answer = func(w http.ResponseWriter, _ *http.Request) {
-		for _, part := range []string{`{"user`, `Name"`, `:"x"`, `,"active":`, `true}`} {
-			_, _ = io.WriteString(w, part)
-			w.(http.Flusher).Flush()
-			time.Sleep(100 * time.Millisecond)
-		}
-	}
+	slow.Store(true)
 	if me, err := c.Me(t.Context()); err != nil || me.Principal != "x" {
 		t.Errorf("a slow one: %v %v", me, err)
 	}

@@ -106,7 +106,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, signedInAnew := r.Body, false
 	for {
 		token, err := t.admit(r)
-		if err != nil {
+		switch {
+		case err != nil && r.Context().Err() != nil:
+			return nil, r.Context().Err()
+		case err != nil:
 			return nil, &NotSentError{err}
 		}
 		res, err := t.send(r, body, token)
