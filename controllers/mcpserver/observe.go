@@ -20,7 +20,8 @@ import (
 )
 
 // Observe learns which document is to be served, reads the objects past the cache, and asks
-// the pods once the ConfigMap holds the document. The objects are what is outside here.
+// the pods once the ConfigMap holds the document: before that nothing may hold up the
+// revocation in it. The objects are what is outside here.
 func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	if err := a.compile(ctx, in); err != nil {
 		return state{}, err
@@ -34,6 +35,9 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 		wanted = append(wanted, object{Kind: kindBudget, Name: in.server.Name, Value: budget(in.server)})
 	}
 	if in.deleting {
+		for _, w := range wanted {
+			a.compared.Delete(keyOf(w.Value))
+		}
 		wanted = slices.DeleteFunc(wanted, func(o object) bool { return o.Kind != kindReviewer })
 	}
 	current := false
@@ -52,8 +56,12 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 		if err != nil {
 			return out, fmt.Errorf("read the %s %s: %w", w.Kind, w.Name, err)
 		}
-		out.Objects = append(out.Objects, object{Kind: w.Kind, Name: w.Name, Value: live, Foreign: !owned(live, in.server)})
+		o := object{Kind: w.Kind, Name: w.Name, Value: live, Foreign: !owned(live, in.server)}
 		current = current || w.Kind == kindConfigMap && matches(w.Value, live)
+		if current && !o.Foreign && defaulted(live) && (w.Kind != kindBudget || replicas(in.server) > 1) {
+			o.Differs, o.Uncompared = a.differs(ctx, w.Value, live)
+		}
+		out.Objects = append(out.Objects, o)
 	}
 	if in.deleting {
 		return out, nil
