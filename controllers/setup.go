@@ -23,7 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/workspace"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/index"
-	"github.com/gatehouse-dev/gatehouse/internal/leftbehind"
+	"github.com/gatehouse-dev/gatehouse/internal/orphan"
 )
 
 // Options are what all controllers are made of.
@@ -46,7 +46,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	orphans := leftbehind.Store{Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Namespace: o.Servers.Namespace}
+	orphans := orphan.Store{Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Namespace: o.Servers.Namespace}
 	for _, c := range []struct {
 		kind  string
 		setup func() error

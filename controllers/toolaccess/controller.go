@@ -25,7 +25,7 @@ func (a adapter) kind() external.Kind[*v1alpha1.ToolAccess, state, state] {
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess")}, adapter{mgr.GetClient()}.kind())
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess")}, adapter{reader: mgr.GetClient()}.kind())
 	all := external.Every(mgr.GetClient(), &v1alpha1.ToolAccessList{})
 	changed := builder.WithPredicates(external.GenerationChanged())
 	b := ctrl.NewControllerManagedBy(mgr).
