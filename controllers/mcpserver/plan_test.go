@@ -63,32 +63,71 @@ func targets(p external.Plan[state]) []string {
 	return out
 }
 
-func TestAServerThatIsAsDeclaredNeedsNothing(t *testing.T) {
-	want := wanted(t, testDocument(t, "check_identity"))
-	got, err := planned(want, running(want))
-	if err != nil || len(got) != 0 {
-		t.Errorf("plan %v, %v", targets(got), err)
+func TestPlan(t *testing.T) {
+	is := wanted(t, testDocument(t, "check_identity"))
+	was := wanted(t, testDocument(t, "check_identity", "query_audit_log"))
+	// revoked is what is there when a tool was taken away, and nothing is done yet.
+	revoked := func(edits ...func(*state)) state { return changed(running(was), edits...) }
+	as := func(edits ...func(*state)) state { return changed(running(is), edits...) }
+	foreign := func(kind string) func(*state) { return func(s *state) { s.object(kind).Foreign = true } }
+	differs := func(kind string) func(*state) { return func(s *state) { s.object(kind).Differs = true } }
+	gone := func(kind string) func(*state) {
+		return func(s *state) {
+			s.Objects = slices.DeleteFunc(s.Objects, func(o object) bool { return o.Kind == kind })
+		}
+	}
+	uncompared := func(s *state) { s.object(kindDeployment).Uncompared = errors.New("no answer") }
+	noBudget := changed(is, gone(kindBudget))
+	unfinished := changed(is, func(s *state) { s.Unfinished = fault.Waiting(v1alpha1.ReasonToolNotFound, errors.New("no such Tool")) })
+	document := []string{"Update the ConfigMap tools", "Update the annotation of the Pod a", "Update the annotation of the Pod b"}
+	for name, c := range map[string]struct {
+		want, have state
+		plan       []string
+		class      fault.Class
+	}{
+		"everything is as declared": {want: is, have: as()},
+		"nothing is there": {want: is, have: state{}, plan: []string{
+			"Create the ConfigMap tools", "Create the Secret tools-sealing-keys", "Create the ServiceAccount tools", "Create the ClusterRoleBinding gatehouse:mcp-server:sales:tools",
+			"Create the Service tools", "Create the Deployment tools", "Create the PodDisruptionBudget tools", "Create the Role tools-health",
+		}},
+		"a revocation writes the ConfigMap and touches the pods before all else": {want: is, have: revoked(differs(kindDeployment)), plan: append(slices.Clone(document), "Update the Deployment tools")},
+		"drift of a Service":           {want: is, have: as(differs(kindService)), plan: []string{"Update the Service tools"}},
+		"other keys":                   {want: is, have: as(func(s *state) { s.object(kindSecret).Value = keysSecret(testServer(), sealing{}) }), plan: []string{"Update the Secret tools-sealing-keys"}},
+		"no budget is wanted any more": {want: noBudget, have: as(), plan: []string{"Delete the PodDisruptionBudget tools"}},
+		"somebody else's budget stays": {want: noBudget, have: as(foreign(kindBudget))},
+
+		"the ConfigMap is somebody else's":                           {want: is, have: as(foreign(kindConfigMap)), class: fault.ClassConflict},
+		"an object of somebody else holds up no revocation":          {want: is, have: revoked(foreign(kindServiceAccount), gone(kindDeployment)), plan: document},
+		"with the document in place, no pods are made over it":       {want: is, have: as(foreign(kindServiceAccount), gone(kindDeployment)), class: fault.ClassConflict},
+		"somebody else's Role takes nothing but the server's health": {want: is, have: as(foreign(kindRole)), class: fault.ClassConflict},
+		"and keeps nothing back":                                     {want: is, have: as(foreign(kindRole), differs(kindService)), plan: []string{"Update the Service tools"}},
+
+		"what cannot be compared is said":            {want: is, have: as(uncompared), class: fault.ClassTransient},
+		"what cannot be compared keeps nothing back": {want: is, have: as(uncompared, differs(kindService)), plan: []string{"Update the Service tools"}},
+		"what the document leaves out is said":       {want: unfinished, have: as(), class: fault.ClassWaiting},
+
+		"deletion removes what garbage collection does not": {have: as(), plan: []string{"Delete the ClusterRoleBinding gatehouse:mcp-server:sales:tools"}},
+		"deletion leaves what is somebody else's":           {have: as(foreign(kindReviewer))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := planned(c.want, c.have)
+			if !slices.Equal(targets(got), c.plan) {
+				t.Errorf("plan %q, want %q", targets(got), c.plan)
+			}
+			if (err != nil) != (c.class != "") || err != nil && !fault.Is(err, c.class) {
+				t.Errorf("ended with %v, want %q", err, c.class)
+			}
+		})
 	}
 }
 
-func TestARevocationWritesTheConfigMapAndTouchesThePodsBeforeAllElse(t *testing.T) {
-	want := wanted(t, testDocument(t, "check_identity"))
-	have := running(wanted(t, testDocument(t, "check_identity", "query_audit_log")))
-	have.object(kindDeployment).Differs = true
-	got, err := planned(want, have)
-	if err != nil {
-		t.Fatal(err)
+// changed returns a state with changes, and leaves the old one as it was.
+func changed(s state, edits ...func(*state)) state {
+	s.Objects = slices.Clone(s.Objects)
+	for _, e := range edits {
+		e(&s)
 	}
-	text := targets(got)
-	order := []string{"Update the ConfigMap tools", "Update the annotation of the Pod a", "Update the annotation of the Pod b", "Update the Deployment tools"}
-	if len(text) != len(order) {
-		t.Fatalf("plan %q, want %q", text, order)
-	}
-	for i := range order {
-		if text[i] != order[i] {
-			t.Errorf("step %d is %q, want %q", i, text[i], order[i])
-		}
-	}
+	return s
 }
 
 func TestWhatThePodsStillLackIsSaid(t *testing.T) {
@@ -111,54 +150,5 @@ func TestWhatThePodsStillLackIsSaid(t *testing.T) {
 		if len(got) > 0 || f == nil || f.Class != fault.ClassProgressing || f.Reason != c.reason || f.After <= 0 {
 			t.Errorf("%s: plan %v, %+v", name, targets(got), f)
 		}
-	}
-}
-
-func TestAnObjectOfSomebodyElseIsNotTouched(t *testing.T) {
-	want := wanted(t, testDocument(t))
-	have := running(want)
-	have.Objects[0].Foreign = true
-	got, err := planned(want, have)
-	if len(got) > 0 || !fault.Is(err, fault.ClassConflict) {
-		t.Errorf("plan %v, %v", targets(got), err)
-	}
-}
-
-func TestAnObjectOfSomebodyElseHoldsUpNoRevocation(t *testing.T) {
-	want := wanted(t, testDocument(t, "check_identity"))
-	have := running(wanted(t, testDocument(t, "check_identity", "query_audit_log")))
-	have.object(kindServiceAccount).Foreign = true
-	have.Objects = slices.DeleteFunc(have.Objects, func(o object) bool { return o.Kind == kindDeployment })
-	got, err := planned(want, have)
-	order := []string{"Update the ConfigMap tools", "Update the annotation of the Pod a", "Update the annotation of the Pod b"}
-	if err != nil || !slices.Equal(targets(got), order) {
-		t.Errorf("plan %q, %v; want %q", targets(got), err, order)
-	}
-	have = running(want)
-	have.object(kindServiceAccount).Foreign = true
-	have.Objects = slices.DeleteFunc(have.Objects, func(o object) bool { return o.Kind == kindDeployment })
-	if got, err := planned(want, have); len(got) > 0 || !fault.Is(err, fault.ClassConflict) {
-		t.Errorf("with the document in place: plan %q, %v", targets(got), err)
-	}
-}
-
-func TestDeletionRemovesWhatGarbageCollectionDoesNot(t *testing.T) {
-	have := running(wanted(t, testDocument(t)))
-	got, err := planned(state{}, have)
-	if err != nil || len(got) != 1 || got[0].Verb != external.Delete || got[0].Want.Objects[0].Kind != kindReviewer {
-		t.Errorf("plan %v, %v", targets(got), err)
-	}
-}
-
-func TestWhatCannotBeComparedKeepsNothingBack(t *testing.T) {
-	want := wanted(t, testDocument(t, "check_identity"))
-	have := running(want)
-	have.object(kindDeployment).Uncompared = errors.New("no answer")
-	if got, err := planned(want, have); len(got) > 0 || !fault.Is(err, fault.ClassTransient) {
-		t.Errorf("plan %v, %v", targets(got), err)
-	}
-	have.object(kindService).Differs = true
-	if got, err := planned(want, have); err != nil || !slices.Equal(targets(got), []string{"Update the Service tools"}) {
-		t.Errorf("plan %v, %v", targets(got), err)
 	}
 }
