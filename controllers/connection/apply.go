@@ -8,7 +8,8 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
@@ -26,10 +27,10 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 		have.Connection = nil
 		return have, nil
 	}
-	w := databricks.ConnectionWrite{Name: s.Want.Connection.Name, Comment: s.Want.Connection.Comment, Options: s.Want.Connection.Options}
-	w.Secrets = map[string]databricks.Secret{databricks.OptionBearerToken: in.secret}
+	w := admin.ConnectionWrite{Name: s.Want.Connection.Name, Comment: s.Want.Connection.Comment, Options: s.Want.Connection.Options}
+	w.Secrets = map[string]wire.Secret{admin.OptionBearerToken: in.secret}
 	if in.spec.OAuthM2M != nil {
-		w.Secrets = map[string]databricks.Secret{databricks.OptionClientSecret: in.secret}
+		w.Secrets = map[string]wire.Secret{admin.OptionClientSecret: in.secret}
 	}
 	write := in.client.UpdateConnection
 	if s.Verb == external.Create {
@@ -40,7 +41,7 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 		have.Connection = &doubted
 	}
 	c, err := write(ctx, w)
-	if databricks.IsAlreadyExists(err) {
+	if admin.IsAlreadyExists(err) {
 		return in.taken(ctx, have, w.Name, err)
 	}
 	if err != nil {
@@ -76,7 +77,7 @@ func (in input) applyService(ctx context.Context, have state, s external.Step[st
 		err = in.client.DeleteMCPService(ctx, w.Name, w.ETag)
 	case external.Create:
 		err = in.client.CreateMCPService(ctx, w.MCPService)
-		if databricks.IsAlreadyExists(err) {
+		if admin.IsAlreadyExists(err) {
 			if found, readErr := in.client.MCPService(ctx, w.Name); readErr == nil && found != nil && markIn(found.Comment) == in.mark {
 				err = nil // from a call whose answer was lost
 			}

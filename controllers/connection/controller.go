@@ -18,7 +18,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
@@ -49,7 +49,7 @@ type Options struct {
 }
 
 func newAdapter(c client.Client, live client.Reader, o Options) adapter {
-	as := func(c *databricks.Client) Databricks { return c }
+	as := func(c *admin.Client) Databricks { return c }
 	return adapter{
 		Options: o, reader: c, live: live, connect: governed.NewConnector(o.Connect, as), versions: &versions{},
 		root: sealroot.Store{Live: live, Writer: c, Namespace: o.Namespace},

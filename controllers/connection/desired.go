@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 // Desired is pure.
@@ -25,7 +25,7 @@ func (adapter) Desired(in input) (state, error) {
 	out := state{
 		Adopt: in.spec.Adoption == v1alpha1.AdoptionAdopt, Unread: in.unread,
 		Connection: &link{
-			Name: string(in.spec.ConnectionName), Type: databricks.HTTPConnection, Comment: marked(in.spec.Comment, in.mark), Options: options(in.spec),
+			Name: string(in.spec.ConnectionName), Type: admin.HTTPConnection, Comment: marked(in.spec.Comment, in.mark), Options: options(in.spec),
 			CredentialType: "BEARER_TOKEN", Credential: v1alpha1.ConnectionCredential{Fingerprint: in.fingerprint}, Marked: true, Recorded: true,
 		},
 	}
@@ -33,7 +33,7 @@ func (adapter) Desired(in input) (state, error) {
 		out.Connection.CredentialType = "OAUTH_M2M"
 	}
 	if m := in.spec.MCPService; m != nil {
-		out.Services = []service{{Marked: true, MCPService: databricks.MCPService{
+		out.Services = []service{{Marked: true, MCPService: admin.MCPService{
 			Name: string(m.Name), Comment: in.mark, Connection: string(in.spec.ConnectionName), Tools: selectors(m.Tools),
 		}}}
 	}
@@ -43,13 +43,13 @@ func (adapter) Desired(in input) (state, error) {
 // options are those that are no secrets.
 func options(s v1alpha1.ConnectionSpec) map[string]string {
 	out := map[string]string{
-		databricks.OptionHost: string(s.Host), databricks.OptionPort: strconv.Itoa(int(s.Port)), databricks.OptionBasePath: string(s.BasePath),
+		admin.OptionHost: string(s.Host), admin.OptionPort: strconv.Itoa(int(s.Port)), admin.OptionBasePath: string(s.BasePath),
 	}
 	if s.Protocol == v1alpha1.ProtocolMCP {
-		out[databricks.OptionMCP] = "true"
+		out[admin.OptionMCP] = "true"
 	}
 	if o := s.OAuthM2M; o != nil {
-		out[databricks.OptionClientID], out[databricks.OptionScope], out[databricks.OptionTokenEndpoint] = o.ClientID, o.Scope, string(o.TokenEndpoint)
+		out[admin.OptionClientID], out[admin.OptionScope], out[admin.OptionTokenEndpoint] = o.ClientID, o.Scope, string(o.TokenEndpoint)
 	}
 	return out
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
@@ -44,7 +44,7 @@ type input struct {
 	// refused says why nothing is read or written.
 	refused error
 	// secret is the credential, or unread says why there is none.
-	secret      databricks.Secret
+	secret      wire.Secret
 	fingerprint string
 	unread      error
 	// rivals are other Connections, by `<namespace>/<name>`, and what they claim.

@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -38,7 +39,7 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 		}
 		if err != nil {
 			// The connection goes on without its service, and the plan says at its end what could not be seen.
-			out.Unseen, out.Unavailable = err, fault.Of(err).Reason == databricks.ReasonMCPServicesUnavailable
+			out.Unseen, out.Unavailable = err, fault.Of(err).Reason == wire.ReasonMCPServicesUnavailable
 			break
 		}
 		if s != nil {
@@ -52,7 +53,7 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 }
 
 // seen is a connection as Databricks has it, with what is known of its credential.
-func (in input) seen(c *databricks.Connection) *link {
+func (in input) seen(c *admin.Connection) *link {
 	out := &link{
 		Name: string(in.spec.ConnectionName), ID: c.ID, Comment: c.Comment, Type: c.Type, CredentialType: c.CredentialType, URL: c.URL, Options: c.Options,
 		UpdatedAt: c.UpdatedAt, UpdatedBy: c.UpdatedBy, Marked: markIn(c.Comment) == in.mark, Recorded: c.ID == in.id || c.ID == in.pass.written,
@@ -73,7 +74,7 @@ func (in input) seen(c *databricks.Connection) *link {
 
 // holder says who else has a connection: whose mark is there, or else who recorded it as
 // its own, or else who is the oldest to declare it. It is "" when nobody else has.
-func (in input) holder(found *databricks.Connection) string {
+func (in input) holder(found *admin.Connection) string {
 	if found != nil {
 		switch said := markIn(found.Comment); {
 		case said == in.mark:

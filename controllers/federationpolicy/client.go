@@ -7,7 +7,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
@@ -15,5 +15,5 @@ import (
 type Databricks interface {
 	trust.Client
 	// RecentPolicy is Policy by an answer that is at most so old.
-	RecentPolicy(ctx context.Context, age time.Duration, principalID, id string) (*databricks.FederationPolicy, error)
+	RecentPolicy(ctx context.Context, age time.Duration, principalID, id string) (*admin.FederationPolicy, error)
 }

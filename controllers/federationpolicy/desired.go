@@ -9,7 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
@@ -37,7 +37,7 @@ func (adapter) Desired(in input) (state, error) {
 
 // policyOf is the policy that a binding is to have.
 func policyOf(installation string, p *v1alpha1.FederationPolicy, b access.Binding) policy {
-	wire := databricks.OIDCPolicy{
+	wire := admin.OIDCPolicy{
 		Issuer: string(p.Spec.Issuer), Audiences: p.Spec.Audiences, Subject: b.Subject, SubjectClaim: string(p.Spec.Claims.Role),
 	}
 	if k := p.Spec.Keys; k != nil {

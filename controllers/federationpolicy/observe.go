@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
@@ -90,7 +90,7 @@ type cached struct {
 	maxAge time.Duration
 }
 
-func (r cached) Policy(ctx context.Context, principalID, id string) (*databricks.FederationPolicy, error) {
+func (r cached) Policy(ctx context.Context, principalID, id string) (*admin.FederationPolicy, error) {
 	return r.RecentPolicy(ctx, r.maxAge, principalID, id)
 }
 

@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -38,7 +38,7 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 			return have, err
 		}
 	}
-	err := in.client.ChangeGateway(ctx, name, func(e databricks.GatewayEndpoint) (databricks.Gateway, error) {
+	err := in.client.ChangeGateway(ctx, name, func(e admin.GatewayEndpoint) (admin.Gateway, error) {
 		if m := e.Tags[tagKey]; m != in.mark && (s.Verb != external.Delete || m != "") {
 			return nil, fault.Conflict(v1alpha1.ReasonConflict, fmt.Errorf("the mark of the serving endpoint %s has become %q: it is not touched", name, m))
 		}

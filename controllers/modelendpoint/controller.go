@@ -17,7 +17,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/index"
@@ -42,7 +42,7 @@ func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *e
 }
 
 func newAdapter(c client.Reader, o Options) adapter {
-	as := func(c *databricks.Client) Databricks { return c }
+	as := func(c *admin.Client) Databricks { return c }
 	return adapter{reader: c, connect: governed.NewConnector(o.Connect, as), installation: o.Installation}
 }
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 // adoptionClaims keep Roles of this process from writing their marks over one another's: SCIM
@@ -33,7 +33,7 @@ func (c *adoptionClaims) of(applicationID string) *adoptionClaim {
 }
 
 // owner is the external id that counts, given what was read; nil is none.
-func (c *adoptionClaim) owner(read *databricks.ServicePrincipal) string {
+func (c *adoptionClaim) owner(read *admin.ServicePrincipal) string {
 	switch {
 	case read == nil:
 		return ""

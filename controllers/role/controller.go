@@ -18,7 +18,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
@@ -59,7 +59,7 @@ type adapter struct {
 
 func newAdapter(c client.Reader, o Options) adapter {
 	return adapter{
-		reader: c, connect: governed.NewConnector(o.Connect, func(c *databricks.Client) Databricks { return c }), installation: o.Installation,
+		reader: c, connect: governed.NewConnector(o.Connect, func(c *admin.Client) Databricks { return c }), installation: o.Installation,
 		issuer: o.Issuer, audience: cmp.Or(o.Audience, defaultAudience), claims: &adoptionClaims{},
 	}
 }

@@ -27,7 +27,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
@@ -294,7 +293,7 @@ func (w *world) trusts(name string, wanted bool) {
 	var want []string
 	trust := v1alpha1.RoleTrust{}
 	if wanted {
-		want = []string{fmt.Sprint("Managed by Gatehouse: test/role/tenant/"+name, databricks.OIDCPolicy{
+		want = []string{fmt.Sprint("Managed by Gatehouse: test/role/tenant/"+name, heldRules{
 			Issuer: w.issuer.URL, Audiences: []string{"databricks"}, Subject: "system:serviceaccount:tenant:worker", SubjectClaim: "sub", JWKSJSON: w.issuer.JWKS,
 		})}
 		trust = v1alpha1.RoleTrust{PolicyID: w.policies(name)[0].ID, Subject: "system:serviceaccount:tenant:worker"}
@@ -309,9 +308,19 @@ func (w *world) trusts(name string, wanted bool) {
 
 // held is a federation policy in the emulator's state.
 type held struct {
-	ID          string                `json:"policy_id"`
-	Description string                `json:"description"`
-	OIDC        databricks.OIDCPolicy `json:"oidc_policy"`
+	ID          string    `json:"policy_id"`
+	Description string    `json:"description"`
+	OIDC        heldRules `json:"oidc_policy"`
+}
+
+// heldRules are what a policy holds a JWT against, as they stand on the wire.
+type heldRules struct {
+	Issuer       string   `json:"issuer"`
+	Audiences    []string `json:"audiences"`
+	Subject      string   `json:"subject"`
+	SubjectClaim string   `json:"subject_claim"`
+	JWKSURI      string   `json:"jwks_uri"`
+	JWKSJSON     string   `json:"jwks_json"`
 }
 
 func (w *world) policies(name string) []held {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 // state is what was seen of a credential.
@@ -19,7 +19,7 @@ type state struct {
 }
 
 type input struct {
-	client *databricks.Client
+	client *admin.Client
 	expect string
 	resync time.Duration
 }

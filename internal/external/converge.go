@@ -24,14 +24,24 @@ func (p *pass[O, I, S]) converge(ctx context.Context) error {
 	p.in = &in
 	want, err := p.kind.Adapter.Desired(in)
 	if err != nil {
+		p.assist(ctx, in, removal)
 		return err
 	}
-	return p.unlessSteady(ctx, in, want, func() error { return p.drive(ctx, in, want) })
+	err = p.unlessSteady(ctx, in, want, func() error { return p.drive(ctx, in, want) })
+	if err != nil || p.management.observeOnly() {
+		p.assist(ctx, in, deleteSteps)
+	} else {
+		p.assist(ctx, in, allSteps)
+	}
+	return err
 }
 
 // remove plans towards nothing and then lets the object go.
 func (p *pass[O, I, S]) remove(ctx context.Context) error {
 	p.steady.forget(p.obj)
+	if err := p.assistRemoval(ctx); err != nil {
+		return err
+	}
 	if p.obj.GetDeletionPolicy() == "Orphan" || p.management.observeOnly() {
 		if err := p.orphan(ctx); err != nil {
 			return err

@@ -33,6 +33,7 @@ func (p *pass[O, I, S]) finish(ctx context.Context, before O, err error) (reconc
 			end.conditions.Put(c.Type, c.Status, c.Reason, c.Message)
 		}
 	}
+	p.putOutlook(end.conditions, before)
 	p.reportPlan(f)
 	p.obj.SetConditions(end.conditions.List())
 	p.obj.SetObservedGeneration(end.observed)
@@ -46,7 +47,10 @@ func (p *pass[O, I, S]) finish(ctx context.Context, before O, err error) (reconc
 		// Alone: joined to a terminal error it would not be tried again.
 		return reconcile.Result{}, fmt.Errorf("write the status: %w", patchErr)
 	}
-	return end.result, end.err
+	if end.err != nil {
+		return end.result, end.err
+	}
+	return p.sooner(end.result), nil
 }
 
 func (p *pass[O, I, S]) resync() time.Duration {

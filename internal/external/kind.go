@@ -60,4 +60,7 @@ type Kind[O Object, I, S any] struct {
 	// from status, a line for each thing, with ids, names and privileges and never a secret,
 	// and the Workspace that all of it is in. It is pure. Nil, or no line: nothing stays.
 	Remaining func(obj O) (workspace string, lines []string)
+	// Auxiliaries are further adapters of the same objects, for temporary resources. They are
+	// driven in order after the Adapter. Nil: there are none.
+	Auxiliaries []Attached[O, I]
 }

@@ -74,6 +74,7 @@ type pass[O Object, I, S any] struct {
 	plan       Plan[S]   // what ObserveOnly found to do
 	observedAt time.Time // when the outside was last observed
 	written    []byte    // the status as the API server has it
+	outlook    Outlook   // what the auxiliaries reported
 	removed    bool
 }
 

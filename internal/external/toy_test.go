@@ -49,6 +49,8 @@ type toyStatus struct {
 	Applied []string `json:"applied,omitempty"`
 	// Seen are the things that were observed last.
 	Seen []string `json:"seen,omitempty"`
+	// Temporary are the names of things that the helper may have made.
+	Temporary []string `json:"temporary,omitempty"`
 
 	v1alpha1.ExternalStatus `json:",inline"`
 }
@@ -184,11 +186,13 @@ func (w *world) Eventf(_, _ runtime.Object, kind, reason, action, note string, a
 }
 
 // restart is a new process over the same cluster and the same outside.
-func (w *world) restart() *external.Reconciler[*toy, input, things] {
+func (w *world) restart(auxiliaries ...external.Attached[*toy, input]) *external.Reconciler[*toy, input, things] {
+	kind := kindOf(adapter{w})
+	kind.Auxiliaries = auxiliaries
 	return external.NewReconciler(external.Options{
 		Client: w.client, Recorder: w, Orphans: w, Resync: time.Minute, Jitter: func() float64 { return 0.5 },
 		Now: func() time.Time { return w.now },
-	}, kindOf(adapter{w}))
+	}, kind)
 }
 
 func (w *world) get() *toy {

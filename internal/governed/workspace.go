@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -20,12 +20,12 @@ import (
 // Connector signs in to Workspaces. D is what a kind needs of Databricks.
 type Connector[D any] struct {
 	connect *connect.Connector
-	as      func(*databricks.Client) D
+	as      func(*admin.Client) D
 }
 
 // NewConnector makes a Connector. The function returns its argument: it is there for the
 // compiler to check that a client has every call that a kind makes.
-func NewConnector[D any](c *connect.Connector, as func(*databricks.Client) D) Connector[D] {
+func NewConnector[D any](c *connect.Connector, as func(*admin.Client) D) Connector[D] {
 	return Connector[D]{c, as}
 }
 

@@ -10,23 +10,23 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
 )
 
 // Exchanger exchanges a caller's token for one of its role's service principal.
 type Exchanger interface {
-	Exchange(ctx context.Context, r databricks.ExchangeRequest) (databricks.Token, error)
+	Exchange(ctx context.Context, r caller.ExchangeRequest) (caller.Token, error)
 }
 
 // Backend is how the server reaches one workspace. It carries no credential.
 type Backend struct {
-	Exchanger    Exchanger
-	Statements   tools.Statements
-	Genie        tools.Genie
-	VectorSearch tools.VectorSearch
-	Serving      tools.Serving
+	Exchanger Exchanger
+	// Tools are the clients of the tools.
+	Tools registry.Clients
 }
 
 // Clients are HTTP clients that trust a workspace's certificates and share their
@@ -43,10 +43,7 @@ type NewBackend func(host string, c Clients) Backend
 
 // Databricks is the Backend over the real wire.
 func Databricks(host string, c Clients) Backend {
-	return Backend{
-		Exchanger: databricks.NewExchanger(host, c.Standard), Statements: databricks.NewStatements(host, c.Standard), Genie: databricks.NewGenie(host, c.Standard),
-		VectorSearch: databricks.NewVectorSearch(host, c.Standard), Serving: databricks.NewServing(host, c.Long),
-	}
+	return Backend{Exchanger: caller.NewExchanger(host, c.Standard), Tools: registry.Databricks(host, c.Standard, c.Long)}
 }
 
 // backend is a Backend with the clients whose connections to close when it is no longer used.
@@ -62,37 +59,37 @@ const minRemaining = 2 * time.Second
 // session is what one call acts with. Nothing that it holds leads to the server's own
 // identity.
 type session struct {
-	tokens  *databricks.TokenCache
+	tokens  *caller.TokenCache
 	metrics *metrics
 	snap    *snapshot
 	caller  *principal
 }
 
 // Token returns a token of the caller's role; see tools.Session.
-func (c *session) Token(ctx context.Context, refused bool) (databricks.Secret, error) {
+func (c *session) Token(ctx context.Context, refused bool) (wire.Secret, error) {
 	role := c.snap.doc.Roles[c.caller.Role]
-	key := databricks.TokenKey{
+	key := caller.TokenKey{
 		Issuer: c.caller.Issuer, Subject: c.caller.Subject, ServicePrincipal: role.ApplicationID,
-		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.sum,
+		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.TokenHash,
 	}
 	if refused {
 		c.tokens.Drop(key)
 	}
-	if time.Until(c.caller.expires) < minRemaining {
+	if time.Until(c.caller.Expires) < minRemaining {
 		return "", tools.Errorf(tools.CodeExchangeDenied, "your token is about to expire; sign in again")
 	}
 	lifetime := time.Duration(c.snap.doc.Limits.MaxTokenLifetimeSeconds) * time.Second
-	token, err := c.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (databricks.Token, error) {
+	token, err := c.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (caller.Token, error) {
 		c.metrics.exchanges.Inc()
-		got, err := c.snap.backend.Exchanger.Exchange(ctx, databricks.ExchangeRequest{
-			SubjectToken: databricks.Secret(c.caller.token), ClientID: role.ApplicationID, Scopes: role.Scopes,
+		got, err := c.snap.backend.Exchanger.Exchange(ctx, caller.ExchangeRequest{
+			SubjectToken: wire.Secret(c.caller.Token.Reveal()), ClientID: role.ApplicationID, Scopes: role.Scopes,
 		})
 		if err != nil {
 			c.metrics.exchangeErrors.Inc()
-			return databricks.Token{}, err
+			return caller.Token{}, err
 		}
-		if got.Expiry.After(c.caller.expires) {
-			got.Expiry = c.caller.expires
+		if got.Expiry.After(c.caller.Expires) {
+			got.Expiry = c.caller.Expires
 		}
 		return got, nil
 	})
@@ -107,7 +104,7 @@ func exchangeFailure(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return tools.Errorf(tools.CodeDeadlineExceeded, "the call took longer than it may").Because(err)
 	}
-	var ee *databricks.ExchangeError
+	var ee *caller.ExchangeError
 	switch {
 	case !errors.As(err, &ee):
 		if open, ok := errors.AsType[*upstream.OpenError](err); ok {

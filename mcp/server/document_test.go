@@ -4,9 +4,11 @@
 package server_test
 
 import (
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +16,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
@@ -73,6 +76,12 @@ func TestADocumentThatCannotBeUsedLeavesTheLastGoodOne(t *testing.T) {
 	unknownTool.Matrix = map[string][]string{"sales/west": {"no_such_tool"}}
 	unknownRole.Matrix = map[string][]string{"sales/nobody": {"check_identity"}}
 	version.Version = 99
+	with := func(tool access.Tool) access.Document {
+		tool.Name, tool.InputSchema = "another", json.RawMessage(`{"type":"object"}`)
+		out := d
+		out.Tools = append(slices.Clone(d.Tools), tool)
+		return out
+	}
 	for name, c := range map[string]struct {
 		spoil func()
 		want  string
@@ -83,6 +92,8 @@ func TestADocumentThatCannotBeUsedLeavesTheLastGoodOne(t *testing.T) {
 		"a changed matrix":    {func() { writeRaw(t, g.dir, []byte(`{"version":1,"hash":"00","server":"sales/tools"}`)) }, "hash"},
 		"a tool not defined":  {func() { write(t, g.dir, unknownTool) }, "no_such_tool"},
 		"a role not defined":  {func() { write(t, g.dir, unknownRole) }, "sales/nobody"},
+		"a type not known":    {func() { write(t, g.dir, with(access.Tool{})) }, "exactly one type that this server knows"},
+		"a type unreachable":  {func() { write(t, g.dir, with(access.Tool{VectorSearch: &access.VectorSearchTool{}})) }, "a client for vector search is required"},
 		"larger than allowed": {func() { writeRaw(t, g.dir, []byte(strings.Repeat(" ", 3<<20))) }, "larger"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,10 +220,10 @@ func TestTooManyRequestsAtOnceAreTurnedAway(t *testing.T) {
 }
 
 // holding is an exchange that says when it runs and waits to be released.
-func holding(running chan<- struct{}, release <-chan struct{}) func(databricks.ExchangeRequest) (databricks.Token, error) {
-	return func(r databricks.ExchangeRequest) (databricks.Token, error) {
+func holding(running chan<- struct{}, release <-chan struct{}) func(caller.ExchangeRequest) (caller.Token, error) {
+	return func(r caller.ExchangeRequest) (caller.Token, error) {
 		close(running)
 		<-release
-		return databricks.Token{AccessToken: databricks.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(time.Hour)}, nil
+		return caller.Token{AccessToken: wire.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(time.Hour)}, nil
 	}
 }
