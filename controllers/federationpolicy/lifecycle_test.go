@@ -87,13 +87,17 @@ func (w *world) declared(name string) *v1alpha1.FederationPolicy {
 	}}
 }
 
-// operator is one that has just started, and writes through a client.
-func (w *world) operator(c client.Client) func(*v1alpha1.FederationPolicy) error {
-	connector := connect.New(connect.Options{
+// options are those of an operator that has just started.
+func (w *world) options() federationpolicy.Options {
+	return federationpolicy.Options{Installation: installation, Connect: connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace,
 		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
-	})
-	loop := federationpolicy.NewReconciler(c, events.NewFakeRecorder(1000), federationpolicy.Options{Connect: connector, Installation: installation})
+	})}
+}
+
+// operator is one that has just started, and writes through a client.
+func (w *world) operator(c client.Client) func(*v1alpha1.FederationPolicy) error {
+	loop := federationpolicy.NewReconciler(c, events.NewFakeRecorder(1000), w.options())
 	return func(p *v1alpha1.FederationPolicy) error {
 		_, err := loop.Reconcile(w.t.Context(), p)
 		return err
