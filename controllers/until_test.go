@@ -23,9 +23,9 @@ var _ = Describe("a rule that ends", func() {
 		change(e.Access, func(a *v1alpha1.ToolAccess) { a.Spec.Rules[0].Until = &end })
 		Eventually(func(g Gomega) {
 			d := documentOf(g, e.Server)
-			g.Expect(d.Terms[e.Name+"/west"]["deals"]).To(HaveLen(1))
-			g.Expect(d.Terms[e.Name+"/west"]["deals"][0].Until.Unix()).To(Equal(end.Unix()))
-			g.Expect(d.Terms).NotTo(HaveKey(e.tenant() + "/partner"))
+			g.Expect(d.AllowRules[e.Name+"/west"]["deals"]).To(HaveLen(1))
+			g.Expect(d.AllowRules[e.Name+"/west"]["deals"][0].Until.Unix()).To(Equal(end.Unix()))
+			g.Expect(d.AllowRules).NotTo(HaveKey(e.tenant() + "/partner"))
 		}).Should(Succeed())
 		eventuallySays(e.Access, v1alpha1.ConditionRulesInForce, metav1.ConditionTrue, v1alpha1.ReasonInForce)
 		Expect(e.Access.Status.NextEnd.Unix()).To(Equal(end.Unix()))
@@ -73,7 +73,7 @@ var _ = Describe("a rule with a condition", func() {
 		e.eventuallyMatrix(e.matrix()...)
 		d := documentOf(Default, e.Server)
 		Expect(d.Conditions).To(Equal(map[string]string{"matrix/staff": e.Access.Spec.Rules[0].When}))
-		Expect(d.Terms[e.Name+"/west"]["deals"]).To(Equal([]access.Term{{Rule: "matrix/staff"}}))
+		Expect(d.AllowRules[e.Name+"/west"]["deals"]).To(Equal([]access.AllowRule{{Rule: "matrix/staff"}}))
 		Expect(selects(e.West, "main.sales.deals")).To(BeTrue())
 
 		By("writing a condition that does not compile")

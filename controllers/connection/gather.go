@@ -16,9 +16,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
 )
 
@@ -127,7 +127,7 @@ func (in input) takesAway(c *v1alpha1.Connection) bool {
 
 // decide holds the spec against the Boundary, and finds who else claims the connection.
 func (a adapter) decide(ctx context.Context, in *input, c *v1alpha1.Connection) error {
-	e, err := estate.Load(ctx, a.reader)
+	e, err := inventory.Load(ctx, a.reader)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (a adapter) decide(ctx context.Context, in *input, c *v1alpha1.Connection) 
 }
 
 // outside says why a Boundary does not allow a Connection, and whether only its MCP service is too much.
-func outside(e access.Estate, c *v1alpha1.Connection) (refusal *fault.Fault, keep bool) {
+func outside(e access.Inventory, c *v1alpha1.Connection) (refusal *fault.Fault, keep bool) {
 	limits, denial := e.Limits(c.Namespace)
 	if denial != nil {
 		return governed.Denied(denial), false

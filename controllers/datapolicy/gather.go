@@ -15,9 +15,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // input is what one pass decides from.
@@ -68,7 +68,7 @@ func (a adapter) Gather(ctx context.Context, p *v1alpha1.DataPolicy) (input, err
 
 // decide says whether the Boundary and the DataPolicies that are older allow what is asked for.
 func (a adapter) decide(ctx context.Context, in *input, p *v1alpha1.DataPolicy) error {
-	e, err := estate.Load(ctx, a.reader)
+	e, err := inventory.Load(ctx, a.reader)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a adapter) decide(ctx context.Context, in *input, p *v1alpha1.DataPolicy) 
 	return nil
 }
 
-func outside(e access.Estate, p *v1alpha1.DataPolicy) *fault.Fault {
+func outside(e access.Inventory, p *v1alpha1.DataPolicy) *fault.Fault {
 	limits, denial := e.Limits(p.Namespace)
 	if denial != nil {
 		return governed.Denied(denial)

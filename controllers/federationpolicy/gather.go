@@ -14,9 +14,9 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // adapter is the FederationPolicy's part of the loop.
@@ -48,7 +48,7 @@ type input struct {
 func (a adapter) Gather(ctx context.Context, p *v1alpha1.FederationPolicy) (input, error) {
 	in := input{installation: a.installation, policy: p.DeepCopy(), deleting: !p.DeletionTimestamp.IsZero(), applied: slices.Clone(p.Status.Applied)}
 	if !in.deleting {
-		e, err := estate.Load(ctx, a.reader)
+		e, err := inventory.Load(ctx, a.reader)
 		if err != nil {
 			return in, err
 		}
@@ -67,7 +67,7 @@ func (a adapter) Gather(ctx context.Context, p *v1alpha1.FederationPolicy) (inpu
 }
 
 // decide says which Roles the policy covers.
-func (in *input) decide(e access.Estate) {
+func (in *input) decide(e access.Inventory) {
 	p := in.policy
 	limits, denial := e.Limits(p.Namespace)
 	switch {

@@ -25,10 +25,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/index"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers,verbs=get;list;watch;patch
@@ -96,7 +96,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.FederationPolicy{}, all, changed).
 		WatchesRawSource(source.Channel(known.changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(compared.changed, &handler.EnqueueRequestForObject{})).
-		WatchesRawSource(estate.Alarm(mgr.GetClient(), serverOfAccess)).
+		WatchesRawSource(inventory.Alarm(mgr.GetClient(), serverOfAccess)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency})
 	// Of Boundaries and labels of the Roles' namespaces too.
 	return governed.Watches[*v1alpha1.MCPServer]{Reader: mgr.GetClient(), List: &v1alpha1.MCPServerList{}, Workspace: workspaceOf}.Add(b).

@@ -4,7 +4,7 @@
 // Package mcpserver runs the pods of each MCPServer and keeps them on the current
 // access document, which it alone compiles.
 //
-//	estate --access.Compile--> document --+--> ConfigMap --> pods touched --> kubelet syncs at once
+//	inventory --access.Compile--> document --+--> ConfigMap --> pods touched --> kubelet syncs at once
 //	                                      +--> status.access (the same value)
 //	pods --second port--> hash, MCP handshake --> Ready
 //

@@ -124,7 +124,7 @@ func (l *audits) compare(ctx context.Context, s *v1alpha1.MCPServer, a access.Au
 }
 
 // evidence is everything that a comparison depends on and the cluster knows of.
-func evidence(e access.Estate, d access.Document) string {
+func evidence(e access.Inventory, d access.Document) string {
 	type held struct {
 		ID     string
 		Grants []v1alpha1.RoleGrant

@@ -15,10 +15,10 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // adapter is the MCPServer's part of the loop.
@@ -47,8 +47,8 @@ type input struct {
 	deleting bool
 	// refused says why the server may not run here.
 	refused error
-	// estate is what the cluster declares, and workspace where the server's tools act.
-	estate    access.Estate
+	// inventory is what the cluster declares, and workspace where the server's tools act.
+	inventory access.Inventory
 	workspace *v1alpha1.Workspace
 	// resync is the Workspace's.
 	resync time.Duration
@@ -74,7 +74,7 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 	if in.deleting {
 		return in, nil
 	}
-	e, err := estate.Load(ctx, a.reader)
+	e, err := inventory.Load(ctx, a.reader)
 	if err != nil {
 		return in, err
 	}
@@ -91,7 +91,7 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 	}
 	// Nothing that fails here may hold up a revocation.
 	in.sealing, in.unsealed = a.sealingKeys(ctx, s)
-	in.estate, in.workspace = e, ws
+	in.inventory, in.workspace = e, ws
 	if in.resync = time.Duration(ws.Spec.ResyncIntervalSeconds) * time.Second; in.resync <= 0 {
 		in.resync = external.DefaultResync
 	}
@@ -99,7 +99,7 @@ func (a adapter) Gather(ctx context.Context, s *v1alpha1.MCPServer) (input, erro
 }
 
 // hosting says whether the Boundary lets this server run in its namespace.
-func hosting(e access.Estate, s *v1alpha1.MCPServer) error {
+func hosting(e access.Inventory, s *v1alpha1.MCPServer) error {
 	limits, denial := e.Limits(s.Namespace)
 	var problem string
 	switch {

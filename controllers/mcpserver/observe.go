@@ -90,7 +90,7 @@ func (a adapter) observeObject(ctx context.Context, in input, want object) (*obj
 // compile asks Databricks about what tools name, as far as it is not known, and compiles the
 // document; and it has the matrix compared with Databricks. A pass has one document.
 func (a adapter) compile(ctx context.Context, in input) (err error) {
-	f, s, e := in.found, in.server, in.estate
+	f, s, e := in.found, in.server, in.inventory
 	if in.deleting || f.compiled {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (a adapter) compile(ctx context.Context, in input) (err error) {
 }
 
 // served are the tools that a server names.
-func served(e access.Estate, s *v1alpha1.MCPServer) []v1alpha1.ToolSpec {
+func served(e access.Inventory, s *v1alpha1.MCPServer) []v1alpha1.ToolSpec {
 	var out []v1alpha1.ToolSpec
 	for _, t := range e.Tools {
 		if t.Namespace == s.Namespace && slices.ContainsFunc(s.Spec.ToolRefs, func(r v1alpha1.LocalReference) bool { return r.Name == t.Name }) {

@@ -16,9 +16,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // adapter is the ModelEndpoint's part of the loop.
@@ -76,7 +76,7 @@ func (a adapter) Gather(ctx context.Context, m *v1alpha1.ModelEndpoint) (input, 
 
 // decide says what is wanted, whether the Boundary allows it, and who else claims the endpoint.
 func (a adapter) decide(ctx context.Context, in *input, m *v1alpha1.ModelEndpoint) error {
-	e, err := estate.Load(ctx, a.reader)
+	e, err := inventory.Load(ctx, a.reader)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (a adapter) decide(ctx context.Context, in *input, m *v1alpha1.ModelEndpoin
 
 // resolve turns the spec into settings. A Role that is gone has no limit any more; one
 // without a service principal keeps what it has.
-func (in *input) resolve(e access.Estate, m *v1alpha1.ModelEndpoint) {
+func (in *input) resolve(e access.Inventory, m *v1alpha1.ModelEndpoint) {
 	in.want, in.roles, in.waiting = declared(m.Spec), map[string]string{}, map[string]bool{}
 	var gone []string
 	for _, l := range m.Spec.RateLimits {
@@ -128,7 +128,7 @@ func (in *input) resolve(e access.Estate, m *v1alpha1.ModelEndpoint) {
 	}
 }
 
-func outside(e access.Estate, m *v1alpha1.ModelEndpoint) *fault.Fault {
+func outside(e access.Inventory, m *v1alpha1.ModelEndpoint) *fault.Fault {
 	limits, denial := e.Limits(m.Namespace)
 	if denial != nil {
 		return governed.Denied(denial)

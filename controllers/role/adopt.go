@@ -43,7 +43,7 @@ func (a adapter) adoptedMark(r *v1alpha1.Role) string {
 }
 
 // adopting gathers. Of several Roles that take over one service principal, the oldest does.
-func (a adapter) adopting(r *v1alpha1.Role, e access.Estate) adopting {
+func (a adapter) adopting(r *v1alpha1.Role, e access.Inventory) adopting {
 	id := r.Spec.ServicePrincipal
 	if id == nil {
 		return adopting{}

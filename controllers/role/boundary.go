@@ -16,7 +16,7 @@ import (
 )
 
 // bound compares what the Role asks for with the Boundary.
-func (in *input) bound(e access.Estate, r *v1alpha1.Role) {
+func (in *input) bound(e access.Inventory, r *v1alpha1.Role) {
 	for _, g := range r.Spec.MemberOf {
 		in.memberOf = append(in.memberOf, string(g))
 	}

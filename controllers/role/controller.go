@@ -19,9 +19,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=gatehouseroles,verbs=get;list;watch;patch
@@ -99,7 +99,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.ToolAccess{}, needing, changed).
 		Watches(&v1alpha1.Tool{}, needing, changed).
 		Watches(&v1alpha1.MCPServer{}, needing, changed).
-		WatchesRawSource(estate.Alarm(mgr.GetClient(), others)).
+		WatchesRawSource(inventory.Alarm(mgr.GetClient(), others)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency})
 	return governed.Watches[*v1alpha1.Role]{Reader: mgr.GetClient(), List: &v1alpha1.RoleList{}, Workspace: workspaceOf, OwnBoundary: true, OwnNamespace: true}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))

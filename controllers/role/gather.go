@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // input is what one pass decides from.
@@ -80,7 +80,7 @@ func (a adapter) Gather(ctx context.Context, r *v1alpha1.Role) (input, error) {
 	for _, g := range r.Status.Applied {
 		in.applied = append(in.applied, grantOf(g))
 	}
-	e, err := estate.Load(ctx, a.reader)
+	e, err := inventory.Load(ctx, a.reader)
 	if err != nil {
 		return in, err
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // rolesWithOtherNeeds asks for the Roles whose needs, as everything declared
@@ -25,7 +25,7 @@ import (
 // alone: a pass over each Role for each change would cost Databricks ten calls each.
 func rolesWithOtherNeeds(c client.Reader) handler.MapFunc {
 	return func(ctx context.Context, _ client.Object) []reconcile.Request {
-		e, err := estate.Load(ctx, c)
+		e, err := inventory.Load(ctx, c)
 		if err != nil {
 			return nil // the cache answers lists, always, once it is there
 		}
@@ -40,8 +40,8 @@ func rolesWithOtherNeeds(c client.Reader) handler.MapFunc {
 }
 
 // needsOf is what a Role needs. It is worked out of the Role alone: with all cells of
-// a large estate each event would cost the square of it.
-func needsOf(e access.Estate, r *v1alpha1.Role) access.Needs {
+// a large inventory each event would cost the square of it.
+func needsOf(e access.Inventory, r *v1alpha1.Role) access.Needs {
 	one := e.Of(r)
 	cells, _ := one.Cells()
 	return one.Needs(r, cells)
@@ -55,7 +55,7 @@ func overtaken(c client.Reader) handler.MapFunc {
 		if !ok || !meta.IsStatusConditionTrue(r.Status.Conditions, v1alpha1.ConditionReady) {
 			return nil // a pass is to come anyway, at its own time
 		}
-		e, err := estate.Load(ctx, c)
+		e, err := inventory.Load(ctx, c)
 		if err != nil {
 			return nil // the cache answers lists, always, once it is there
 		}

@@ -11,10 +11,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/index"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // kind is what the loop knows of ToolAccesses.
@@ -33,7 +33,7 @@ func Setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(index.OfRole{Reader: mgr.GetClient()}.Accesses), builder.WithPredicates(predicate.Or(external.GenerationChanged(), predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.Tool{}, all, changed).
 		Watches(&v1alpha1.MCPServer{}, all, changed).
-		WatchesRawSource(estate.Alarm(mgr.GetClient(), estate.Each))
+		WatchesRawSource(inventory.Alarm(mgr.GetClient(), inventory.Each))
 	// Of Boundaries and labels of the Roles' namespaces too.
 	return governed.Watches[*v1alpha1.ToolAccess]{Reader: mgr.GetClient(), List: &v1alpha1.ToolAccessList{}}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))

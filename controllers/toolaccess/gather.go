@@ -15,9 +15,9 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 	"github.com/gatehouse-dev/gatehouse/internal/when"
 )
 
@@ -45,7 +45,7 @@ type adapter struct {
 }
 
 func (a adapter) Gather(ctx context.Context, t *v1alpha1.ToolAccess) (state, error) {
-	e, err := estate.Load(ctx, a.reader)
+	e, err := inventory.Load(ctx, a.reader)
 	if err != nil {
 		return state{}, err
 	}
@@ -53,7 +53,7 @@ func (a adapter) Gather(ctx context.Context, t *v1alpha1.ToolAccess) (state, err
 }
 
 // amount counts what one ToolAccess opens, looked at on its own.
-func amount(e access.Estate, t *v1alpha1.ToolAccess) state {
+func amount(e access.Inventory, t *v1alpha1.ToolAccess) state {
 	e.Accesses = []v1alpha1.ToolAccess{*t}
 	cells, refused := e.Cells()
 	roles := map[string]bool{}
@@ -89,7 +89,7 @@ func invalid(t *v1alpha1.ToolAccess) error {
 	return fault.Invalid(v1alpha1.ReasonInvalidExpression, errors.New(strings.Join(lines, "; ")))
 }
 
-func dangling(e access.Estate, t *v1alpha1.ToolAccess) error {
+func dangling(e access.Inventory, t *v1alpha1.ToolAccess) error {
 	server := t.Namespace + "/" + t.Spec.ServerRef.Name
 	at := slices.IndexFunc(e.Servers, func(s v1alpha1.MCPServer) bool { return access.Key(&s) == server })
 	if at < 0 {

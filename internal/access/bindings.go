@@ -23,7 +23,7 @@ type Binding struct {
 // Boundary, and its claim value is fixed, so that no tenant can take another's. The
 // issuer alone is no consent: a policy brings the keys that it is believed by, so that
 // the Boundary must also allow a server of the policy's namespace.
-func (e Estate) Bindings(p *v1alpha1.FederationPolicy) ([]Binding, []Refusal) {
+func (e Inventory) Bindings(p *v1alpha1.FederationPolicy) ([]Binding, []Refusal) {
 	var out []Binding
 	var refusals []Refusal
 	add := func(r *v1alpha1.Role, subject string) {
@@ -59,11 +59,11 @@ func (e Estate) Bindings(p *v1alpha1.FederationPolicy) ([]Binding, []Refusal) {
 }
 
 // SelectsNamespace says whether a FederationPolicy means the Roles of a namespace by its labels.
-func (e Estate) SelectsNamespace(p *v1alpha1.FederationPolicy, namespace string) bool {
+func (e Inventory) SelectsNamespace(p *v1alpha1.FederationPolicy, namespace string) bool {
 	return e.namespaceMatches(p.Spec.NamespaceSelector, namespace)
 }
 
-func (e Estate) refuseBinding(p *v1alpha1.FederationPolicy, r *v1alpha1.Role) *Refusal {
+func (e Inventory) refuseBinding(p *v1alpha1.FederationPolicy, r *v1alpha1.Role) *Refusal {
 	if r.Spec.WorkspaceRef.Name != p.Spec.WorkspaceRef.Name {
 		return &Refusal{Key(r), v1alpha1.ReasonInvalid, fmt.Sprintf("the policy is for the Workspace %s and the Role %s lives in %s",
 			p.Spec.WorkspaceRef.Name, Key(r), r.Spec.WorkspaceRef.Name)}
@@ -83,7 +83,7 @@ func (e Estate) refuseBinding(p *v1alpha1.FederationPolicy, r *v1alpha1.Role) *R
 	return nil
 }
 
-func (e Estate) role(namespace, name string) *v1alpha1.Role {
+func (e Inventory) role(namespace, name string) *v1alpha1.Role {
 	for i := range e.Roles {
 		if e.Roles[i].Namespace == namespace && e.Roles[i].Name == name {
 			return &e.Roles[i]

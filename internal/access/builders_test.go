@@ -20,13 +20,13 @@ var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 // after is a time from noon.
 func after(d time.Duration) *metav1.Time { return new(metav1.NewTime(noon.Add(d))) }
 
-// change is what a case does to the estate that all cases start from.
-type change func(*Estate)
+// change is what a case does to the inventory that all cases start from.
+type change func(*Inventory)
 
-// estate is two namespaces: sales, which holds the server, its tools, its policy
+// inventory is two namespaces: sales, which holds the server, its tools, its policy
 // and a Role, and acme, a tenant with a Role that the rules select by labels.
-func estate(changes ...change) Estate {
-	e := Estate{
+func inventory(changes ...change) Inventory {
+	e := Inventory{
 		Now: noon, Types: TypesForTests,
 		Namespaces: []Namespace{
 			{Name: "sales", UID: "u-sales", Labels: map[string]string{"tier": "internal"}},
@@ -133,7 +133,7 @@ func gone(o metav1.Object) {
 
 // rules replaces the rules of the one ToolAccess.
 func rules(r ...v1alpha1.AccessRule) change {
-	return func(e *Estate) { e.Accesses[0].Spec.Rules = r }
+	return func(e *Inventory) { e.Accesses[0].Spec.Rules = r }
 }
 
 // selects replaces the rules with one that selects Roles by labels.

@@ -19,8 +19,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/when"
 )
 
-// Estate is what the cluster declares, as far as access depends on it.
-type Estate struct {
+// Inventory is what the cluster declares, as far as access depends on it.
+type Inventory struct {
 	// Now is what decides which rules have ended. Without it, every rule that ends has.
 	Now time.Time
 
@@ -76,9 +76,9 @@ type Refusal struct {
 
 // Cells returns the cells that say yes, sorted, and what was declared but is not
 // allowed. What no rule says is not a cell, and a rule that has ended says nothing.
-func (e Estate) Cells() ([]Cell, []Refusal) {
-	ways, refusals := e.ways()
-	return slices.SortedFunc(maps.Keys(ways), CompareCells), refusals
+func (e Inventory) Cells() ([]Cell, []Refusal) {
+	rules, refusals := e.rules()
+	return slices.SortedFunc(maps.Keys(rules), CompareCells), refusals
 }
 
 // CompareCells orders cells by server, role and tool.
@@ -86,9 +86,9 @@ func CompareCells(a, b Cell) int {
 	return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Tool, b.Tool))
 }
 
-// ways are the cells that say yes, each with the rules that say so, in no order.
-func (e Estate) ways() (map[Cell][]way, []Refusal) {
-	out := map[Cell][]way{}
+// rules are the cells that say yes, each with the rules that say so, in no order.
+func (e Inventory) rules() (map[Cell][]cellRule, []Refusal) {
+	out := map[Cell][]cellRule{}
 	var refusals []Refusal
 	for i := range e.Accesses {
 		a := &e.Accesses[i]
@@ -101,7 +101,7 @@ func (e Estate) ways() (map[Cell][]way, []Refusal) {
 			if e.Ended(rule) || rule.When != "" && when.Check(rule.When) != nil {
 				continue // of a condition that cannot be used, the ToolAccess tells
 			}
-			given := wayOf(a, rule)
+			given := ruleOf(a, rule)
 			for _, role := range e.Selected(a.Namespace, rule) {
 				for _, tool := range rule.Tools {
 					if served[tool].Tool == nil {
@@ -124,7 +124,7 @@ func (e Estate) ways() (map[Cell][]way, []Refusal) {
 // those of its namespace by name, and those of other namespaces by the labels of
 // the namespace together with their own. A Role's labels alone select nothing,
 // because tenants write them. A server's own Role is never meant.
-func (e Estate) Selected(namespace string, rule v1alpha1.AccessRule) []*v1alpha1.Role {
+func (e Inventory) Selected(namespace string, rule v1alpha1.AccessRule) []*v1alpha1.Role {
 	var out []*v1alpha1.Role
 	for i := range e.Roles {
 		r := &e.Roles[i]
@@ -140,11 +140,11 @@ func (e Estate) Selected(namespace string, rule v1alpha1.AccessRule) []*v1alpha1
 
 // Selects says whether a rule of a ToolAccess in a namespace means a Role, by its name or
 // by the labels of its namespace and its own.
-func (e Estate) Selects(namespace string, rule v1alpha1.AccessRule, r *v1alpha1.Role) bool {
+func (e Inventory) Selects(namespace string, rule v1alpha1.AccessRule, r *v1alpha1.Role) bool {
 	return r.Namespace == namespace && slices.Contains(rule.Roles, r.Name) || e.selects(rule.Selector, r)
 }
 
-func (e Estate) selects(s *v1alpha1.RoleSelector, r *v1alpha1.Role) bool {
+func (e Inventory) selects(s *v1alpha1.RoleSelector, r *v1alpha1.Role) bool {
 	if s == nil || !e.namespaceMatches(&s.Namespaces, r.Namespace) {
 		return false
 	}
@@ -157,7 +157,7 @@ func (e Estate) selects(s *v1alpha1.RoleSelector, r *v1alpha1.Role) bool {
 
 // namespaceMatches holds a namespace's labels against a selector. An empty or a
 // broken selector matches nothing.
-func (e Estate) namespaceMatches(s *metav1.LabelSelector, name string) bool {
+func (e Inventory) namespaceMatches(s *metav1.LabelSelector, name string) bool {
 	if s == nil || len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
 		return false
 	}
@@ -172,7 +172,7 @@ func (e Estate) namespaceMatches(s *metav1.LabelSelector, name string) bool {
 // server, the tool, all that the role asks for by itself and all that the tool needs,
 // and both must live in one workspace. So a Boundary that shrinks takes cells away, and
 // with them what was granted for them.
-func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, t servedTool) *Refusal {
+func (e Inventory) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, t servedTool) *Refusal {
 	tool := t.Spec.ToolName
 	if role.Spec.WorkspaceRef.Name != server.Spec.WorkspaceRef.Name {
 		return &Refusal{Key(role), v1alpha1.ReasonInvalid, fmt.Sprintf("the server %s runs in the Workspace %s and the role in %s",
@@ -212,13 +212,13 @@ func asked(role *v1alpha1.Role) boundary.Request {
 }
 
 // toolRequest is what a role must be given to call a tool of a server.
-func (e Estate) toolRequest(role *v1alpha1.Role, server *v1alpha1.MCPServer, t servedTool) boundary.Request {
+func (e Inventory) toolRequest(role *v1alpha1.Role, server *v1alpha1.MCPServer, t servedTool) boundary.Request {
 	n := e.toolNeeds(t, string(server.Spec.WarehouseID))
 	return boundary.Request{Workspace: role.Spec.WorkspaceRef.Name, Grants: n.Grants, Scopes: n.Scopes}
 }
 
 // Limits returns what a namespace may ask for, or why it may ask for nothing.
-func (e Estate) Limits(namespace string) (*boundary.Limits, *boundary.Denial) {
+func (e Inventory) Limits(namespace string) (*boundary.Limits, *boundary.Denial) {
 	found := remembered(e.Memo, limitsKey{namespace}, func() (out limitsOf) {
 		uid := ""
 		if ns := e.namespace(namespace); ns != nil {
@@ -230,7 +230,7 @@ func (e Estate) Limits(namespace string) (*boundary.Limits, *boundary.Denial) {
 	return found.limits, found.denial
 }
 
-func (e Estate) namespace(name string) *Namespace {
+func (e Inventory) namespace(name string) *Namespace {
 	for i := range e.Namespaces {
 		if e.Namespaces[i].Name == name {
 			return &e.Namespaces[i]
@@ -239,7 +239,7 @@ func (e Estate) namespace(name string) *Namespace {
 	return nil
 }
 
-func (e Estate) server(namespace, name string) *v1alpha1.MCPServer {
+func (e Inventory) server(namespace, name string) *v1alpha1.MCPServer {
 	for i := range e.Servers {
 		if e.Servers[i].Namespace == namespace && e.Servers[i].Name == name {
 			return &e.Servers[i]
@@ -250,7 +250,7 @@ func (e Estate) server(namespace, name string) *v1alpha1.MCPServer {
 
 // toolsOf returns the Tools that a server serves, by the name that clients call.
 // A name that two of them claim is served by neither.
-func (e Estate) toolsOf(server *v1alpha1.MCPServer) map[string]servedTool {
+func (e Inventory) toolsOf(server *v1alpha1.MCPServer) map[string]servedTool {
 	out, clash := map[string]servedTool{}, map[string]bool{}
 	for _, ref := range server.Spec.ToolRefs {
 		for i := range e.Tools {
@@ -282,6 +282,6 @@ func unique(list []Refusal) []Refusal {
 }
 
 // ToolNames are the tools that a server serves, sorted.
-func (e Estate) ToolNames(server *v1alpha1.MCPServer) []string {
+func (e Inventory) ToolNames(server *v1alpha1.MCPServer) []string {
 	return slices.Sorted(maps.Keys(e.toolsOf(server)))
 }

@@ -50,54 +50,54 @@ func TestCells(t *testing.T) {
 		"no selector matches nothing":                                 {changes: []change{selects(nil)}},
 		"a broken namespace selector matches nothing":                 {changes: []change{selects(&v1alpha1.RoleSelector{Namespaces: metav1.LabelSelector{MatchExpressions: broken}})}},
 		"a broken Role selector matches nothing":                      {changes: []change{selects(&v1alpha1.RoleSelector{Namespaces: partners.Namespaces, Roles: &metav1.LabelSelector{MatchExpressions: broken}})}},
-		"a namespace that is not known has no labels":                 {changes: []change{selects(partners), func(e *Estate) { e.Namespaces = e.Namespaces[:1] }}},
+		"a namespace that is not known has no labels":                 {changes: []change{selects(partners), func(e *Inventory) { e.Namespaces = e.Namespaces[:1] }}},
 		"a selector of what a namespace lacks still needs the namespace": {
 			changes: []change{
 				selects(&v1alpha1.RoleSelector{Namespaces: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "x", Operator: metav1.LabelSelectorOpDoesNotExist}}}}),
-				func(e *Estate) { e.Namespaces = nil },
+				func(e *Inventory) { e.Namespaces = nil },
 			},
 		},
-		"a ToolAccess that is being deleted grants nothing":   {changes: []change{func(e *Estate) { gone(&e.Accesses[0]) }}},
-		"a server that is being deleted serves nothing":       {changes: []change{func(e *Estate) { gone(&e.Servers[0]) }}},
-		"a Role that is being deleted holds nothing":          {changes: []change{func(e *Estate) { gone(&e.Roles[0]) }}},
-		"a selected Role that is being deleted holds nothing": {changes: []change{selects(partners), func(e *Estate) { gone(&e.Roles[1]) }}},
-		"a Tool that is being deleted is not served":          {changes: []change{func(e *Estate) { gone(&e.Tools[0]) }}},
-		"a ToolAccess means a server of its own namespace":    {changes: []change{func(e *Estate) { e.Accesses[0].Namespace = "acme" }}},
-		"a server serves Tools of its own namespace":          {changes: []change{func(e *Estate) { e.Tools[0].Namespace = "acme" }}},
-		"a Tool that cannot be checked is not served":         {changes: []change{func(e *Estate) { e.Tools[0].Spec.SQL.Statement = "DROP TABLE x" }}},
-		"a toolName that two Tools claim is served by neither": {changes: []change{func(e *Estate) {
+		"a ToolAccess that is being deleted grants nothing":   {changes: []change{func(e *Inventory) { gone(&e.Accesses[0]) }}},
+		"a server that is being deleted serves nothing":       {changes: []change{func(e *Inventory) { gone(&e.Servers[0]) }}},
+		"a Role that is being deleted holds nothing":          {changes: []change{func(e *Inventory) { gone(&e.Roles[0]) }}},
+		"a selected Role that is being deleted holds nothing": {changes: []change{selects(partners), func(e *Inventory) { gone(&e.Roles[1]) }}},
+		"a Tool that is being deleted is not served":          {changes: []change{func(e *Inventory) { gone(&e.Tools[0]) }}},
+		"a ToolAccess means a server of its own namespace":    {changes: []change{func(e *Inventory) { e.Accesses[0].Namespace = "acme" }}},
+		"a server serves Tools of its own namespace":          {changes: []change{func(e *Inventory) { e.Tools[0].Namespace = "acme" }}},
+		"a Tool that cannot be checked is not served":         {changes: []change{func(e *Inventory) { e.Tools[0].Spec.SQL.Statement = "DROP TABLE x" }}},
+		"a toolName that two Tools claim is served by neither": {changes: []change{func(e *Inventory) {
 			e.Tools = append(e.Tools, sqlTool("copy", "query_deals"))
 			e.Servers[0].Spec.ToolRefs = refs("deals", "copy")
 		}}},
-		"a toolName that three Tools claim is served by none": {changes: []change{func(e *Estate) {
+		"a toolName that three Tools claim is served by none": {changes: []change{func(e *Inventory) {
 			e.Tools = append(e.Tools, sqlTool("copy", "query_deals"), sqlTool("copy2", "query_deals"))
 			e.Servers[0].Spec.ToolRefs = refs("deals", "copy", "copy2")
 		}}},
 		"a Tool of the same toolName that the server does not list is no clash": {
-			changes: []change{func(e *Estate) { e.Tools = append(e.Tools, sqlTool("copy", "query_deals")) }}, want: []string{managerDeals},
+			changes: []change{func(e *Inventory) { e.Tools = append(e.Tools, sqlTool("copy", "query_deals")) }}, want: []string{managerDeals},
 		},
 		"a Role of another workspace is refused": {
-			changes: []change{func(e *Estate) { e.Roles[0].Spec.WorkspaceRef.Name = "other" }}, refused: []string{"sales/manager Invalid"},
+			changes: []change{func(e *Inventory) { e.Roles[0].Spec.WorkspaceRef.Name = "other" }}, refused: []string{"sales/manager Invalid"},
 		},
 		"a Role whose namespace has no Boundary is refused": {
-			changes: []change{selects(partners), func(e *Estate) { e.Boundaries = e.Boundaries[:1] }}, refused: []string{"acme/west NoBoundary"},
+			changes: []change{selects(partners), func(e *Inventory) { e.Boundaries = e.Boundaries[:1] }}, refused: []string{"acme/west NoBoundary"},
 		},
 		"a Role whose namespace two Boundaries name is refused": {
-			changes: []change{selects(partners), func(e *Estate) { e.Boundaries = append(e.Boundaries, boundaryOf("acme")) }}, refused: []string{"acme/west SeveralBoundaries"},
+			changes: []change{selects(partners), func(e *Inventory) { e.Boundaries = append(e.Boundaries, boundaryOf("acme")) }}, refused: []string{"acme/west SeveralBoundaries"},
 		},
 		"a Role whose namespace was recreated is refused": {
-			changes: []change{selects(partners), func(e *Estate) { e.Namespaces[1].UID = "u-new" }}, refused: []string{"acme/west NamespaceRecreated"},
+			changes: []change{selects(partners), func(e *Inventory) { e.Namespaces[1].UID = "u-new" }}, refused: []string{"acme/west NamespaceRecreated"},
 		},
 		"the Boundary of the Role's namespace decides about the server": {
-			changes: []change{selects(partners), func(e *Estate) { e.Boundaries[1].Spec.Servers = []v1alpha1.NamePattern{"acme/*"} }},
+			changes: []change{selects(partners), func(e *Inventory) { e.Boundaries[1].Spec.Servers = []v1alpha1.NamePattern{"acme/*"} }},
 			refused: []string{"acme/west OutsideBoundary"},
 		},
 		"the Boundary of the Role's namespace decides about the tool": {
-			changes: []change{selects(partners), func(e *Estate) { e.Boundaries[1].Spec.Tools = []v1alpha1.NamePattern{"whoami"} }},
+			changes: []change{selects(partners), func(e *Inventory) { e.Boundaries[1].Spec.Tools = []v1alpha1.NamePattern{"whoami"} }},
 			refused: []string{"acme/west OutsideBoundary"},
 		},
 		"the Boundary of another namespace does not matter": {
-			changes: []change{selects(partners), func(e *Estate) {
+			changes: []change{selects(partners), func(e *Inventory) {
 				e.Boundaries[0].Spec = v1alpha1.BoundarySpec{Namespaces: e.Boundaries[0].Spec.Namespaces}
 			}},
 			want: []string{westDeals},
@@ -106,35 +106,35 @@ func TestCells(t *testing.T) {
 			changes: []change{
 				rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Selector: partners},
 					v1alpha1.AccessRule{Tools: []string{"query_deals"}, Selector: partners}),
-				func(e *Estate) { e.Boundaries[1].Spec.Tools = nil },
+				func(e *Inventory) { e.Boundaries[1].Spec.Tools = nil },
 			},
 			want: []string{managerDeals}, refused: []string{"acme/west OutsideBoundary"},
 		},
 		"a Boundary without a grant that a tool needs takes that tool and no other": {
 			changes: []change{
 				rules(v1alpha1.AccessRule{Tools: []string{"query_deals", "whoami"}, Roles: []string{"manager"}}),
-				func(e *Estate) { e.Boundaries[0].Spec.Grants = nil },
+				func(e *Inventory) { e.Boundaries[0].Spec.Grants = nil },
 			},
 			want: []string{"sales/manager whoami"}, refused: []string{"sales/manager OutsideBoundary"},
 		},
 		"a Boundary without the warehouse takes every tool that needs it": {
 			changes: []change{
 				rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}}),
-				func(e *Estate) { e.Boundaries[0].Spec.Warehouses = []v1alpha1.NamePattern{"other"} },
+				func(e *Inventory) { e.Boundaries[0].Spec.Warehouses = []v1alpha1.NamePattern{"other"} },
 			},
 			refused: []string{"sales/manager OutsideBoundary"},
 		},
 		"a Boundary without the scope": {
 			changes: []change{
 				rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}}),
-				func(e *Estate) { e.Boundaries[0].Spec.Scopes = []v1alpha1.OAuthScope{"genie"} },
+				func(e *Inventory) { e.Boundaries[0].Spec.Scopes = []v1alpha1.OAuthScope{"genie"} },
 			},
 			refused: []string{"sales/manager OutsideBoundary"},
 		},
 		"a Role that asks for a group outside its Boundary calls nothing": {
 			changes: []change{
 				rules(v1alpha1.AccessRule{Tools: []string{"query_deals", "whoami"}, Roles: []string{"manager"}}),
-				func(e *Estate) { e.Roles[0].Spec.MemberOf = []v1alpha1.AccountGroupName{"admins"} },
+				func(e *Inventory) { e.Roles[0].Spec.MemberOf = []v1alpha1.AccountGroupName{"admins"} },
 			},
 			refused: []string{"sales/manager OutsideBoundary"},
 		},
@@ -143,9 +143,9 @@ func TestCells(t *testing.T) {
 		},
 		"a rule that ends now has ended":    {changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(0)})}},
 		"a rule that ended gives nothing":   {changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(-time.Second)})}},
-		"a rule that ended refuses nothing": {changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(-time.Second)}), func(e *Estate) { e.Boundaries = nil }}},
+		"a rule that ended refuses nothing": {changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(-time.Second)}), func(e *Inventory) { e.Boundaries = nil }}},
 		"without a clock a rule that ends counts not": {
-			changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(time.Hour)}), func(e *Estate) { e.Now = time.Time{} }},
+			changes: []change{rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}, Until: after(time.Hour)}), func(e *Inventory) { e.Now = time.Time{} }},
 		},
 		"a rule that ended leaves what another gives": {
 			changes: []change{rules(
@@ -157,7 +157,7 @@ func TestCells(t *testing.T) {
 		"a Role that asks for a grant outside its Boundary calls nothing": {
 			changes: []change{
 				rules(v1alpha1.AccessRule{Tools: []string{"query_deals"}, Roles: []string{"manager"}}),
-				func(e *Estate) {
+				func(e *Inventory) {
 					e.Roles[0].Spec.Grants = []v1alpha1.Grant{{Securable: v1alpha1.Securable{Type: "Table", Name: "main.hr.pay"}, Privileges: []v1alpha1.Privilege{"MODIFY"}}}
 				},
 			},
@@ -165,7 +165,7 @@ func TestCells(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cells, refusals := estate(c.changes...).Cells()
+			cells, refusals := inventory(c.changes...).Cells()
 			var got, refused []string
 			for _, cell := range cells {
 				if cell.Server != "sales/tools" {
@@ -190,7 +190,7 @@ func TestCells(t *testing.T) {
 }
 
 func TestToolNamesAreThoseServedSorted(t *testing.T) {
-	e := estate(func(e *Estate) {
+	e := inventory(func(e *Inventory) {
 		e.Tools = append(e.Tools, sqlTool("a", "twice"), sqlTool("b", "twice"))
 		e.Servers[0].Spec.ToolRefs = refs("whoami", "a", "deals", "b", "missing")
 	})

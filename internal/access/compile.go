@@ -14,9 +14,9 @@ import (
 
 // Compile makes the access document of a server, sealed, and says what of the
 // declaration it leaves out. What is left out is denied.
-func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspace, found Lookups) (Document, []Refusal, error) {
-	ways, refusals := e.ways()
-	cells := slices.SortedFunc(maps.Keys(ways), CompareCells)
+func (e Inventory) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspace, found Lookups) (Document, []Refusal, error) {
+	rules, refusals := e.rules()
+	cells := slices.SortedFunc(maps.Keys(rules), CompareCells)
 	d := Document{
 		Version: DocumentVersion, Server: Key(server), Pattern: string(server.Spec.Pattern), Resource: string(server.Spec.Resource),
 		Workspace: Workspace{
@@ -58,7 +58,7 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 	for _, c := range cells {
 		if _, ready := d.Roles[c.Role]; ready && c.Server == Key(server) && compiled[c.Tool] {
 			d.Matrix[c.Role] = append(d.Matrix[c.Role], c.Tool)
-			d.limit(c, ways[c])
+			d.limit(c, rules[c])
 		}
 	}
 	for key := range d.Roles {
@@ -75,20 +75,20 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 }
 
 // limit sets the terms of a cell, if it has any, and the conditions that they name.
-func (d *Document) limit(c Cell, ways []way) {
-	list := terms(ways)
+func (d *Document) limit(c Cell, rules []cellRule) {
+	list := allowRules(rules)
 	if len(list) == 0 {
 		return
 	}
-	if d.Terms == nil {
-		d.Terms = map[string]map[string][]Term{}
+	if d.AllowRules == nil {
+		d.AllowRules = map[string]map[string][]AllowRule{}
 	}
-	if d.Terms[c.Role] == nil {
-		d.Terms[c.Role] = map[string][]Term{}
+	if d.AllowRules[c.Role] == nil {
+		d.AllowRules[c.Role] = map[string][]AllowRule{}
 	}
-	d.Terms[c.Role][c.Tool] = list
-	for _, w := range ways {
-		if w.when != "" && slices.ContainsFunc(list, func(t Term) bool { return t.Rule == w.rule }) {
+	d.AllowRules[c.Role][c.Tool] = list
+	for _, w := range rules {
+		if w.when != "" && slices.ContainsFunc(list, func(t AllowRule) bool { return t.Rule == w.rule }) {
 			if d.Conditions == nil {
 				d.Conditions = map[string]string{}
 			}
@@ -99,7 +99,7 @@ func (d *Document) limit(c Cell, ways []way) {
 
 // compileIssuers fills in the policies of a server and the roles they reach. A
 // claim value that would stand for two roles stands for none.
-func (e Estate) compileIssuers(server *v1alpha1.MCPServer, d *Document) []Refusal {
+func (e Inventory) compileIssuers(server *v1alpha1.MCPServer, d *Document) []Refusal {
 	var refusals []Refusal
 	type value struct{ issuer, subject string }
 	owners := map[value]map[string]bool{}
@@ -166,7 +166,7 @@ func compileIssuer(p *v1alpha1.FederationPolicy, network string) Issuer {
 	return out
 }
 
-func (e Estate) toolByRef(namespace, name string) *v1alpha1.Tool {
+func (e Inventory) toolByRef(namespace, name string) *v1alpha1.Tool {
 	for i := range e.Tools {
 		if t := &e.Tools[i]; t.Namespace == namespace && t.Name == name && t.DeletionTimestamp.IsZero() {
 			return t
@@ -175,7 +175,7 @@ func (e Estate) toolByRef(namespace, name string) *v1alpha1.Tool {
 	return nil
 }
 
-func (e Estate) policy(namespace, name string) *v1alpha1.FederationPolicy {
+func (e Inventory) policy(namespace, name string) *v1alpha1.FederationPolicy {
 	for i := range e.Policies {
 		if e.Policies[i].Namespace == namespace && e.Policies[i].Name == name {
 			return &e.Policies[i]

@@ -20,7 +20,7 @@ func workspace() *v1alpha1.Workspace {
 	return &v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: "main"}, Spec: v1alpha1.WorkspaceSpec{Host: "https://dbc-1.example.com", CABundle: "PEM"}}
 }
 
-func compile(t *testing.T, e Estate) (Document, []Refusal) {
+func compile(t *testing.T, e Inventory) (Document, []Refusal) {
 	t.Helper()
 	d, refusals, err := e.Compile(&e.Servers[0], workspace(), Lookups{})
 	if err != nil {
@@ -30,7 +30,7 @@ func compile(t *testing.T, e Estate) (Document, []Refusal) {
 }
 
 func TestCompile(t *testing.T) {
-	e := estate(func(e *Estate) {
+	e := inventory(func(e *Inventory) {
 		e.Tools[0].Spec.InputSchema = schema(`{"type":"object","properties":{"region":{"type":"string"}}}`)
 		e.Tools[0].Spec.SQL = &v1alpha1.SQLTool{Statement: "SELECT :region", MaxRows: 10, Parameters: []v1alpha1.SQLParameter{{Name: "region", Type: "STRING"}}}
 		e.Tools[0].Spec.Title = "Deals"
@@ -87,11 +87,11 @@ func TestCompile(t *testing.T) {
 }
 
 func TestCompileLeavesOutWhatMayNotBe(t *testing.T) {
-	clash := func(e *Estate) { // both Roles claim the value sales-manager of one issuer
+	clash := func(e *Inventory) { // both Roles claim the value sales-manager of one issuer
 		e.Roles = append(e.Roles, role("sales", "second", "app-second", nil))
 		e.Policies[0].Spec.Roles = append(e.Policies[0].Spec.Roles, v1alpha1.FederatedRole{Name: "second", Subject: "sales-manager"})
 	}
-	overTwoPolicies := func(e *Estate) {
+	overTwoPolicies := func(e *Inventory) {
 		e.Roles = append(e.Roles, role("sales", "second", "app-second", nil))
 		e.Policies = append(e.Policies, policy("other", v1alpha1.FederatedRole{Name: "second", Subject: "sales-manager"}))
 		e.Servers[0].Spec.FederationPolicyRefs = refs("idp", "other")
@@ -106,7 +106,7 @@ func TestCompileLeavesOutWhatMayNotBe(t *testing.T) {
 	}{
 		"nothing is wrong": {roles: whole, tools: "query_deals whoami", issuers: 1},
 		"cells of another server": {
-			changes: []change{func(e *Estate) {
+			changes: []change{func(e *Inventory) {
 				other := *e.Servers[0].DeepCopy()
 				other.Name = "other"
 				e.Servers = append(e.Servers, other)
@@ -115,38 +115,38 @@ func TestCompileLeavesOutWhatMayNotBe(t *testing.T) {
 			roles: whole, tools: "query_deals whoami", issuers: 1,
 		},
 		"a policy that does not exist": {
-			changes: []change{func(e *Estate) { e.Servers[0].Spec.FederationPolicyRefs = refs("idp", "none") }},
+			changes: []change{func(e *Inventory) { e.Servers[0].Spec.FederationPolicyRefs = refs("idp", "none") }},
 			roles:   whole, tools: "query_deals whoami", issuers: 1, refused: []string{" PolicyNotFound"},
 		},
 		"a policy of another namespace": {
-			changes: []change{func(e *Estate) { e.Policies[0].Namespace = "acme" }}, tools: "query_deals whoami", refused: []string{" PolicyNotFound"},
+			changes: []change{func(e *Inventory) { e.Policies[0].Namespace = "acme" }}, tools: "query_deals whoami", refused: []string{" PolicyNotFound"},
 		},
 		"a policy that is being deleted": {
-			changes: []change{func(e *Estate) { gone(&e.Policies[0]) }}, tools: "query_deals whoami", refused: []string{" PolicyNotFound"},
+			changes: []change{func(e *Inventory) { gone(&e.Policies[0]) }}, tools: "query_deals whoami", refused: []string{" PolicyNotFound"},
 		},
 		"an issuer that the server's Boundary does not allow": {
-			changes: []change{func(e *Estate) { e.Boundaries[0].Spec.Issuers = nil }}, tools: "query_deals whoami", refused: []string{" OutsideBoundary"},
+			changes: []change{func(e *Inventory) { e.Boundaries[0].Spec.Issuers = nil }}, tools: "query_deals whoami", refused: []string{" OutsideBoundary"},
 		},
 		"a server whose namespace no Boundary names": {
-			changes: []change{func(e *Estate) { e.Boundaries = e.Boundaries[1:] }}, tools: "query_deals whoami",
+			changes: []change{func(e *Inventory) { e.Boundaries = e.Boundaries[1:] }}, tools: "query_deals whoami",
 			refused: []string{" NoBoundary", "sales/manager NoBoundary"},
 		},
 		"a tool that does not exist": {
-			changes: []change{func(e *Estate) { e.Servers[0].Spec.ToolRefs = refs("deals", "none") }},
+			changes: []change{func(e *Inventory) { e.Servers[0].Spec.ToolRefs = refs("deals", "none") }},
 			roles:   whole, tools: "query_deals", issuers: 1, refused: []string{" ToolNotFound"},
 		},
 		"a tool that is being deleted": {
-			changes: []change{func(e *Estate) { gone(&e.Tools[1]) }}, roles: whole, tools: "query_deals", issuers: 1, refused: []string{" ToolNotFound"},
+			changes: []change{func(e *Inventory) { gone(&e.Tools[1]) }}, roles: whole, tools: "query_deals", issuers: 1, refused: []string{" ToolNotFound"},
 		},
 		"a tool whose schema is wrong": {
-			changes: []change{func(e *Estate) { e.Tools[1].Spec.InputSchema = schema(`[]`) }}, roles: whole, tools: "query_deals", issuers: 1, refused: []string{" InvalidSchema"},
+			changes: []change{func(e *Inventory) { e.Tools[1].Spec.InputSchema = schema(`[]`) }}, roles: whole, tools: "query_deals", issuers: 1, refused: []string{" InvalidSchema"},
 		},
 		"a toolName that two Tools have": {
-			changes: []change{func(e *Estate) { e.Tools[1].Spec.ToolName = "query_deals" }},
+			changes: []change{func(e *Inventory) { e.Tools[1].Spec.ToolName = "query_deals" }},
 			roles:   []string{"sales/manager=sales-manager: "}, issuers: 1, refused: []string{" Conflict"},
 		},
 		"a Role without a service principal": {
-			changes: []change{func(e *Estate) { e.Roles[0].Status.ServicePrincipal.ApplicationID = "" }}, tools: "query_deals whoami", issuers: 1,
+			changes: []change{func(e *Inventory) { e.Roles[0].Status.ServicePrincipal.ApplicationID = "" }}, tools: "query_deals whoami", issuers: 1,
 		},
 		"a Role with cells that no policy reaches": {
 			changes: []change{selects(selecting("tier", "partner", nil))}, roles: []string{"sales/manager=sales-manager: "}, tools: "query_deals whoami", issuers: 1,
@@ -158,25 +158,25 @@ func TestCompileLeavesOutWhatMayNotBe(t *testing.T) {
 			changes: []change{overTwoPolicies}, tools: "query_deals whoami", issuers: 2, refused: []string{"sales/manager Conflict", "sales/second Conflict"},
 		},
 		"the same claim value at two issuers is two values": {
-			changes: []change{overTwoPolicies, func(e *Estate) {
+			changes: []change{overTwoPolicies, func(e *Inventory) {
 				e.Policies[1].Spec.Issuer = "https://second.example.com"
 				e.Boundaries[0].Spec.Issuers = append(e.Boundaries[0].Spec.Issuers, "https://second.example.com")
 			}},
 			roles: append(slices.Clone(whole), "sales/second=sales-manager: "), tools: "query_deals whoami", issuers: 2,
 		},
 		"a conflict over one value leaves a Role its other value": {
-			changes: []change{clash, func(e *Estate) {
+			changes: []change{clash, func(e *Inventory) {
 				e.Policies[0].Spec.Roles = append(e.Policies[0].Spec.Roles, v1alpha1.FederatedRole{Name: "manager", Subject: "boss"})
 			}},
 			roles: []string{"sales/manager=boss: query_deals"}, tools: "query_deals whoami", issuers: 1, refused: []string{"sales/second Conflict"},
 		},
 		"one Role with the same value in two policies is no conflict": {
-			changes: []change{overTwoPolicies, func(e *Estate) { e.Policies[1].Spec.Roles[0].Name = "manager" }},
+			changes: []change{overTwoPolicies, func(e *Inventory) { e.Policies[1].Spec.Roles[0].Name = "manager" }},
 			roles:   []string{"sales/manager=sales-manager,sales-manager: query_deals"}, tools: "query_deals whoami", issuers: 2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, refusals := compile(t, estate(c.changes...))
+			d, refusals := compile(t, inventory(c.changes...))
 			subjects := map[string][]string{}
 			for _, i := range d.Issuers {
 				for s, r := range i.Subjects {
@@ -211,7 +211,7 @@ func TestCompileLeavesOutWhatMayNotBe(t *testing.T) {
 }
 
 func TestTheOrderOfTheEstateDoesNotChangeTheDocument(t *testing.T) {
-	fill := func(e *Estate) {
+	fill := func(e *Inventory) {
 		e.Roles = append(e.Roles, role("sales", "second", "app-second", nil))
 		e.Policies = append(e.Policies, policy("other", v1alpha1.FederatedRole{Name: "second", Subject: "second"}))
 		e.Servers[0].Spec.FederationPolicyRefs = refs("idp", "other")
@@ -219,7 +219,7 @@ func TestTheOrderOfTheEstateDoesNotChangeTheDocument(t *testing.T) {
 		e.Policies[0].Spec.Audiences = []string{"a", "b"}
 		e.Accesses = append(e.Accesses, access("sales", "tools", v1alpha1.AccessRule{Tools: []string{"whoami", "query_deals"}, Roles: []string{"second", "manager"}}))
 	}
-	e := estate(fill)
+	e := inventory(fill)
 	want, _ := compile(t, e)
 	slices.Reverse(e.Roles)
 	slices.Reverse(e.Policies)

@@ -37,7 +37,7 @@ type SignatureParameter struct {
 }
 
 // compileTool makes a tool as the pods serve it, or says why it cannot be served.
-func (e Estate) compileTool(t servedTool, warehouse string, found Lookups) (Tool, *Refusal) {
+func (e Inventory) compileTool(t servedTool, warehouse string, found Lookups) (Tool, *Refusal) {
 	yes := func(h v1alpha1.Hint, absent bool) bool {
 		if h == "" {
 			return absent

@@ -21,7 +21,7 @@ func compiled(t *testing.T, tool *v1alpha1.Tool, found Lookups) (Tool, *Refusal)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Estate{}.compileTool(servedTool{tool, kind}, "wh1", found)
+	return Inventory{}.compileTool(servedTool{tool, kind}, "wh1", found)
 }
 
 func TestEachTypeOfToolIsCompiled(t *testing.T) {
@@ -99,7 +99,7 @@ func TestEachTypeOfToolIsCompiled(t *testing.T) {
 // TestWhatCannotBeServedIsInNoRow: a tool that is left out must not be in the matrix,
 // which names only what the document defines.
 func TestWhatCannotBeServedIsInNoRow(t *testing.T) {
-	e := estate(func(*Estate) {})
+	e := inventory(func(*Inventory) {})
 	server, ws := &e.Servers[0], workspace()
 	e.Tools = append(e.Tools, v1alpha1.Tool{
 		ObjectMeta: meta("sales", "function"), Spec: v1alpha1.ToolSpec{ToolName: "call", Description: "Calls.", Function: &v1alpha1.FunctionTool{Name: "main.s.f"}},

@@ -36,10 +36,10 @@ type Document struct {
 	Roles map[string]Role `json:"roles"`
 	// Matrix holds, for each role, the names of the tools that it may call, sorted.
 	Matrix map[string][]string `json:"matrix"`
-	// Terms are those of the cells that are no plain yes, by role and tool: such a cell
-	// says yes while one of its terms holds. A cell without terms says yes.
-	Terms map[string]map[string][]Term `json:"terms,omitempty"`
-	// Conditions are the CEL expressions that terms name, by `<ToolAccess>/<rule>`.
+	// AllowRules are those of cells that do not allow every call, by role and tool: such a
+	// cell allows a call while one of its rules holds. A cell without rules allows every call.
+	AllowRules map[string]map[string][]AllowRule `json:"allowRules,omitempty"`
+	// Conditions are the CEL expressions that rules name, by `<ToolAccess>/<rule>`.
 	Conditions map[string]string `json:"conditions,omitempty"`
 	// Tools are sorted by name.
 	Tools  []Tool `json:"tools"`
@@ -91,8 +91,8 @@ type Role struct {
 	Scopes []string `json:"scopes"`
 }
 
-// Term is one way in which a cell of the matrix says yes.
-type Term struct {
+// AllowRule is one rule by which a cell of the matrix allows a call.
+type AllowRule struct {
 	// Until is when it ends, in UTC; absent means never.
 	Until time.Time `json:"until,omitzero"`
 	// Rule names the condition, among the document's, that must hold; absent means none.

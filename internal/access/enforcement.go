@@ -41,7 +41,7 @@ type AuditCell struct {
 }
 
 // Audit returns what to compare for a document of a server.
-func (e Estate) Audit(server *v1alpha1.MCPServer, d Document) Audit {
+func (e Inventory) Audit(server *v1alpha1.MCPServer, d Document) Audit {
 	cells, _ := e.Cells()
 	served := e.toolsOf(server)
 	out := Audit{Roles: map[string]AuditRole{}}

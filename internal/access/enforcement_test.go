@@ -20,7 +20,7 @@ var (
 	warehouse = AuditObject{"Warehouse", "wh1"}
 )
 
-// holds is what Databricks says of the objects of the estate's two tools, of one principal.
+// holds is what Databricks says of the objects of the inventory's two tools, of one principal.
 func holds(principal string, objects ...AuditObject) Effective {
 	privileges := map[AuditObject]string{deals: "SELECT", schemaOf: "USE_SCHEMA", catalogOf: "USE_CATALOG", warehouse: "CAN_USE"}
 	out := Effective{Holdings: map[AuditObject][]Holding{}, Unread: map[AuditObject]string{}, Members: map[string]map[string]bool{}}
@@ -94,7 +94,7 @@ func TestCompare(t *testing.T) {
 		"a no that lacks what was read is enforced": {yes: []string{"whoami"}, found: unread(holds(me, warehouse, catalogOf), deals), granted: 1, enforced: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := estate()
+			e := inventory()
 			e.Accesses[0].Spec.Rules = nil
 			if len(c.yes) > 0 {
 				rules(v1alpha1.AccessRule{Tools: c.yes, Roles: []string{"manager"}})(&e)
@@ -125,7 +125,7 @@ func TestCompare(t *testing.T) {
 }
 
 func TestScopesThatAreLackingAreSaidOfWhatGrantsDoNotStop(t *testing.T) {
-	e := estate(rules(v1alpha1.AccessRule{Tools: []string{"whoami"}, Roles: []string{"manager"}}), func(e *Estate) {
+	e := inventory(rules(v1alpha1.AccessRule{Tools: []string{"whoami"}, Roles: []string{"manager"}}), func(e *Inventory) {
 		e.Tools[0].Spec.SQL, e.Tools[0].Spec.Genie = nil, &v1alpha1.GenieTool{SpaceID: "01ef"}
 	})
 	d, _ := compile(t, e)
@@ -138,7 +138,7 @@ func TestScopesThatAreLackingAreSaidOfWhatGrantsDoNotStop(t *testing.T) {
 }
 
 func TestUseSchemaOnTheSystemCatalogHasNoEffect(t *testing.T) {
-	e := estate(rules(v1alpha1.AccessRule{Tools: []string{"whoami"}, Roles: []string{"manager"}}), func(e *Estate) {
+	e := inventory(rules(v1alpha1.AccessRule{Tools: []string{"whoami"}, Roles: []string{"manager"}}), func(e *Inventory) {
 		e.Tools[0].Spec.Reads = []v1alpha1.SecurableName{"system.access.audit"}
 	})
 	d, _ := compile(t, e)

@@ -83,7 +83,7 @@ func (d Dependency) sight() (kind, name, privilege string) {
 }
 
 // dependencies are those of a server, each with the tools that need it, sorted.
-func (e Estate) dependencies(server *v1alpha1.MCPServer) map[Dependency][]string {
+func (e Inventory) dependencies(server *v1alpha1.MCPServer) map[Dependency][]string {
 	tools, out := e.toolsOf(server), map[Dependency][]string{}
 	for _, name := range slices.Sorted(maps.Keys(tools)) {
 		for _, d := range e.toolNeeds(tools[name], string(server.Spec.WarehouseID)).Dependencies {
@@ -95,7 +95,7 @@ func (e Estate) dependencies(server *v1alpha1.MCPServer) map[Dependency][]string
 
 // Dependencies are what the tools of a server need of its workspace, sorted. Tables
 // are not among them: whether a caller may read one is a matter of grants.
-func (e Estate) Dependencies(server *v1alpha1.MCPServer) []Dependency {
+func (e Inventory) Dependencies(server *v1alpha1.MCPServer) []Dependency {
 	return slices.SortedFunc(maps.Keys(e.dependencies(server)), func(a, b Dependency) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
@@ -113,7 +113,7 @@ func ofServer(r *v1alpha1.Role) bool {
 }
 
 // watched is the server whose dependencies a Role is there to ask for, or nil.
-func (e Estate) watched(r *v1alpha1.Role) *v1alpha1.MCPServer {
+func (e Inventory) watched(r *v1alpha1.Role) *v1alpha1.MCPServer {
 	if !ofServer(r) {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (e Estate) watched(r *v1alpha1.Role) *v1alpha1.MCPServer {
 }
 
 // health is who the pods of a server are, once its own Role has all that makes it so.
-func (e Estate) health(server *v1alpha1.MCPServer) *Health {
+func (e Inventory) health(server *v1alpha1.MCPServer) *Health {
 	r := e.role(server.Namespace, HealthRole(server.Name))
 	if r == nil || !r.DeletionTimestamp.IsZero() || e.watched(r) == nil || r.Status.ServicePrincipal.ApplicationID == "" ||
 		r.Status.Trust.Subject != ServiceAccountSubject(server.Namespace, server.Name) {

@@ -20,7 +20,7 @@ func ownedBy(server string) metav1.OwnerReference {
 }
 
 // watched adds the Role that the server has for itself, as it is when it is ready.
-func watched(e *Estate) {
+func watched(e *Inventory) {
 	e.Servers[0].UID = "u-tools"
 	r := role("sales", "tools-health", "app-health", nil)
 	r.OwnerReferences = []metav1.OwnerReference{ownedBy("tools")}
@@ -30,7 +30,7 @@ func watched(e *Estate) {
 }
 
 // everyType makes the server serve a tool of each type.
-func everyType(e *Estate) {
+func everyType(e *Inventory) {
 	add := func(name string, spec v1alpha1.ToolSpec) {
 		spec.ToolName, spec.Description = name, "x"
 		e.Tools = append(e.Tools, v1alpha1.Tool{ObjectMeta: meta("sales", name), Spec: spec})
@@ -44,7 +44,7 @@ func everyType(e *Estate) {
 }
 
 func TestTheServersOwnRoleNeedsToSeeAndNoMore(t *testing.T) {
-	e := estate(everyType, watched)
+	e := inventory(everyType, watched)
 	for _, tool := range e.Tools {
 		if e.toolsOf(&e.Servers[0])[tool.Spec.ToolName].Tool == nil {
 			t.Fatalf("%s is not served", tool.Name)
@@ -88,10 +88,10 @@ func TestTheServersOwnRoleNeedsToSeeAndNoMore(t *testing.T) {
 
 // TestTheServersOwnRoleIsNobodyElses: it has no cells and no identity provider, however it is meant.
 func TestTheServersOwnRoleIsNobodyElses(t *testing.T) {
-	e := estate(watched, rules(
+	e := inventory(watched, rules(
 		v1alpha1.AccessRule{Name: "named", Tools: []string{"query_deals"}, Roles: []string{"tools-health"}},
 		v1alpha1.AccessRule{Name: "selected", Tools: []string{"query_deals"}, Selector: selecting("tier", "internal", nil)},
-	), func(e *Estate) {
+	), func(e *Inventory) {
 		e.Policies[0].Spec.Roles = append(e.Policies[0].Spec.Roles, v1alpha1.FederatedRole{Name: "tools-health", Subject: "mallory"})
 		e.Policies[0].Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "internal"}}
 	})
@@ -115,25 +115,25 @@ func TestTheServersOwnRoleIsNobodyElses(t *testing.T) {
 }
 
 func TestWithoutAReadyRoleThereIsNoHealth(t *testing.T) {
-	own := func(e *Estate) *v1alpha1.Role { return &e.Roles[len(e.Roles)-1] }
+	own := func(e *Inventory) *v1alpha1.Role { return &e.Roles[len(e.Roles)-1] }
 	for name, change := range map[string]change{
-		"without a service principal":     func(e *Estate) { own(e).Status.ServicePrincipal.ApplicationID = "" },
-		"before its policy was seen":      func(e *Estate) { own(e).Status.Trust.Subject = "" },
-		"with a policy for another":       func(e *Estate) { own(e).Status.Trust.Subject = "system:serviceaccount:sales:other" },
-		"while it goes":                   func(e *Estate) { gone(own(e)) },
-		"under another name":              func(e *Estate) { own(e).Name = "tools-healthy" },
-		"when it is nobody's":             func(e *Estate) { own(e).OwnerReferences = nil },
-		"when it is of an earlier server": func(e *Estate) { own(e).OwnerReferences[0].UID = "u-before" },
-		"when it is of another kind":      func(e *Estate) { own(e).OwnerReferences[0].Kind = "Deployment" },
-		"without tools":                   func(e *Estate) { e.Servers[0].Spec.ToolRefs = nil },
+		"without a service principal":     func(e *Inventory) { own(e).Status.ServicePrincipal.ApplicationID = "" },
+		"before its policy was seen":      func(e *Inventory) { own(e).Status.Trust.Subject = "" },
+		"with a policy for another":       func(e *Inventory) { own(e).Status.Trust.Subject = "system:serviceaccount:sales:other" },
+		"while it goes":                   func(e *Inventory) { gone(own(e)) },
+		"under another name":              func(e *Inventory) { own(e).Name = "tools-healthy" },
+		"when it is nobody's":             func(e *Inventory) { own(e).OwnerReferences = nil },
+		"when it is of an earlier server": func(e *Inventory) { own(e).OwnerReferences[0].UID = "u-before" },
+		"when it is of another kind":      func(e *Inventory) { own(e).OwnerReferences[0].Kind = "Deployment" },
+		"without tools":                   func(e *Inventory) { e.Servers[0].Spec.ToolRefs = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if d, _ := compile(t, estate(watched, change)); d.Health != nil {
+			if d, _ := compile(t, inventory(watched, change)); d.Health != nil {
 				t.Errorf("it is %+v", d.Health)
 			}
 		})
 	}
-	if d, _ := compile(t, estate(watched)); d.Health == nil {
+	if d, _ := compile(t, inventory(watched)); d.Health == nil {
 		t.Error("there is none when the Role is ready")
 	}
 }

@@ -47,7 +47,7 @@ func share(declared int32, parts, of int64) *Rate {
 
 // compileLimits are those of a server. Pods that count in a store have a limit
 // together; each of the others has its share.
-func (e Estate) compileLimits(s *v1alpha1.MCPServer, w *v1alpha1.Workspace) Limits {
+func (e Inventory) compileLimits(s *v1alpha1.MCPServer, w *v1alpha1.Workspace) Limits {
 	l := s.Spec.Limits
 	out := Limits{
 		MaxTokenLifetimeSeconds: l.MaxTokenLifetimeSeconds, MaxBodyBytes: l.MaxBodyBytes, MaxConcurrentCalls: l.MaxConcurrentCalls, CallTimeoutSeconds: l.CallTimeoutSeconds,
@@ -71,7 +71,7 @@ func ownShare(s *v1alpha1.MCPServer, declared int32) *Rate {
 	return share(declared, 1, most(s))
 }
 
-func (e Estate) compileToolLimits(s *v1alpha1.MCPServer, t *v1alpha1.Tool) *ToolLimits {
+func (e Inventory) compileToolLimits(s *v1alpha1.MCPServer, t *v1alpha1.Tool) *ToolLimits {
 	out := ToolLimits{All: ownShare(s, t.Spec.Limits.CallsPerMinute), PerCaller: ownShare(s, t.Spec.Limits.CallsPerMinutePerCaller)}
 	if out == (ToolLimits{}) {
 		return nil
@@ -80,7 +80,7 @@ func (e Estate) compileToolLimits(s *v1alpha1.MCPServer, t *v1alpha1.Tool) *Tool
 }
 
 // asksGenie says whether a server serves a tool whose calls are questions to Genie.
-func (e Estate) asksGenie(s *v1alpha1.MCPServer) bool {
+func (e Inventory) asksGenie(s *v1alpha1.MCPServer) bool {
 	for _, t := range e.toolsOf(s) {
 		if e.toolNeeds(t, string(s.Spec.WarehouseID)).AsksGenie {
 			return true
@@ -92,7 +92,7 @@ func (e Estate) asksGenie(s *v1alpha1.MCPServer) bool {
 // genieParts divides Genie's limit over all pods that ask it in a workspace: how many
 // parts a pod of the server has, or with a store all pods that count there, and of
 // how many.
-func (e Estate) genieParts(s *v1alpha1.MCPServer) (parts, of int64) {
+func (e Inventory) genieParts(s *v1alpha1.MCPServer) (parts, of int64) {
 	for i := range e.Servers {
 		o := &e.Servers[i]
 		if o.Spec.WorkspaceRef.Name != s.Spec.WorkspaceRef.Name || !o.DeletionTimestamp.IsZero() || !e.asksGenie(o) {

@@ -50,7 +50,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// asking is a server of the estate's namespace that serves a genie tool.
+// asking is a server of the inventory's namespace that serves a genie tool.
 func asking(name string, replicas int32, store string) v1alpha1.MCPServer {
 	s := v1alpha1.MCPServer{ObjectMeta: meta("sales", name), Spec: v1alpha1.MCPServerSpec{
 		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, Replicas: &replicas, ToolRefs: refs("ask"),
@@ -90,7 +90,7 @@ func TestGenieIsSharedByAllThatAskIt(t *testing.T) {
 		"another store is another count":                              {asking("a", 2, "redis:6379"), []v1alpha1.MCPServer{asking("b", 2, "other:6379")}, 60, &Rate{30, 60_000, 60}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := Estate{Types: TypesForTests, Tools: []v1alpha1.Tool{askTool}, Servers: append([]v1alpha1.MCPServer{c.server}, c.others...)}
+			e := Inventory{Types: TypesForTests, Tools: []v1alpha1.Tool{askTool}, Servers: append([]v1alpha1.MCPServer{c.server}, c.others...)}
 			w := &v1alpha1.Workspace{Spec: v1alpha1.WorkspaceSpec{GenieQuestionsPerMinute: c.declared}}
 			if diff := cmp.Diff(c.want, e.compileLimits(&e.Servers[0], w).Genie); diff != "" {
 				t.Error(diff)
@@ -104,7 +104,7 @@ func TestGenieIsSharedByAllThatAskIt(t *testing.T) {
 // each has at least one call in it.
 func TestPodsTogetherStayWithinWhatIsDeclared(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		e := Estate{Types: TypesForTests, Tools: []v1alpha1.Tool{askTool}}
+		e := Inventory{Types: TypesForTests, Tools: []v1alpha1.Tool{askTool}}
 		for i := range rapid.IntRange(1, 6).Draw(t, "servers") {
 			store := rapid.SampledFrom([]string{"", "", "redis:6379", "other:6379"}).Draw(t, "store")
 			e.Servers = append(e.Servers, asking(fmt.Sprint("s", i), rapid.Int32Range(0, 20).Draw(t, "replicas"), store))
@@ -183,7 +183,7 @@ func TestThinNamesWhatIsLessThanOneCallInAMinute(t *testing.T) {
 func TestLimitsOfATool(t *testing.T) {
 	tool := askTool
 	server := asking("a", 2, "")
-	var e Estate
+	var e Inventory
 	if got := e.compileToolLimits(&server, &tool); got != nil {
 		t.Errorf("a tool without limits has %+v", got)
 	}

@@ -69,9 +69,9 @@ type limitsOf struct {
 	denial *boundary.Denial
 }
 
-// Of is the estate with one Role alone. Its cells and needs are those that the Role has
+// Of is the inventory with one Role alone. Its cells and needs are those that the Role has
 // in the whole: no Role's depend on another.
-func (e Estate) Of(r *v1alpha1.Role) Estate {
+func (e Inventory) Of(r *v1alpha1.Role) Inventory {
 	e.Roles = []v1alpha1.Role{*r}
 	return e
 }

@@ -34,7 +34,7 @@ type Needs struct {
 // Needs derives what one role needs from the cells that say yes, and adds its
 // explicit grants. Grants go to the role's own service principal and never to a
 // group, so that one role's yes cannot become another's.
-func (e Estate) Needs(role *v1alpha1.Role, cells []Cell) Needs {
+func (e Inventory) Needs(role *v1alpha1.Role, cells []Cell) Needs {
 	from, scopes := map[boundary.Grant]map[string]bool{}, map[string]bool{}
 	need := func(source, kind, name, privilege string) {
 		g := boundary.Grant{Type: kind, Name: name, Privilege: privilege}

@@ -15,7 +15,7 @@ import (
 func TestNeeds(t *testing.T) {
 	const dealsTool, whoami = "sales/tools:query_deals", "sales/tools:whoami"
 	cell := func(role, tool string) Cell { return Cell{"sales/tools", role, tool} }
-	explicit := func(e *Estate) {
+	explicit := func(e *Inventory) {
 		e.Roles[0].Spec.Grants = []v1alpha1.Grant{{
 			Securable: v1alpha1.Securable{Type: v1alpha1.SecurableTable, Name: "main.sales.deals"}, Privileges: []v1alpha1.Privilege{"SELECT", "MODIFY"},
 		}}
@@ -61,7 +61,7 @@ func TestNeeds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := estate(c.changes...)
+			e := inventory(c.changes...)
 			needs := e.Needs(&e.Roles[0], c.cells)
 			var got []string
 			for _, g := range needs.Grants {
@@ -141,7 +141,7 @@ func TestNeedsOfEachTypeOfTool(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := estate(func(e *Estate) {
+			e := inventory(func(e *Inventory) {
 				c.spec.ToolName, c.spec.Description = "one", "One."
 				e.Tools = []v1alpha1.Tool{{ObjectMeta: meta("sales", "one"), Spec: c.spec}}
 				e.Servers[0].Spec.ToolRefs = refs("one")

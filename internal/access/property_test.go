@@ -53,7 +53,7 @@ func TestCellsSayWhatTheReferenceSays(t *testing.T) {
 }
 
 // reference answers: may the Role r call the tool on the server s?
-func reference(e Estate, r v1alpha1.Role, tool string, s v1alpha1.MCPServer) bool {
+func reference(e Inventory, r v1alpha1.Role, tool string, s v1alpha1.MCPServer) bool {
 	fits := func(want, have map[string]string) bool { return len(want) == 0 || want["t"] == have["t"] }
 	if len(r.OwnerReferences) > 0 || r.DeletionTimestamp != nil || s.DeletionTimestamp != nil || r.Spec.WorkspaceRef != s.Spec.WorkspaceRef {
 		return false
@@ -101,7 +101,7 @@ func reference(e Estate, r v1alpha1.Role, tool string, s v1alpha1.MCPServer) boo
 	return false
 }
 
-func drawEstate(t *rapid.T) Estate {
+func drawEstate(t *rapid.T) Inventory {
 	pick := func(what string, from []string) string { return rapid.SampledFrom(from).Draw(t, what) }
 	often := func(what string) bool { return rapid.IntRange(0, 9).Draw(t, what) > 0 }
 	object := func() metav1.ObjectMeta {
@@ -122,7 +122,7 @@ func drawEstate(t *rapid.T) Estate {
 		return v1alpha1.LocalReference{Name: "other"}
 	}
 	count := func(what string, most int) int { return rapid.IntRange(0, most).Draw(t, what) }
-	e := Estate{Now: noon, Types: TypesForTests}
+	e := Inventory{Now: noon, Types: TypesForTests}
 	for _, n := range someNamespaces {
 		if often("known") {
 			e.Namespaces = append(e.Namespaces, Namespace{Name: n, UID: n, Labels: labels()})

@@ -145,7 +145,7 @@ type servedTool struct {
 
 // typed returns the type of a tool, or why the tool cannot be served. Without types
 // nothing can be served.
-func (e Estate) typed(t *v1alpha1.Tool) (ToolType, error) {
+func (e Inventory) typed(t *v1alpha1.Tool) (ToolType, error) {
 	found := remembered(e.Memo, soundKey{Key(t)}, func() (out checked) {
 		if e.Types == nil {
 			return checked{nil, errors.New("no types of tools are registered")}
@@ -160,7 +160,7 @@ func (e Estate) typed(t *v1alpha1.Tool) (ToolType, error) {
 
 // toolNeeds is what a role must be given to call a tool on a server with this warehouse.
 // The lists are shared and must not be changed.
-func (e Estate) toolNeeds(t servedTool, warehouse string) ToolNeeds {
+func (e Inventory) toolNeeds(t servedTool, warehouse string) ToolNeeds {
 	return remembered(e.Memo, needsKey{Key(t.Tool), warehouse}, func() ToolNeeds {
 		own := t.kind.Needs(t.Spec, warehouse)
 		if len(t.Spec.Reads) == 0 {

@@ -40,7 +40,7 @@ func TestAToolOfAnUnknownTypeIsReportedAndGivesNothing(t *testing.T) {
 		"no types are registered": {nil, "the Tool deals cannot be served: no types of tools are registered", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := estate(func(e *Estate) { e.Types = c.types })
+			e := inventory(func(e *Inventory) { e.Types = c.types })
 			cells, _ := e.Cells()
 			if len(cells) != 0 {
 				t.Errorf("it has the cells %v", cells)

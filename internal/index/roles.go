@@ -134,7 +134,7 @@ func (i OfRole) find(ctx context.Context, list client.ObjectList, field, key str
 
 // namespaceOf is the part of an estate that selectors need of a Role's namespace. Of one that
 // is gone nobody knows the labels: whatever selects by labels can have selected the Role.
-func (i OfRole) namespaceOf(ctx context.Context, role client.Object) (e access.Estate, known bool) {
+func (i OfRole) namespaceOf(ctx context.Context, role client.Object) (e access.Inventory, known bool) {
 	var ns corev1.Namespace
 	if err := i.Reader.Get(ctx, types.NamespacedName{Name: role.GetNamespace()}, &ns); err != nil {
 		return e, false

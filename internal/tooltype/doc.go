@@ -7,7 +7,7 @@
 //	  ^
 //	tooltype/<type>   implements it: check, needs, input schema, compile
 //	  ^
-//	tooltype          lists the types; internal/estate hands the list to access.Estate
+//	tooltype          lists the types; internal/inventory hands the list to access.Inventory
 //
 // So access imports nothing of tooltype, and no other code of the operator has a switch over
 // types. A tool of a type that is not listed is not served, has no cells and no grants, and

@@ -12,14 +12,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
-// cell is a cell of the matrix that can say yes. Nil is one that cannot.
+// cell is a cell of the matrix that can allow a call. Nil is one that denies every call.
 type cell struct {
-	// terms are those of the document; none means a plain yes.
-	terms []term
+	// rules are those of the document; none means that every call is allowed.
+	rules []allowRule
 }
 
-// term is one way in which a cell says yes.
-type term struct {
+// allowRule is one rule by which a cell allows a call.
+type allowRule struct {
 	until time.Time // zero means never
 	// rule names the condition; empty means that there is none.
 	rule string
@@ -27,17 +27,17 @@ type term struct {
 	program *when.Program
 }
 
-// cellOf makes a cell of its terms. Conditions are those of the document, compiled.
-func cellOf(terms []access.Term, conditions map[string]*when.Program) *cell {
+// cellOf makes a cell of its rules. Conditions are the compiled expressions of the document.
+func cellOf(rules []access.AllowRule, conditions map[string]*when.Program) *cell {
 	c := &cell{}
-	for _, t := range terms {
-		c.terms = append(c.terms, term{until: t.Until, rule: t.Rule, program: conditions[t.Rule]})
+	for _, t := range rules {
+		c.rules = append(c.rules, allowRule{until: t.Until, rule: t.Rule, program: conditions[t.Rule]})
 	}
 	return c
 }
 
 // compileConditions compiles those of a document. What does not compile is left out,
-// which denies the cells that hang on it, and is told by its rule.
+// which denies the cells that hang on it, and is report by its rule.
 func compileConditions(doc access.Document) (programs map[string]*when.Program, broken map[string]error) {
 	programs, broken = map[string]*when.Program{}, map[string]error{}
 	for rule, expression := range doc.Conditions {
@@ -52,22 +52,22 @@ func compileConditions(doc access.Document) (programs map[string]*when.Program, 
 }
 
 // ended says whether the time of a term is over.
-func (t term) ended(now time.Time) bool { return !t.until.IsZero() && !now.Before(t.until) }
+func (t allowRule) ended(now time.Time) bool { return !t.until.IsZero() && !now.Before(t.until) }
 
-// saying is what a cell says of a call.
-type saying int
+// decision is the result of a cell for a call.
+type decision int
 
 const (
-	no saying = iota
-	// conditional: a condition of the rule decides, or decided, and did not hold.
+	deny decision = iota
+	// conditional means that the `when` expression of a rule decides, and did not hold.
 	conditional
-	yes
+	allow
 )
 
-// lists says whether the tool is shown to the caller: whether the cell could say yes
-// now, with arguments that are not known yet. It is also the first look at a call.
-func (c *cell) lists(ctx context.Context, snap *snapshot, caller *principal, tool string, now time.Time) saying {
-	return c.judge(caller, now, func(t term) bool {
+// lists decides whether the tool is listed for the caller: whether the cell could allow a
+// call now, with arguments that are not known yet. It is also the first check of a call.
+func (c *cell) lists(ctx context.Context, snap *snapshot, caller *principal, tool string, now time.Time) decision {
+	return c.decide(caller, now, func(t allowRule) bool {
 		if t.program.MentionsArgs() {
 			return true
 		}
@@ -76,59 +76,59 @@ func (c *cell) lists(ctx context.Context, snap *snapshot, caller *principal, too
 	}, nil)
 }
 
-// permits says whether the caller may call the tool with these arguments. Told is called
-// with each condition that did not hold, and why.
-func (c *cell) permits(ctx context.Context, snap *snapshot, caller *principal, tool string, args tools.Arguments, now time.Time, told func(rule, why string)) saying {
+// permits decides whether the caller may call the tool with these arguments. It calls
+// report with each condition that did not hold, and the cause.
+func (c *cell) permits(ctx context.Context, snap *snapshot, caller *principal, tool string, args tools.Arguments, now time.Time, report func(rule, why string)) decision {
 	var values when.Values
 	known := false
-	return c.judge(caller, now, func(t term) bool {
+	return c.decide(caller, now, func(t allowRule) bool {
 		if !known && t.program.MentionsArgs() {
 			values, known = when.ValuesOf(args), true
 		}
 		holds, err := t.program.Holds(ctx, snap.input(caller, tool, values, now))
 		switch {
 		case err != nil:
-			told(t.rule, err.Error())
+			report(t.rule, err.Error())
 		case !holds:
-			told(t.rule, "false")
+			report(t.rule, "false")
 		}
 		return holds
-	}, told)
+	}, report)
 }
 
-// judge goes through the terms: one that holds is enough, and those without a condition come first.
-func (c *cell) judge(caller *principal, now time.Time, holds func(term) bool, told func(rule, why string)) saying {
+// decide evaluates the rules: one that holds is enough, and those without a condition come first.
+func (c *cell) decide(caller *principal, now time.Time, holds func(allowRule) bool, report func(rule, why string)) decision {
 	if c == nil || caller == nil {
-		return no
+		return deny
 	}
 	if c.plain(now) {
-		return yes
+		return allow
 	}
-	out := no
-	for _, t := range c.terms {
+	out := deny
+	for _, t := range c.rules {
 		switch {
 		case t.rule == "" || t.ended(now):
 			continue
 		case t.program == nil:
-			if told != nil {
-				told(t.rule, "cannot be used")
+			if report != nil {
+				report(t.rule, "cannot be used")
 			}
 		case holds(t):
-			return yes
+			return allow
 		}
 		out = conditional
 	}
 	return out
 }
 
-// plain says whether the cell says yes whatever the call.
+// plain is true when the cell allows every call.
 func (c *cell) plain(now time.Time) bool {
-	for _, t := range c.terms {
+	for _, t := range c.rules {
 		if t.rule == "" && !t.ended(now) {
 			return true
 		}
 	}
-	return len(c.terms) == 0
+	return len(c.rules) == 0
 }
 
 // input is what conditions decide from.
@@ -140,7 +140,7 @@ func (s *snapshot) input(caller *principal, tool string, args when.Values, now t
 }
 
 // refusal is the error of a call that a cell does not allow. It holds no value.
-func refusal(a saying, tool string) error {
+func refusal(a decision, tool string) error {
 	if a == conditional {
 		return tools.Errorf(tools.CodeAccessDenied, "your role may call %s on a condition of its rule only, which does not hold for this call", tool)
 	}

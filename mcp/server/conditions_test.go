@@ -17,13 +17,13 @@ import (
 func on(expressions ...string) func(*access.Document) {
 	return func(d *access.Document) {
 		d.Conditions = map[string]string{}
-		var terms []access.Term
+		var terms []access.AllowRule
 		for i, e := range expressions {
 			rule := fmt.Sprintf("matrix/r%d", i)
 			d.Conditions[rule] = e
-			terms = append(terms, access.Term{Rule: rule})
+			terms = append(terms, access.AllowRule{Rule: rule})
 		}
-		d.Terms = map[string]map[string][]access.Term{"sales/west": {"query_sales_data": terms}}
+		d.AllowRules = map[string]map[string][]access.AllowRule{"sales/west": {"query_sales_data": terms}}
 	}
 }
 
@@ -99,7 +99,7 @@ func TestAConditionalCellEndsAndAPlainOneBesideItStays(t *testing.T) {
 	d := document(t, g.key.public("RS256"))
 	on(`args.limit <= 10`)(&d)
 	soon := time.Now().Add(time.Minute).UTC().Truncate(time.Second)
-	d.Terms["sales/west"]["query_sales_data"] = []access.Term{{Until: soon}, {Rule: "matrix/r0", Until: soon.Add(time.Minute)}}
+	d.AllowRules["sales/west"]["query_sales_data"] = []access.AllowRule{{Until: soon}, {Rule: "matrix/r0", Until: soon.Add(time.Minute)}}
 	g.serve(d)
 	s := g.client(g.token("west"), "2025-11-25")
 	for _, step := range []struct {

@@ -121,7 +121,7 @@ func (s *Server) listed(next mcp.MethodHandler) mcp.MethodHandler {
 		out := *list
 		out.Tools = make([]*mcp.Tool, 0, len(list.Tools))
 		for _, t := range list.Tools {
-			if snap != nil && caller != nil && snap.cell(caller.Role, t.Name).lists(ctx, snap, caller, t.Name, now) == yes {
+			if snap != nil && caller != nil && snap.cell(caller.Role, t.Name).lists(ctx, snap, caller, t.Name, now) == allow {
 				out.Tools = append(out.Tools, t)
 			}
 		}
@@ -176,7 +176,7 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 		mine = append(mine, current.cell(caller.Role, name))
 	}
 	for _, c := range mine {
-		if a := c.lists(ctx, snap, caller, name, now); a != yes {
+		if a := c.lists(ctx, snap, caller, name, now); a != allow {
 			if a == conditional { // again, to tell why
 				c.permits(ctx, snap, caller, name, nil, now, s.unheld(ctx, name, caller.Role))
 			}
@@ -188,7 +188,7 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 	defer cancel()
 	permit := func(args tools.Arguments) error {
 		for _, c := range mine {
-			if a := c.permits(ctx, snap, caller, name, args, now, s.unheld(ctx, name, caller.Role)); a != yes {
+			if a := c.permits(ctx, snap, caller, name, args, now, s.unheld(ctx, name, caller.Role)); a != allow {
 				return refusal(a, name)
 			}
 		}

@@ -76,14 +76,14 @@ func prepare(doc access.Document) (*snapshot, error) {
 			if _, defined := s.tools[name]; !defined {
 				return nil, fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
 			}
-			row[name] = cellOf(doc.Terms[role][name], conditions)
+			row[name] = cellOf(doc.AllowRules[role][name], conditions)
 		}
 		s.cells[role] = row
 	}
-	for role, row := range doc.Terms {
+	for role, row := range doc.AllowRules {
 		for tool := range row {
 			if s.cell(role, tool) == nil {
-				return nil, fmt.Errorf("the access document has terms for the role %s and the tool %s, of which its matrix does not say yes", role, tool)
+				return nil, fmt.Errorf("the access document has rules for the role %s and the tool %s, which its matrix does not allow", role, tool)
 			}
 		}
 	}

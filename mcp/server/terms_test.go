@@ -32,7 +32,7 @@ func TestACellEndsOnTimeWithNobodyToSaySo(t *testing.T) {
 	c := &clock{}
 	g := start(t, func(o *server.Options) { o.Now = c.now })
 	d := document(t, g.key.public("RS256"))
-	d.Terms = map[string]map[string][]access.Term{"sales/west": {"query_sales_data": {{Until: time.Now().Add(time.Minute).UTC().Truncate(time.Second)}}}}
+	d.AllowRules = map[string]map[string][]access.AllowRule{"sales/west": {"query_sales_data": {{Until: time.Now().Add(time.Minute).UTC().Truncate(time.Second)}}}}
 	g.serve(d)
 	s := g.client(g.token("west"), "2025-11-25")
 	if got := listed(t, s); got != "check_identity query_sales_data" {
@@ -61,7 +61,7 @@ func TestACellEndsOnTimeWithNobodyToSaySo(t *testing.T) {
 		t.Errorf("the role whose cell does not end got %+v", a)
 	}
 
-	d.Terms["sales/west"]["query_sales_data"] = []access.Term{{Until: c.now().Add(time.Minute).UTC().Truncate(time.Second)}}
+	d.AllowRules["sales/west"]["query_sales_data"] = []access.AllowRule{{Until: c.now().Add(time.Minute).UTC().Truncate(time.Second)}}
 	g.serve(d)
 	if a := ask(t, g.client(g.token("west"), "2025-11-25"), "query_sales_data", nil); a.Status != "ok" {
 		t.Errorf("a later end brings the cell back: %+v", a)
@@ -71,7 +71,7 @@ func TestACellEndsOnTimeWithNobodyToSaySo(t *testing.T) {
 func TestTermsOfACellThatTheMatrixDoesNotHaveAreNoDocument(t *testing.T) {
 	g := serving(t)
 	d := document(t, g.key.public("RS256"))
-	d.Terms = map[string]map[string][]access.Term{"sales/west": {"query_audit_log": {{}}}}
+	d.AllowRules = map[string]map[string][]access.AllowRule{"sales/west": {"query_audit_log": {{}}}}
 	write(t, g.dir, d)
 	g.eventually("the problem is noticed", func() bool { return strings.Contains(g.server.Status().Problem, "query_audit_log") })
 }

@@ -22,7 +22,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/inventory"
 )
 
 // direct does what somebody could who holds a caller's token and goes past the
@@ -32,7 +32,7 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 	if err := d.kube.Get(ctx, types.NamespacedName{Namespace: samplesSpace, Name: "matrix"}, &matrix); err != nil {
 		return err
 	}
-	e, err := estate.Load(ctx, d.kube)
+	e, err := inventory.Load(ctx, d.kube)
 	if err != nil {
 		return err
 	}

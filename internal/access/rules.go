@@ -11,16 +11,16 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// way is what one rule says of a cell.
-type way struct {
+// cellRule is one rule of a ToolAccess that allows a cell.
+type cellRule struct {
 	// until is when it ends; zero means never.
 	until time.Time
 	// rule is `<ToolAccess>/<name>`, and when its condition; both are empty without one.
 	rule, when string
 }
 
-func wayOf(a *v1alpha1.ToolAccess, rule v1alpha1.AccessRule) way {
-	var w way
+func ruleOf(a *v1alpha1.ToolAccess, rule v1alpha1.AccessRule) cellRule {
+	var w cellRule
 	if rule.Until != nil {
 		w.until = rule.Until.UTC()
 	}
@@ -31,7 +31,7 @@ func wayOf(a *v1alpha1.ToolAccess, rule v1alpha1.AccessRule) way {
 }
 
 // Ended says whether the time of a rule is over.
-func (e Estate) Ended(rule v1alpha1.AccessRule) bool {
+func (e Inventory) Ended(rule v1alpha1.AccessRule) bool {
 	return rule.Until != nil && (e.Now.IsZero() || !e.Now.Before(rule.Until.Time))
 }
 
@@ -40,28 +40,28 @@ func outlasts(a, b time.Time) bool {
 	return !b.IsZero() && (a.IsZero() || a.After(b))
 }
 
-// terms are those of a cell in the document, sorted: nil where it is a plain yes. Of
-// what is given without a condition the last end counts, and a condition that does not
-// outlast it says nothing more.
-func terms(ways []way) []Term {
-	var plain *way
-	for _, w := range ways {
+// allowRules are those of a cell in the document, sorted: nil where every call is allowed.
+// Of rules without a condition the one that ends last counts. A rule with a condition that
+// does not outlast it adds nothing.
+func allowRules(rules []cellRule) []AllowRule {
+	var plain *cellRule
+	for _, w := range rules {
 		if w.when == "" && (plain == nil || outlasts(w.until, plain.until)) {
 			plain = &w
 		}
 	}
-	var out []Term
+	var out []AllowRule
 	if plain != nil {
 		if plain.until.IsZero() {
 			return nil
 		}
-		out = append(out, Term{Until: plain.until})
+		out = append(out, AllowRule{Until: plain.until})
 	}
-	for _, w := range ways {
+	for _, w := range rules {
 		if w.when != "" && (plain == nil || outlasts(w.until, plain.until)) {
-			out = append(out, Term{Until: w.until, Rule: w.rule})
+			out = append(out, AllowRule{Until: w.until, Rule: w.rule})
 		}
 	}
-	slices.SortFunc(out, func(a, b Term) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), a.Until.Compare(b.Until)) })
+	slices.SortFunc(out, func(a, b AllowRule) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), a.Until.Compare(b.Until)) })
 	return slices.Compact(out)
 }

@@ -1,9 +1,9 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package estate reads what the cluster declares, so that controllers decide from
+// Package inventory reads what the cluster declares, so that controllers decide from
 // one and the same picture.
-package estate
+package inventory
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 // Load reads everything that access depends on. The lists are shared with the
 // cache and must not be changed. What was worked out of the same tools, namespaces and
 // Boundaries before, by whomever, comes along.
-func Load(ctx context.Context, c client.Reader) (access.Estate, error) {
+func Load(ctx context.Context, c client.Reader) (access.Inventory, error) {
 	var (
 		servers    v1alpha1.MCPServerList
 		tools      v1alpha1.ToolList
@@ -33,10 +33,10 @@ func Load(ctx context.Context, c client.Reader) (access.Estate, error) {
 	)
 	for _, list := range []client.ObjectList{&servers, &tools, &accesses, &roles, &policies, &boundaries, &namespaces} {
 		if err := c.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return access.Estate{}, fmt.Errorf("list %T: %w", list, err)
+			return access.Inventory{}, fmt.Errorf("list %T: %w", list, err)
 		}
 	}
-	out := access.Estate{
+	out := access.Inventory{
 		Now:     time.Now(),
 		Types:   tooltype.All(),
 		Servers: servers.Items, Tools: tools.Items, Accesses: accesses.Items, Roles: roles.Items, Policies: policies.Items, Boundaries: boundaries.Items,

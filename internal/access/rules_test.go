@@ -19,12 +19,12 @@ func gives(tool string, until *metav1.Time) v1alpha1.AccessRule {
 }
 
 func TestTermsOfCells(t *testing.T) {
-	ends := func(d time.Duration) map[string]map[string][]Term {
-		return map[string]map[string][]Term{"sales/manager": {"query_deals": {{Until: noon.Add(d)}}}}
+	ends := func(d time.Duration) map[string]map[string][]AllowRule {
+		return map[string]map[string][]AllowRule{"sales/manager": {"query_deals": {{Until: noon.Add(d)}}}}
 	}
 	for name, c := range map[string]struct {
 		rules []v1alpha1.AccessRule
-		want  map[string]map[string][]Term
+		want  map[string]map[string][]AllowRule
 	}{
 		"a rule without an end makes a plain yes": {rules: []v1alpha1.AccessRule{gives("query_deals", nil)}},
 		"a rule with an end": {
@@ -40,8 +40,8 @@ func TestTermsOfCells(t *testing.T) {
 		"a cell that is given no more has no terms": {rules: []v1alpha1.AccessRule{gives("query_deals", after(-time.Hour))}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, _ := compile(t, estate(rules(c.rules...)))
-			if diff := cmp.Diff(c.want, d.Terms); diff != "" {
+			d, _ := compile(t, inventory(rules(c.rules...)))
+			if diff := cmp.Diff(c.want, d.AllowRules); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -56,34 +56,34 @@ func TestConditionsOfCells(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		rules      []v1alpha1.AccessRule
-		terms      []Term
+		terms      []AllowRule
 		conditions map[string]string
 		denied     bool
 	}{
 		"a condition": {
-			rules: []v1alpha1.AccessRule{on("a", "true", nil)}, terms: []Term{{Rule: "access/a"}}, conditions: map[string]string{"access/a": "true"},
+			rules: []v1alpha1.AccessRule{on("a", "true", nil)}, terms: []AllowRule{{Rule: "access/a"}}, conditions: map[string]string{"access/a": "true"},
 		},
 		"two conditions, one with an end": {
 			rules: []v1alpha1.AccessRule{on("b", "true", nil), on("a", "false", after(time.Hour))},
-			terms: []Term{{Until: noon.Add(time.Hour), Rule: "access/a"}, {Rule: "access/b"}}, conditions: map[string]string{"access/a": "false", "access/b": "true"},
+			terms: []AllowRule{{Until: noon.Add(time.Hour), Rule: "access/a"}, {Rule: "access/b"}}, conditions: map[string]string{"access/a": "false", "access/b": "true"},
 		},
 		"a condition beside a plain yes is none": {rules: []v1alpha1.AccessRule{on("a", "true", nil), gives("query_deals", nil)}},
 		"a condition that outlasts a plain yes": {
 			rules: []v1alpha1.AccessRule{gives("query_deals", after(time.Hour)), on("a", "true", after(2*time.Hour))},
-			terms: []Term{{Until: noon.Add(time.Hour)}, {Until: noon.Add(2 * time.Hour), Rule: "access/a"}}, conditions: map[string]string{"access/a": "true"},
+			terms: []AllowRule{{Until: noon.Add(time.Hour)}, {Until: noon.Add(2 * time.Hour), Rule: "access/a"}}, conditions: map[string]string{"access/a": "true"},
 		},
 		"a condition that does not": {
-			rules: []v1alpha1.AccessRule{gives("query_deals", after(time.Hour)), on("a", "true", after(time.Hour))}, terms: []Term{{Until: noon.Add(time.Hour)}},
+			rules: []v1alpha1.AccessRule{gives("query_deals", after(time.Hour)), on("a", "true", after(time.Hour))}, terms: []AllowRule{{Until: noon.Add(time.Hour)}},
 		},
 		"a condition that has ended":                    {rules: []v1alpha1.AccessRule{on("a", "true", after(0))}, denied: true},
 		"a condition that cannot be used gives nothing": {rules: []v1alpha1.AccessRule{on("a", "tool ==", nil)}, denied: true},
 		"and leaves the others": {
-			rules: []v1alpha1.AccessRule{on("a", "tool ==", nil), on("b", "true", nil)}, terms: []Term{{Rule: "access/b"}}, conditions: map[string]string{"access/b": "true"},
+			rules: []v1alpha1.AccessRule{on("a", "tool ==", nil), on("b", "true", nil)}, terms: []AllowRule{{Rule: "access/b"}}, conditions: map[string]string{"access/b": "true"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, _ := compile(t, estate(rules(c.rules...)))
-			if diff := cmp.Diff(c.terms, d.Terms["sales/manager"]["query_deals"]); diff != "" {
+			d, _ := compile(t, inventory(rules(c.rules...)))
+			if diff := cmp.Diff(c.terms, d.AllowRules["sales/manager"]["query_deals"]); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(c.conditions, d.Conditions); diff != "" {
@@ -98,15 +98,15 @@ func TestConditionsOfCells(t *testing.T) {
 
 func TestEndsAreInUTCWhereverTheyWereWritten(t *testing.T) {
 	elsewhere := metav1.NewTime(noon.Add(time.Hour).In(time.FixedZone("elsewhere", 7200)))
-	here, _ := compile(t, estate(rules(gives("query_deals", after(time.Hour)))))
-	there, _ := compile(t, estate(rules(gives("query_deals", &elsewhere))))
+	here, _ := compile(t, inventory(rules(gives("query_deals", after(time.Hour)))))
+	there, _ := compile(t, inventory(rules(gives("query_deals", &elsewhere))))
 	if here.Hash != there.Hash {
 		t.Error("one time in two zones makes two documents")
 	}
 }
 
 func TestGrantsEndWithTheirCells(t *testing.T) {
-	e := estate(rules(gives("query_deals", after(time.Hour))))
+	e := inventory(rules(gives("query_deals", after(time.Hour))))
 	needs := func() int {
 		cells, _ := e.Cells()
 		return len(e.Needs(&e.Roles[0], cells).Grants)

@@ -1,7 +1,7 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package estate
+package inventory
 
 import (
 	"hash/maphash"
@@ -38,7 +38,7 @@ type kept struct {
 // of returns the Memo of a version of what a reader reads.
 func (k *keeper) of(reader client.Reader, version uint64) *access.Memo {
 	if !reflect.ValueOf(reader).Comparable() {
-		return access.NewMemo() // which serves this one estate
+		return access.NewMemo() // which serves this one inventory
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
