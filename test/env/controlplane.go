@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
 )
 
 // idle are control planes that a test has given back. Starting one costs seconds of

@@ -7,8 +7,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/process"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/render"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/process"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/render"
 )
 
 // Status says how an instance is.

@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
 )
 
 // upLimit is how long a cluster may take to come up once its programs are built.

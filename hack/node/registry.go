@@ -14,8 +14,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/lockfile"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/lockfile"
 )
 
 // recordName is the file in a state folder that says whose it is.

@@ -9,7 +9,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
 )
 
 // Credentials are the contents of three files: the authority's certificate, and the holder's certificate and key.

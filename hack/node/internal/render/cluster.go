@@ -4,8 +4,8 @@
 package render
 
 import (
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/pki"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/pki"
 )
 
 // PauseImage is the image that holds a pod's namespaces. It is imported, never pulled.

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
 )
 
 // Hidden are folders of the host over which the node has its own: kubelet and the runtime use them whatever their flags say.

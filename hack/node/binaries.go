@@ -7,7 +7,7 @@ import (
 	"context"
 	"io"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/binaries"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/binaries"
 )
 
 // Set names a group of programs.

@@ -12,8 +12,8 @@ import (
 	"os"
 	"text/tabwriter"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/binaries"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/binaries"
 )
 
 func runBinaries(ctx context.Context, args []string) error {

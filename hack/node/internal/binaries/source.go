@@ -44,16 +44,16 @@ func rootAbove(dir string) (string, error) {
 	}
 }
 
-// source is the modules under hack/cluster, read once.
+// source is the modules under hack/node/modules, read once.
 type source struct {
-	dir        string // hack/cluster
+	dir        string // hack/node/modules
 	kubernetes string // its version, such as v1.37.2
 	key        string // names the folder of the results: changes whenever a module does
 }
 
 // readSource reads which versions the repository at root pins.
 func readSource(root string) (source, error) {
-	s := source{dir: filepath.Join(root, "hack", "cluster")}
+	s := source{dir: filepath.Join(root, "hack", "node", "modules")}
 	path := filepath.Join(s.dir, "kubernetes", "go.mod")
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gatehouse-dev/gatehouse/hack/image/layout"
+	"github.com/gatehouse-dev/gatehouse/hack/node/image/layout"
 )
 
 // bundles are where Linux distributions keep certificate authorities.

@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/cgroup"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/namespace"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/process"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/render"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/cgroup"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/namespace"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/process"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/render"
 )
 
 // Down ends every process of the instance, its pods' among them, and removes its namespaces, link, control groups and state. It

@@ -10,12 +10,12 @@ import (
 	"os"
 	"os/exec"
 
-	"github.com/gatehouse-dev/gatehouse/hack/image/layout"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/render"
+	"github.com/gatehouse-dev/gatehouse/hack/node/image/layout"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/render"
 )
 
-// Load puts the images of archives, as docker save and hack/image write them, on the node. Pods that use them need
+// Load puts the images of archives, as docker save and hack/node/image write them, on the node. Pods that use them need
 // imagePullPolicy Never or IfNotPresent: there is no registry. An image of the same name is replaced for pods made later.
 func (n *Node) Load(ctx context.Context, archives ...string) error {
 	for _, archive := range archives {
@@ -57,7 +57,7 @@ func buildPause(ctx context.Context, i instance.Instance, archive string) error 
 		return err
 	}
 	program := i.Path("pause")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./hack/localnode/pause")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./hack/node/pause")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if output, err := cmd.CombinedOutput(); err != nil {

@@ -21,9 +21,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/process"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/render"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/process"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/render"
 )
 
 // poll is how often a condition that does not hold yet is looked at again.

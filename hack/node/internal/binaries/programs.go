@@ -34,7 +34,7 @@ func ParseSet(name string) (Set, error) {
 // program is one executable and where its source is.
 type program struct {
 	name    string        // of the file, as others expect it
-	module  string        // folder under hack/cluster
+	module  string        // folder under hack/node/modules
 	pkg     string        // the main package
 	usually time.Duration // to build with cold caches on two cores; told to the person who waits
 }

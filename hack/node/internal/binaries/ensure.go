@@ -12,7 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/lockfile"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/lockfile"
 )
 
 // assetsVariable is the environment variable by which setup-envtest and its users name a folder of ready programs.

@@ -35,7 +35,7 @@ func main() {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 	default:
-		fmt.Fprintln(os.Stderr, "localnode:", err)
+		fmt.Fprintln(os.Stderr, "node:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has run
 	}
@@ -49,7 +49,7 @@ func dispatch(ctx context.Context, args []string) error {
 			}
 		}
 	}
-	fmt.Fprintln(os.Stderr, "usage: localnode COMMAND [flags]")
+	fmt.Fprintln(os.Stderr, "usage: node COMMAND [flags]")
 	for _, c := range commands {
 		fmt.Fprintf(os.Stderr, "  %-10s %s\n", c.name, c.summary)
 	}

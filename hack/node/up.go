@@ -11,14 +11,14 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/binaries"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/cgroup"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/namespace"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/packages"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/pki"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/process"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/render"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/binaries"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/cgroup"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/namespace"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/packages"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/pki"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/process"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/render"
 )
 
 // Up brings the instance up and returns when its node is ready, cluster DNS answers and pods can be made in the namespace

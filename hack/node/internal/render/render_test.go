@@ -15,7 +15,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/internal/instance"
+	"github.com/gatehouse-dev/gatehouse/hack/node/internal/instance"
 )
 
 func clusterOf(t *testing.T, name string, index int) Cluster {
