@@ -19,7 +19,7 @@ demo-down: need-go ## Remove every trace of the demo.
 	@$(BIN)/demo down
 
 ##@ Develop
-.PHONY: test test-unit test-emulator bench fmt
+.PHONY: test test-unit test-emulator test-e2e bench fmt
 test: need-go test-emulator test-unit ## Run every test; builds kube-apiserver, etcd and a node's programs first when they are missing.
 test-unit: need-go
 	@echo ">> tests of the operator, the MCP server and the demo's scenario"
@@ -28,6 +28,15 @@ test-unit: need-go
 test-emulator: need-go need-cc
 	@echo ">> tests of the emulator (the first build links DuckDB and takes some minutes)"
 	cd emulator && go vet ./... && go test -timeout 20m ./...
+test-e2e: need-go need-cc ## Run what is long: the race detector, the fuzz targets, every crash point and order, a soak, a browser (up to 30 minutes).
+	@echo ">> the race detector (the first time everything is built for it, which takes some minutes)"
+	go test -race -timeout 20m ./internal/... ./mcp/...
+	@echo ">> fuzz targets"
+	hack/fuzz.sh
+	@echo ">> every crash point and every order"
+	GATEHOUSE_EXHAUSTIVE=1 go test -timeout 25m ./controllers/role ./controllers/connection ./test/crash ./test/faults
+	@echo ">> the server in a browser (Debian's chromium is installed if there is none), and a soak of the operator"
+	go test -tags e2e -timeout 20m ./test/browser ./test/soak
 bench: need-go need-cc ## Measure what the fences cost beside the bare MCP SDK, and the operator with 1,000 Roles; writes out/bench.json (some 7 minutes).
 	@mkdir -p $(BIN) && go build -o $(BIN)/bench ./hack/bench
 	@$(BIN)/bench $(BENCH_FLAGS)
@@ -49,11 +58,15 @@ verify: generate lint ## Check that a change is ready: generated files committed
 lint: need-go ## Vet, check the format, the file headers and the import rules.
 	@bad=$$(gofmt -s -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not formatted (make fmt):"; echo "$$bad"; exit 1; fi
 	go vet ./...
+	go vet -tags e2e ./test/...
 	cd emulator && go vet ./...
 	@echo ">> golangci-lint and the import rules (the first time it is built, which takes some minutes)"
 	@mkdir -p $(BIN) && go build -modfile=hack/tools/go.mod -o $(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(BIN)/golangci-lint run ./...
 	cd emulator && ../$(BIN)/golangci-lint run ./...
+	@echo ">> the Kubernetes API conventions on api/ (the first time the linter is built, which takes a minute or two)"
+	cd hack/tools/apilint && go build -o ../../../$(BIN)/api-lint sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+	$(BIN)/api-lint run -c .golangci-api.yml ./api/...
 
 ##@ Build
 .PHONY: build image

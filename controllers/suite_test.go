@@ -26,7 +26,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
@@ -91,7 +91,7 @@ func runManager(tokenFile string) {
 	Expect(controllers.Setup(mgr, controllers.Options{
 		Connect: connect.New(connect.Options{
 			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: env.OperatorNamespace,
-			Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "suite", RequestsPerSecond: 2000}),
+			Pool: admin.NewPool(admin.PoolOptions{UserAgent: "suite", RequestsPerSecond: 2000}),
 		}),
 		Installation: installation, RoleConcurrency: 4, Issuer: tokens,
 		Servers: mcpserver.Options{Namespace: env.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: operatorName, ProbeAudience: probeAudience, ProbeTokenFile: tokenFile},

@@ -15,7 +15,7 @@ type BoundarySpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
-	Namespaces []BoundaryNamespace `json:"namespaces"`
+	Namespaces []BoundaryNamespace `json:"namespaces,omitempty"`
 	// workspaces are the names of the Workspaces that may be used.
 	// +optional
 	// +listType=set
@@ -118,7 +118,7 @@ type BoundaryNamespace struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and dashes, with a letter or digit at both ends"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// uid accepts the namespace with this UID only. Absent, the first UID seen is
 	// pinned in status, and a namespace recreated under the same name is denied
 	// until its new UID is written here.
@@ -196,24 +196,24 @@ type BoundaryModelEndpoints struct {
 type BoundaryGrant struct {
 	// type is the kind of object.
 	// +required
-	Type SecurableType `json:"type"`
+	Type SecurableType `json:"type,omitempty"`
 	// names match the full names of the objects.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
-	Names []NamePattern `json:"names"`
+	Names []NamePattern `json:"names,omitempty"`
 	// privileges are what may be granted on them.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=7
-	Privileges []Privilege `json:"privileges"`
+	Privileges []Privilege `json:"privileges,omitempty"`
 }
 
 // BoundaryStatus is what the operator observed of a Boundary.
 type BoundaryStatus struct {
-	// conditions: Ready, Reconciling, Stalled.
+	// conditions are Ready, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -44,7 +44,7 @@ type LocalReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be lower-case letters, digits, dashes and dots, with a letter or digit first and last in each part"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 }
 
 // SecretKeyReference names one key of a Secret.
@@ -54,13 +54,13 @@ type SecretKeyReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be lower-case letters, digits, dashes and dots, with a letter or digit first and last in each part"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// key is the key whose value is used.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9._-]+$')`,message="must be letters, digits, dashes, underscores and dots"
-	Key string `json:"key"`
+	Key string `json:"key,omitempty"`
 }
 
 // SecurableType is a kind of Unity Catalog object.
@@ -99,10 +99,10 @@ type SecurableName string
 type Securable struct {
 	// type is the kind of object.
 	// +required
-	Type SecurableType `json:"type"`
+	Type SecurableType `json:"type,omitempty"`
 	// name is the full name, lower case.
 	// +required
-	Name SecurableName `json:"name"`
+	Name SecurableName `json:"name,omitempty"`
 }
 
 // Grant gives privileges on one Unity Catalog object to a role's service principal.
@@ -114,7 +114,7 @@ type Grant struct {
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=7
-	Privileges []Privilege `json:"privileges"`
+	Privileges []Privilege `json:"privileges,omitempty"`
 }
 
 // ConnectionName is the name of a Unity Catalog connection.

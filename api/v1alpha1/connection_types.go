@@ -18,11 +18,11 @@ type ConnectionSpec struct {
 	WorkspaceRef LocalReference `json:"workspaceRef,omitzero"`
 	// connectionName is the name of the connection in Unity Catalog. Immutable.
 	// +required
-	ConnectionName ConnectionName `json:"connectionName"`
+	ConnectionName ConnectionName `json:"connectionName,omitempty"`
 	// host is the https address of the service, without a port.
 	// +required
 	// +kubebuilder:validation:XValidation:rule=`!self.matches(r':[0-9]+$')`,message="must be without a port: `port` is a field of its own"
-	Host HTTPSHost `json:"host"`
+	Host HTTPSHost `json:"host,omitempty"`
 	// port is the port of the service. Default 443.
 	// +optional
 	// +kubebuilder:default=443
@@ -101,19 +101,19 @@ type OAuthM2M struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[\x21-\x7e]+$')`,message="must be printable ASCII without spaces"
-	ClientID string `json:"clientID"`
+	ClientID string `json:"clientID,omitempty"`
 	// clientSecretRef names the Secret, in the namespace of the Connection, and the key that holds the client's secret.
 	// +required
 	ClientSecretRef SecretKeyReference `json:"clientSecretRef,omitzero"`
 	// tokenEndpoint is where tokens are asked for.
 	// +required
-	TokenEndpoint HTTPSURL `json:"tokenEndpoint"`
+	TokenEndpoint HTTPSURL `json:"tokenEndpoint,omitempty"`
 	// scope is what the tokens are for: scopes with a space between them.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[\x21-\x7e]+( [\x21-\x7e]+)*$')`,message="must be scopes of printable ASCII with one space between them"
-	Scope string `json:"scope"`
+	Scope string `json:"scope,omitempty"`
 }
 
 // MCPService is a Unity Catalog MCP service.
@@ -122,7 +122,7 @@ type MCPService struct {
 	// grants that others made on it.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="size(self.split('.')) == 3",message="must have three parts: `catalog.schema.service`"
-	Name SecurableName `json:"name"`
+	Name SecurableName `json:"name,omitempty"`
 	// tools are the tools that can be called: names, prefixes that end in '*', or the single
 	// entry '*' for all tools, also those that the server gets later.
 	// +required
@@ -130,7 +130,7 @@ type MCPService struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1024
 	// +kubebuilder:validation:XValidation:rule="size(self) == 1 || !self.exists(t, t == '*')",message="'*' stands for all tools and must be the only entry"
-	Tools []ToolSelector `json:"tools"`
+	Tools []ToolSelector `json:"tools,omitempty"`
 }
 
 // ToolSelector is the name of a tool, or a prefix of names that ends in '*'.
@@ -156,7 +156,7 @@ type ConnectionCredential struct {
 
 // ConnectionStatus is what the operator observed of a Connection.
 type ConnectionStatus struct {
-	// conditions: Ready, ReferencesResolved, Synced, WithinBoundary, MCPServiceReady, Reconciling, Stalled.
+	// conditions are Ready, ReferencesResolved, Synced, WithinBoundary, MCPServiceReady, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -194,6 +194,7 @@ type ConnectionStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=765
 	MCPServices    []string `json:"mcpServices,omitempty"`
 	ExternalStatus `json:",inline"`
 }

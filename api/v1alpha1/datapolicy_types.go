@@ -14,11 +14,11 @@ type DataPolicySpec struct {
 	WorkspaceRef LocalReference `json:"workspaceRef,omitzero"`
 	// warehouseID is the SQL warehouse that the operator's statements run on.
 	// +required
-	WarehouseID WarehouseID `json:"warehouseID"`
+	WarehouseID WarehouseID `json:"warehouseID,omitempty"`
 	// table is the full name of the table, lower case. Immutable.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="size(self.split('.')) == 3",message="must have three parts: `catalog.schema.table`"
-	Table SecurableName `json:"table"`
+	Table SecurableName `json:"table,omitempty"`
 	// functionSchema is where functions are made. Absent, it is the schema of the table.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="size(self.split('.')) == 2",message="must have two parts: `catalog.schema`"
@@ -149,20 +149,20 @@ type AllRows struct{}
 type ColumnCondition struct {
 	// column is the column: of text, a whole number or a decimal number.
 	// +required
-	Column TableColumn `json:"column"`
+	Column TableColumn `json:"column,omitempty"`
 	// values are what it may be, written as text whatever the type of the column.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
-	Values []ColumnValue `json:"values"`
+	Values []ColumnValue `json:"values,omitempty"`
 }
 
 // OwnerColumn is a column that names principals as current_user() does.
 type OwnerColumn struct {
 	// column is the column, of text.
 	// +required
-	Column TableColumn `json:"column"`
+	Column TableColumn `json:"column,omitempty"`
 }
 
 // FilterFunction is an existing function that is a row filter. It is never changed or dropped.
@@ -170,7 +170,7 @@ type FilterFunction struct {
 	// name is the full name of the function.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="size(self.split('.')) == 3",message="must have three parts: `catalog.schema.function`"
-	Name SecurableName `json:"name"`
+	Name SecurableName `json:"name,omitempty"`
 	// columns are the columns that it is given, in order. Absent, it is given none.
 	// +optional
 	// +listType=atomic
@@ -184,7 +184,7 @@ type FilterFunction struct {
 type ColumnMask struct {
 	// column is the column.
 	// +required
-	Column TableColumn `json:"column"`
+	Column TableColumn `json:"column,omitempty"`
 	// visibleTo are those who see the values.
 	// +optional
 	VisibleTo *Audience `json:"visibleTo,omitempty"`
@@ -232,7 +232,7 @@ type MaskFunction struct {
 	// name is the full name of the function.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="size(self.split('.')) == 3",message="must have three parts: `catalog.schema.function`"
-	Name SecurableName `json:"name"`
+	Name SecurableName `json:"name,omitempty"`
 	// usingColumns are the columns that it is given after the masked one, in order. Absent, it is given none.
 	// +optional
 	// +listType=atomic
@@ -248,25 +248,28 @@ type AttachedFunction struct {
 	Column string `json:"column,omitempty"`
 	// function is the full name of the function.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=767
-	Function string `json:"function"`
+	Function string `json:"function,omitempty"`
 }
 
 // AskingAs is a service principal that the operator may be able to sign in as, to ask whether a group is seen.
 type AskingAs struct {
 	// principalID is the numeric id of the service principal.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
-	PrincipalID string `json:"principalID"`
+	PrincipalID string `json:"principalID,omitempty"`
 	// policyID names the federation policy that lets the operator in, for as long as it asks.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	PolicyID string `json:"policyID"`
+	PolicyID string `json:"policyID,omitempty"`
 }
 
 // DataPolicyStatus is what the operator observed of a DataPolicy.
 type DataPolicyStatus struct {
-	// conditions: Ready, ReferencesResolved, Synced, WithinBoundary, GroupsVisible, Reconciling, Stalled.
+	// conditions are Ready, ReferencesResolved, Synced, WithinBoundary, GroupsVisible, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -291,6 +294,7 @@ type DataPolicyStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=1024
 	Functions []string `json:"functions,omitempty"`
 	// asking are the service principals that the operator is asking as whether groups are seen. It
 	// is recorded before their federation policies are created, and cleared once they are deleted.

@@ -27,30 +27,31 @@ type ExternalStatus struct {
 type Agreement struct {
 	// fingerprint is a hash of everything declared, here and in what this depends on.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	Fingerprint string `json:"fingerprint"`
+	Fingerprint string `json:"fingerprint,omitempty"`
 	// at is when the agreement was seen first, or was restored after drift. Later looks that
 	// found nothing to do are not written.
 	// +required
-	At metav1.MicroTime `json:"at"`
+	At metav1.MicroTime `json:"at,omitzero"`
 }
 
 // Drift is a change in Databricks that nobody declared.
 type Drift struct {
 	// detectedAt is when it was found.
 	// +required
-	DetectedAt metav1.Time `json:"detectedAt"`
+	DetectedAt metav1.Time `json:"detectedAt,omitzero"`
 	// what are the steps that undo it. What does not fit is counted in the last line.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=17
 	// +kubebuilder:validation:items:MaxLength=512
-	What []string `json:"what"`
+	What []string `json:"what,omitempty"`
 	// by is who changed it, where Databricks tells.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	By string `json:"by,omitempty"`
 	// since is the last time that Databricks was known to agree: it has been so for no longer.
 	// +required
-	Since metav1.Time `json:"since"`
+	Since metav1.Time `json:"since,omitzero"`
 }

@@ -14,7 +14,7 @@ type FederationPolicySpec struct {
 	WorkspaceRef LocalReference `json:"workspaceRef,omitzero"`
 	// issuer is the issuer of the identity provider's tokens, compared byte for byte with `iss`: a trailing slash matters.
 	// +required
-	Issuer HTTPSURL `json:"issuer"`
+	Issuer HTTPSURL `json:"issuer,omitempty"`
 	// audiences are the values of `aud` of which a token must have at least one. Use the
 	// resource URI of the MCP server, never the workspace URL or the account id.
 	// +required
@@ -23,7 +23,7 @@ type FederationPolicySpec struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
-	Audiences []string `json:"audiences"`
+	Audiences []string `json:"audiences,omitempty"`
 	// keys say where the issuer's signing keys come from. Absent, they are found by OpenID Connect discovery.
 	// +optional
 	Keys *IssuerKeys `json:"keys,omitempty"`
@@ -125,7 +125,7 @@ type ClaimName string
 type FederationClaims struct {
 	// role is the claim whose value says the role.
 	// +required
-	Role ClaimName `json:"role"`
+	Role ClaimName `json:"role,omitempty"`
 	// roleFormat says whether the claim holds one string or a list. Databricks matches only a
 	// single string, so CallerToken needs 'String'.
 	// +optional
@@ -149,26 +149,28 @@ type FederatedRole struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be lower-case letters, digits, dashes and dots, with a letter or digit first and last in each part"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// subject is the value of the role claim that stands for the Role. It must not contain a
 	// slash: values with one belong to `namespaceSelector`.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9_.:@|-]+$')`,message="must be letters, digits and any of '_', '.', ':', '@', '|' and '-': a value with '/' belongs to `namespaceSelector`"
-	Subject string `json:"subject"`
+	Subject string `json:"subject,omitempty"`
 }
 
 // BoundRole is a Role for which a policy exists in Databricks.
 type BoundRole struct {
 	// role is `<namespace>/<name>` of the Role.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=320
-	Role string `json:"role"`
+	Role string `json:"role,omitempty"`
 	// subject is the value of the role claim that stands for it.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
-	Subject string `json:"subject"`
+	Subject string `json:"subject,omitempty"`
 	// servicePrincipalID is the numeric id of the service principal that the policy belongs to.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
@@ -181,7 +183,7 @@ type BoundRole struct {
 
 // FederationPolicyStatus is what the operator observed of a FederationPolicy.
 type FederationPolicyStatus struct {
-	// conditions: Ready, ReferencesResolved, Synced, WithinBoundary, Reconciling, Stalled.
+	// conditions are Ready, ReferencesResolved, Synced, WithinBoundary, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -17,25 +17,25 @@ type MCPServerSpec struct {
 	// warehouseID is the SQL warehouse that statements run on: every role that may call a tool
 	// that needs one is given CAN_USE on it.
 	// +required
-	WarehouseID WarehouseID `json:"warehouseID"`
+	WarehouseID WarehouseID `json:"warehouseID,omitempty"`
 	// resource is the canonical URL of this server for its callers, such as
 	// https://tools.example.com/mcp. Tokens must be issued for it.
 	// +required
-	Resource HTTPSURL `json:"resource"`
+	Resource HTTPSURL `json:"resource,omitempty"`
 	// federationPolicyRefs name the FederationPolicies of this namespace whose tokens count here.
 	// +required
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
-	FederationPolicyRefs []LocalReference `json:"federationPolicyRefs"`
+	FederationPolicyRefs []LocalReference `json:"federationPolicyRefs,omitempty"`
 	// toolRefs name the Tools of this namespace that are served.
 	// +required
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
-	ToolRefs []LocalReference `json:"toolRefs"`
+	ToolRefs []LocalReference `json:"toolRefs,omitempty"`
 	// replicas is how many pods serve. Default 2.
 	// +optional
 	// +kubebuilder:default=2
@@ -109,7 +109,7 @@ type RateLimitStore struct {
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=300
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$')`,message="must be a host and a port of at most 65535, such as 'valkey.tools.svc:6379'"
-	Address string `json:"address"`
+	Address string `json:"address,omitempty"`
 	// tls says how the connection is secured. Default Required.
 	// +optional
 	// +kubebuilder:default=Required
@@ -141,12 +141,14 @@ const (
 type AccessRow struct {
 	// role is `<namespace>/<name>` of the Role.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=320
-	Role string `json:"role"`
+	Role string `json:"role,omitempty"`
 	// tools are the names of the tools that it may call, sorted.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=128
 	Tools []string `json:"tools,omitempty"`
 }
 
@@ -168,12 +170,14 @@ type AccessStatus struct {
 type CellFinding struct {
 	// role is `<namespace>/<name>` of the Role.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=320
-	Role string `json:"role"`
+	Role string `json:"role,omitempty"`
 	// tool is the name of the tool.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	Tool string `json:"tool"`
+	Tool string `json:"tool,omitempty"`
 	// because names the privileges and objects, and where an open one comes from.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
@@ -183,6 +187,7 @@ type CellFinding struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=128
 	ScopesLacking []string `json:"scopesLacking,omitempty"`
 }
 
@@ -200,6 +205,7 @@ type EnforcementStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=1024
 	MatrixOnly []string `json:"matrixOnly,omitempty"`
 	// open are cells that say no and work by a grant from elsewhere.
 	// +optional
@@ -227,6 +233,7 @@ type SealingKeysStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=64
 	IDs []string `json:"ids,omitempty"`
 	// fingerprint tells one set of keys from another and nothing else of them.
 	// +optional
@@ -238,8 +245,9 @@ type SealingKeysStatus struct {
 type PodStatus struct {
 	// name is the name of the pod.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// hash is the hash of the access document that it enforces.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
@@ -255,7 +263,7 @@ type PodStatus struct {
 
 // MCPServerStatus is what the operator observed of an MCPServer.
 type MCPServerStatus struct {
-	// conditions: Ready, ReferencesResolved, WithinBoundary, RateLimitsShared, MatrixEnforced, Reconciling, Stalled.
+	// conditions are Ready, ReferencesResolved, WithinBoundary, RateLimitsShared, MatrixEnforced, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -15,7 +15,7 @@ type ModelEndpointSpec struct {
 	WorkspaceRef LocalReference `json:"workspaceRef,omitzero"`
 	// endpointName is the name of the serving endpoint, which exists and is made by others. Immutable.
 	// +required
-	EndpointName EndpointName `json:"endpointName"`
+	EndpointName EndpointName `json:"endpointName,omitempty"`
 	// rateLimits bound how much is asked of the endpoint. Limits of those that are not named stay as they are.
 	// +optional
 	// +listType=atomic
@@ -166,21 +166,22 @@ type CatalogPart string
 type PayloadLogging struct {
 	// catalog is the catalog of the table.
 	// +required
-	Catalog CatalogPart `json:"catalog"`
+	Catalog CatalogPart `json:"catalog,omitempty"`
 	// schema is the schema of the table.
 	// +required
-	Schema CatalogPart `json:"schema"`
+	Schema CatalogPart `json:"schema,omitempty"`
 	// tablePrefix is what the name of the table begins with.
 	// +required
-	TablePrefix CatalogPart `json:"tablePrefix"`
+	TablePrefix CatalogPart `json:"tablePrefix,omitempty"`
 }
 
 // AppliedRateLimit is a rate limit of this ModelEndpoint that the endpoint has.
 type AppliedRateLimit struct {
 	// key is what is limited, as the endpoint says it: service_principal, user_group, user or endpoint.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
-	Key string `json:"key"`
+	Key string `json:"key,omitempty"`
 	// principal is the application id of a service principal, or the name of a group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
@@ -201,8 +202,9 @@ type AppliedRateLimit struct {
 type AppliedSetting struct {
 	// name is where it stands, such as `rate_limits/service_principal/<application id>` or `guardrails/input/pii`.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// role is the Role that it is about.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -211,7 +213,7 @@ type AppliedSetting struct {
 
 // ModelEndpointStatus is what the operator observed of a ModelEndpoint.
 type ModelEndpointStatus struct {
-	// conditions: Ready, ReferencesResolved, Synced, WithinBoundary, Reconciling, Stalled.
+	// conditions are Ready, ReferencesResolved, Synced, WithinBoundary, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -70,7 +70,7 @@ type RoleIdentity struct {
 	// +kubebuilder:validation:MinLength=36
 	// +kubebuilder:validation:MaxLength=36
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')`,message="must be a UUID in lower case, such as '0a0a0a0a-0000-4000-8000-000000000001'"
-	ApplicationID string `json:"applicationID"`
+	ApplicationID string `json:"applicationID,omitempty"`
 }
 
 // RoleServicePrincipal holds both ids of a service principal.
@@ -110,8 +110,9 @@ type RoleTrust struct {
 type RoleGroup struct {
 	// name is the display name of the group.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// id is the numeric SCIM id of the group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
@@ -131,26 +132,30 @@ type RoleGrant struct {
 	// type is the kind of object: 'Catalog', 'Schema', 'Table', 'Function', 'Connection', 'MCPService',
 	// 'Warehouse', 'GenieSpace' or 'ServingEndpoint'.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
-	Type string `json:"type"`
+	Type string `json:"type,omitempty"`
 	// name is the full name of the object, or the id of the warehouse or of the Genie space.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// privilege is what is granted.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
-	Privilege string `json:"privilege"`
+	Privilege string `json:"privilege,omitempty"`
 	// from are the tools that need it, as `<namespace>/<server>:<tool>`, or `spec` for an explicit grant.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=512
 	From []string `json:"from,omitempty"`
 }
 
 // RoleStatus is what the operator observed of a Role.
 type RoleStatus struct {
-	// conditions: Ready, ReferencesResolved, Synced, WithinBoundary, Reconciling, Stalled.
+	// conditions are Ready, ReferencesResolved, Synced, WithinBoundary, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -181,6 +186,7 @@ type RoleStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=128
 	Scopes []string `json:"scopes,omitempty"`
 	// grants are the privileges it has because of us, each with the tools that need it.
 	// +optional

@@ -21,7 +21,7 @@ type ToolSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z][a-z0-9_]*$')`,message="must be lower-case letters, digits and underscores, with a letter first"
-	ToolName string `json:"toolName"`
+	ToolName string `json:"toolName,omitempty"`
 	// title is the name for people.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -31,7 +31,7 @@ type ToolSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
-	Description string `json:"description"`
+	Description string `json:"description,omitempty"`
 	// inputSchema is the JSON Schema (2020-12) of the arguments of a `sql` tool, or of an
 	// `http` tool with `operations`: an object with `properties`. Absent, the tool takes no
 	// arguments. Every property must be a string, an integer, a number or a boolean, and the
@@ -150,7 +150,7 @@ type SQLParameter struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z][a-z0-9_]*$')`,message="must be lower-case letters, digits and underscores, with a letter first"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// type is the SQL type that the argument is bound as. Default STRING.
 	// +optional
 	// +kubebuilder:default=STRING
@@ -164,7 +164,7 @@ type SQLTool struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=16384
-	Statement string `json:"statement"`
+	Statement string `json:"statement,omitempty"`
 	// parameters bind arguments to markers. An argument that is absent is bound as NULL.
 	// +optional
 	// +listType=map
@@ -186,7 +186,7 @@ type GenieTool struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9-]+$')`,message="must be letters, digits and dashes"
-	SpaceID string `json:"spaceID"`
+	SpaceID string `json:"spaceID,omitempty"`
 	// warehouseID is the SQL warehouse of the space: every role that may call the tool is
 	// given CAN_USE on it. Default that of the MCPServer.
 	// +optional
@@ -211,7 +211,7 @@ type VectorSearchTool struct {
 	// on it, USE_SCHEMA and USE_CATALOG.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="size(self.split('.')) == 3",message="must be an index's full name in three parts"
-	Index SecurableName `json:"index"`
+	Index SecurableName `json:"index,omitempty"`
 	// columns are those that the answer holds. A caller may choose among them with the
 	// argument `columns`. The score is always there, as `score`.
 	// +required
@@ -219,7 +219,7 @@ type VectorSearchTool struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="!self.exists(c, c == 'score')",message="must not name 'score': it is always there"
-	Columns []ColumnName `json:"columns"`
+	Columns []ColumnName `json:"columns,omitempty"`
 	// filters narrow what is found: by an argument of the caller, or always. All of them
 	// hold together; a column is compared once with each operator.
 	// +optional
@@ -258,7 +258,7 @@ type FilterValueType string
 type VectorSearchFilter struct {
 	// column is the column that is compared.
 	// +required
-	Column ColumnName `json:"column"`
+	Column ColumnName `json:"column,omitempty"`
 	// operator says how. Default Equal.
 	// +optional
 	// +kubebuilder:default=Equal
@@ -294,7 +294,7 @@ type ServingAPI string
 type ServingTool struct {
 	// endpoint is the name of the serving endpoint: every role that may call the tool is given CAN_QUERY on it.
 	// +required
-	Endpoint EndpointName `json:"endpoint"`
+	Endpoint EndpointName `json:"endpoint,omitempty"`
 	// api is the form of the requests: Responses for agents and supervisors, Chat for models
 	// and older agents. Default Responses.
 	// +optional
@@ -343,7 +343,7 @@ type HTTPMethod string
 type HTTPTool struct {
 	// connection is the Unity Catalog connection: every role that may call the tool is given USE_CONNECTION on it.
 	// +required
-	Connection ConnectionName `json:"connection"`
+	Connection ConnectionName `json:"connection,omitempty"`
 	// operations are the requests that can be made, each with its place for the arguments.
 	// Several are told apart by the argument that `operationArgument` names.
 	// +optional
@@ -390,7 +390,7 @@ type HTTPRoute struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[*]))*(/[*][*])?$') && self != ''`,message="must be segments, each after a '/', of letters, digits and any of '.', '_', '~' and '-' with no '.' first; '*' stands for any one segment, '**' at the end for all further ones"
-	Path string `json:"path"`
+	Path string `json:"path,omitempty"`
 }
 
 // HTTPOperation is a request with places for arguments.
@@ -398,7 +398,7 @@ type HTTPRoute struct {
 type HTTPOperation struct {
 	// name is the name of the operation.
 	// +required
-	Name ArgumentName `json:"name"`
+	Name ArgumentName `json:"name,omitempty"`
 	// method is the method. Default GET.
 	// +optional
 	// +kubebuilder:default=GET
@@ -410,7 +410,7 @@ type HTTPOperation struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[{][a-z][a-z0-9_]*[}]))+$')`,message="must be segments, each after a '/': either letters, digits and any of '.', '_', '~' and '-' with no '.' first, or '{argument}'"
-	Path string `json:"path"`
+	Path string `json:"path,omitempty"`
 	// query are the query parameters. One whose argument is absent is left out.
 	// +optional
 	// +listType=map
@@ -433,7 +433,7 @@ type HTTPQueryParameter struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[A-Za-z0-9_.-]+$')`,message="must be letters, digits and any of '_', '.' and '-'"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// argument is the argument whose value is sent.
 	// +optional
 	Argument ArgumentName `json:"argument,omitempty"`
@@ -464,18 +464,18 @@ type HTTPRows struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
-	Fields []HTTPField `json:"fields"`
+	Fields []HTTPField `json:"fields,omitempty"`
 }
 
 // HTTPField is a column of the rows.
 type HTTPField struct {
 	// name is the name of the column.
 	// +required
-	Name ArgumentName `json:"name"`
+	Name ArgumentName `json:"name,omitempty"`
 	// at points to the value in an entry of the list.
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	At JSONPointer `json:"at"`
+	At JSONPointer `json:"at,omitempty"`
 }
 
 // FunctionTool calls a function as the caller's role.
@@ -484,7 +484,7 @@ type FunctionTool struct {
 	// EXECUTE on it, USE_SCHEMA and USE_CATALOG.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="size(self.split('.')) == 3",message="must be a function's full name in three parts"
-	Name SecurableName `json:"name"`
+	Name SecurableName `json:"name,omitempty"`
 	// maxRows is how many rows a function that returns a table answers at most. Default 100.
 	// +optional
 	// +kubebuilder:default=100
@@ -495,7 +495,7 @@ type FunctionTool struct {
 
 // ToolStatus is what the operator observed of a Tool.
 type ToolStatus struct {
-	// conditions: Ready, Stalled.
+	// conditions are Ready, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

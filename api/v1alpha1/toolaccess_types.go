@@ -17,7 +17,7 @@ type ToolAccessSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
-	Rules []AccessRule `json:"rules"`
+	Rules []AccessRule `json:"rules,omitempty"`
 }
 
 // AccessRule lets some roles call some tools.
@@ -28,7 +28,7 @@ type AccessRule struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and dashes, with a letter or digit at both ends"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// tools are the names (`spec.toolName`) of the tools that may be called.
 	// +required
 	// +listType=set
@@ -37,7 +37,7 @@ type AccessRule struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64
 	// +kubebuilder:validation:items:XValidation:rule=`self.matches(r'^[a-z][a-z0-9_]*$')`,message="must be lower-case letters, digits and underscores, with a letter first"
-	Tools []string `json:"tools"`
+	Tools []string `json:"tools,omitempty"`
 	// roles are the names of Roles in this namespace.
 	// +optional
 	// +listType=set
@@ -77,7 +77,7 @@ type RoleSelector struct {
 
 // ToolAccessStatus is what the operator observed of a ToolAccess.
 type ToolAccessStatus struct {
-	// conditions: Ready, ReferencesResolved, RulesInForce, WithinBoundary, Stalled.
+	// conditions are Ready, ReferencesResolved, RulesInForce, WithinBoundary, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -97,6 +97,7 @@ type ToolAccessStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=253
 	EndedRules []string `json:"endedRules,omitempty"`
 	// nextEnd is when the next rule ends.
 	// +optional

@@ -10,7 +10,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type WorkspaceSpec struct {
 	// host is the base URL of the workspace, for example https://dbc-1234.cloud.databricks.com.
 	// +required
-	Host HTTPSHost `json:"host"`
+	Host HTTPSHost `json:"host,omitempty"`
 	// accountHost is the base URL of the account console.
 	// +optional
 	// +kubebuilder:default="https://accounts.cloud.databricks.com"
@@ -20,13 +20,13 @@ type WorkspaceSpec struct {
 	// +kubebuilder:validation:MinLength=36
 	// +kubebuilder:validation:MaxLength=36
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')`,message="must be a UUID in lower case, such as '0a0a0a0a-0000-4000-8000-000000000001'"
-	AccountID string `json:"accountID"`
+	AccountID string `json:"accountID,omitempty"`
 	// workspaceID is the numeric id of the workspace.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9]+$')`,message="must be digits only"
-	WorkspaceID string `json:"workspaceID"`
+	WorkspaceID string `json:"workspaceID,omitempty"`
 	// caBundle holds the certificates that sign the hosts' certificates. Absent, the system's are used.
 	// +optional
 	CABundle PEMBundle `json:"caBundle,omitempty"`
@@ -78,7 +78,7 @@ type WorkspaceAuthentication struct {
 	// +kubebuilder:validation:MinLength=36
 	// +kubebuilder:validation:MaxLength=36
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')`,message="must be a UUID in lower case, such as '0a0a0a0a-0000-4000-8000-000000000001'"
-	ClientID string `json:"clientID"`
+	ClientID string `json:"clientID,omitempty"`
 	// clientSecretRef names the OAuth secret, in the operator's namespace.
 	// +optional
 	ClientSecretRef *SecretKeyReference `json:"clientSecretRef,omitempty"`
@@ -86,7 +86,7 @@ type WorkspaceAuthentication struct {
 
 // WorkspaceStatus is what the operator observed of a workspace.
 type WorkspaceStatus struct {
-	// conditions: Ready, Reconciling, Stalled.
+	// conditions are Ready, Reconciling, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -98,11 +98,13 @@ type WorkspaceStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// principal is the application id that the workspace says the operator is.
 	// +optional
+	// +kubebuilder:validation:MaxLength=128
 	Principal string `json:"principal,omitempty"`
 	// capabilities say what the credential was seen to be able to do.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=64
 	Capabilities []string `json:"capabilities,omitempty"`
 }
 

@@ -24,7 +24,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 type flags struct {
@@ -92,7 +92,7 @@ func run(f flags) error {
 	}
 	connector := connect.New(connect.Options{
 		Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: f.namespace, TokenFile: f.tokenFile,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "gatehouse-operator", RequestsPerSecond: f.callRate, Fence: fence}),
+		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "gatehouse-operator", RequestsPerSecond: f.callRate, Fence: fence}),
 	})
 	issuer, err := clusterissuer.New(mgr.GetConfig())
 	if err != nil {

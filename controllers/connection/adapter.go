@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
@@ -23,13 +24,13 @@ import (
 
 // Databricks is what a Connection needs of it.
 type Databricks interface {
-	Connection(ctx context.Context, name string) (*databricks.Connection, error)
-	CreateConnection(ctx context.Context, w databricks.ConnectionWrite) (*databricks.Connection, error)
-	UpdateConnection(ctx context.Context, w databricks.ConnectionWrite) (*databricks.Connection, error)
+	Connection(ctx context.Context, name string) (*admin.Connection, error)
+	CreateConnection(ctx context.Context, w admin.ConnectionWrite) (*admin.Connection, error)
+	UpdateConnection(ctx context.Context, w admin.ConnectionWrite) (*admin.Connection, error)
 	DeleteConnection(ctx context.Context, name string) error
-	MCPService(ctx context.Context, name string) (*databricks.MCPService, error)
-	CreateMCPService(ctx context.Context, s databricks.MCPService) error
-	UpdateMCPService(ctx context.Context, s databricks.MCPService) error
+	MCPService(ctx context.Context, name string) (*admin.MCPService, error)
+	CreateMCPService(ctx context.Context, s admin.MCPService) error
+	UpdateMCPService(ctx context.Context, s admin.MCPService) error
 	DeleteMCPService(ctx context.Context, name, etag string) error
 }
 
@@ -55,7 +56,7 @@ var (
 	_ external.Scheduled[input]                            = adapter{}
 	_ external.Managed[*v1alpha1.Connection]               = adapter{}
 	_ external.Blamer[state]                               = adapter{}
-	_ Databricks                                           = (*databricks.Client)(nil)
+	_ Databricks                                           = (*admin.Client)(nil)
 )
 
 // Resync is the workspace's.
@@ -75,7 +76,7 @@ func (adapter) Desired(in input) (state, error) {
 	out := state{
 		Adopt: in.spec.Adoption == v1alpha1.AdoptionAdopt, Unread: in.unread,
 		Connection: &link{
-			Name: string(in.spec.ConnectionName), Type: databricks.HTTPConnection, Comment: marked(in.spec.Comment, in.mark), Options: options(in.spec),
+			Name: string(in.spec.ConnectionName), Type: admin.HTTPConnection, Comment: marked(in.spec.Comment, in.mark), Options: options(in.spec),
 			CredentialType: "BEARER_TOKEN", Credential: v1alpha1.ConnectionCredential{Fingerprint: in.fingerprint}, Marked: true, Recorded: true,
 		},
 	}
@@ -83,7 +84,7 @@ func (adapter) Desired(in input) (state, error) {
 		out.Connection.CredentialType = "OAUTH_M2M"
 	}
 	if m := in.spec.MCPService; m != nil {
-		out.Services = []service{{Marked: true, MCPService: databricks.MCPService{
+		out.Services = []service{{Marked: true, MCPService: admin.MCPService{
 			Name: string(m.Name), Comment: in.mark, Connection: string(in.spec.ConnectionName), Tools: selectors(m.Tools),
 		}}}
 	}
@@ -93,13 +94,13 @@ func (adapter) Desired(in input) (state, error) {
 // options are those that are no secrets.
 func options(s v1alpha1.ConnectionSpec) map[string]string {
 	out := map[string]string{
-		databricks.OptionHost: string(s.Host), databricks.OptionPort: strconv.Itoa(int(s.Port)), databricks.OptionBasePath: string(s.BasePath),
+		admin.OptionHost: string(s.Host), admin.OptionPort: strconv.Itoa(int(s.Port)), admin.OptionBasePath: string(s.BasePath),
 	}
 	if s.Protocol == v1alpha1.ProtocolMCP {
-		out[databricks.OptionMCP] = "true"
+		out[admin.OptionMCP] = "true"
 	}
 	if o := s.OAuthM2M; o != nil {
-		out[databricks.OptionClientID], out[databricks.OptionScope], out[databricks.OptionTokenEndpoint] = o.ClientID, o.Scope, string(o.TokenEndpoint)
+		out[admin.OptionClientID], out[admin.OptionScope], out[admin.OptionTokenEndpoint] = o.ClientID, o.Scope, string(o.TokenEndpoint)
 	}
 	return out
 }
@@ -130,7 +131,7 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 		}
 		if err != nil {
 			// The connection goes on without its service, and the plan says at its end what could not be seen.
-			out.Unseen, out.Unavailable = err, fault.Of(err).Reason == databricks.ReasonMCPServicesUnavailable
+			out.Unseen, out.Unavailable = err, fault.Of(err).Reason == wire.ReasonMCPServicesUnavailable
 			break
 		}
 		if s != nil {
@@ -144,7 +145,7 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 }
 
 // seen is a connection as Databricks has it, with what is known of its credential.
-func (in input) seen(c *databricks.Connection) *link {
+func (in input) seen(c *admin.Connection) *link {
 	out := &link{
 		Name: string(in.spec.ConnectionName), ID: c.ID, Comment: c.Comment, Type: c.Type, CredentialType: c.CredentialType, URL: c.URL, Options: c.Options,
 		UpdatedAt: c.UpdatedAt, UpdatedBy: c.UpdatedBy, Marked: markIn(c.Comment) == in.mark, Recorded: c.ID == in.id || c.ID == in.pass.written,
@@ -180,10 +181,10 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 		have.Connection = nil
 		return have, nil
 	}
-	w := databricks.ConnectionWrite{Name: s.Want.Connection.Name, Comment: s.Want.Connection.Comment, Options: s.Want.Connection.Options}
-	w.Secrets = map[string]databricks.Secret{databricks.OptionBearerToken: in.secret}
+	w := admin.ConnectionWrite{Name: s.Want.Connection.Name, Comment: s.Want.Connection.Comment, Options: s.Want.Connection.Options}
+	w.Secrets = map[string]wire.Secret{admin.OptionBearerToken: in.secret}
 	if in.spec.OAuthM2M != nil {
-		w.Secrets = map[string]databricks.Secret{databricks.OptionClientSecret: in.secret}
+		w.Secrets = map[string]wire.Secret{admin.OptionClientSecret: in.secret}
 	}
 	write := in.client.UpdateConnection
 	if s.Verb == external.Create {
@@ -194,7 +195,7 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 		have.Connection = &doubted
 	}
 	c, err := write(ctx, w)
-	if databricks.IsAlreadyExists(err) {
+	if admin.IsAlreadyExists(err) {
 		return in.taken(ctx, have, w.Name, err)
 	}
 	if err != nil {
@@ -230,7 +231,7 @@ func (in input) applyService(ctx context.Context, have state, s external.Step[st
 		err = in.client.DeleteMCPService(ctx, w.Name, w.ETag)
 	case external.Create:
 		err = in.client.CreateMCPService(ctx, w.MCPService)
-		if databricks.IsAlreadyExists(err) {
+		if admin.IsAlreadyExists(err) {
 			if found, looked := in.client.MCPService(ctx, w.Name); looked == nil && found != nil && markIn(found.Comment) == in.mark {
 				err = nil // from a call whose answer was lost
 			}

@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -34,7 +35,7 @@ type input struct {
 	// refused says why nothing is looked at or written.
 	refused error
 	// secret is the credential, or unread says why there is none.
-	secret      databricks.Secret
+	secret      wire.Secret
 	fingerprint string
 	unread      error
 	// rivals are other Connections, by `<namespace>/<name>`, and what they claim.
@@ -183,7 +184,7 @@ func hosts(s v1alpha1.ConnectionSpec) []string {
 
 // holder says who else has a connection: whose mark is there, or else who recorded it as
 // its own, or else who is the oldest to declare it. It is "" when nobody else has.
-func (in input) holder(found *databricks.Connection) string {
+func (in input) holder(found *admin.Connection) string {
 	if found != nil {
 		switch said := markIn(found.Comment); {
 		case said == in.mark:

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -109,11 +109,11 @@ func connectionSteps(want, have state) (plan, error) {
 
 // fits says why a connection can never become the one that is wanted.
 func fits(w, h *link) error {
-	if h.Type != databricks.HTTPConnection {
+	if h.Type != admin.HTTPConnection {
 		return fault.Conflict(v1alpha1.ReasonConflict, fmt.Errorf("the connection %s is of the type %q and not of the type HTTP: remove it, or declare another `connectionName`", w.Name, h.Type))
 	}
-	if h.option(databricks.OptionMCP) != w.option(databricks.OptionMCP) {
-		is := map[bool]string{true: "is", false: "is not"}[h.option(databricks.OptionMCP) == "true"]
+	if h.option(admin.OptionMCP) != w.option(admin.OptionMCP) {
+		is := map[bool]string{true: "is", false: "is not"}[h.option(admin.OptionMCP) == "true"]
 		return fault.Conflict(v1alpha1.ReasonConflict, fmt.Errorf(
 			"the connection %s %s one to an MCP server, which Unity Catalog cannot change: remove it, or declare another `connectionName` or `protocol`", w.Name, is))
 	}
@@ -126,7 +126,7 @@ func differences(h, w *link) []external.Difference {
 	var out []external.Difference
 	names := slices.Sorted(maps.Keys(w.Options))
 	for n := range h.Options {
-		if !slices.Contains(names, n) && n != databricks.OptionMCP {
+		if !slices.Contains(names, n) && n != admin.OptionMCP {
 			names = append(names, n)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -22,7 +22,7 @@ func wanted(edit ...func(*state)) state {
 			Name: "gh", Type: "HTTP", CredentialType: "BEARER_TOKEN", Options: map[string]string{"host": "https://a.example.com", "port": "443", "base_path": "/", "is_mcp_connection": "true"},
 			Credential: v1alpha1.ConnectionCredential{Fingerprint: "f1"}, Marked: true, Recorded: true,
 		},
-		Services: []service{{Marked: true, MCPService: databricks.MCPService{Name: "a.b.c", Comment: "m", Connection: "gh", Tools: []string{"x"}}}},
+		Services: []service{{Marked: true, MCPService: admin.MCPService{Name: "a.b.c", Comment: "m", Connection: "gh", Tools: []string{"x"}}}},
 	}
 	for _, e := range edit {
 		e(&s)
@@ -166,9 +166,9 @@ func TestCredentials(t *testing.T) {
 
 func TestHolders(t *testing.T) {
 	own, other := mark("here", "sales", "gh"), mark("here", "rival", "aaa")
-	found := func(comment string) *databricks.Connection { return &databricks.Connection{ID: "1", Comment: comment} }
+	found := func(comment string) *admin.Connection { return &admin.Connection{ID: "1", Comment: comment} }
 	for name, c := range map[string]struct {
-		found *databricks.Connection
+		found *admin.Connection
 		id    string // that we have recorded
 		rival rival
 		names string // what the answer must say; empty for nobody

@@ -16,7 +16,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 )
@@ -33,7 +34,7 @@ func secretRef(s v1alpha1.ConnectionSpec) v1alpha1.SecretKeyReference {
 }
 
 // secret reads the credential, past the cache and from the namespace of the Connection.
-func (a adapter) secret(ctx context.Context, c *v1alpha1.Connection) (databricks.Secret, error) {
+func (a adapter) secret(ctx context.Context, c *v1alpha1.Connection) (wire.Secret, error) {
 	ref := secretRef(c.Spec)
 	var s corev1.Secret
 	err := a.live.Get(ctx, types.NamespacedName{Namespace: c.Namespace, Name: ref.Name}, &s)
@@ -65,7 +66,7 @@ func (a adapter) secret(ctx context.Context, c *v1alpha1.Connection) (databricks
 
 // credential is the value of a Secret without the line break that `echo` puts behind it,
 // or what is wrong with it, which never repeats it.
-func credential(raw string) (value databricks.Secret, problem string) {
+func credential(raw string) (value wire.Secret, problem string) {
 	raw = strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r")
 	switch {
 	case raw == "":
@@ -75,19 +76,19 @@ func credential(raw string) (value databricks.Secret, problem string) {
 	case strings.ContainsFunc(raw, unicode.IsControl):
 		return "", "must not contain line breaks or other control characters"
 	}
-	return databricks.Secret(raw), ""
+	return wire.Secret(raw), ""
 }
 
 // fingerprint tells one credential of a Connection from another. It differs between
 // Connections, so that it does not show which have the same one.
-func (a adapter) fingerprint(ctx context.Context, c *v1alpha1.Connection, s databricks.Secret) (string, error) {
+func (a adapter) fingerprint(ctx context.Context, c *v1alpha1.Connection, s wire.Secret) (string, error) {
 	root, err := a.root.Root(ctx)
 	if err != nil {
 		return "", err
 	}
-	kind := databricks.OptionBearerToken
+	kind := admin.OptionBearerToken
 	if c.Spec.OAuthM2M != nil {
-		kind = databricks.OptionClientSecret
+		kind = admin.OptionClientSecret
 	}
 	return seal.Fingerprint(root, "connection\x00"+access.Key(c), kind, s.Reveal())
 }

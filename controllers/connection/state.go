@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 // state is one connection and the MCP services over it. The zero value is nothing.
@@ -54,13 +54,13 @@ func (l *link) ours() bool { return l != nil && (l.Marked || l.Recorded) }
 func (l *link) option(name string) string {
 	v := l.Options[name]
 	switch {
-	case name == databricks.OptionHost:
+	case name == admin.OptionHost:
 		return strings.ToLower(strings.TrimSuffix(v, "/"))
-	case name == databricks.OptionPort && v == "":
+	case name == admin.OptionPort && v == "":
 		return "443"
-	case name == databricks.OptionBasePath && v == "":
+	case name == admin.OptionBasePath && v == "":
 		return "/"
-	case name == databricks.OptionMCP && v == "":
+	case name == admin.OptionMCP && v == "":
 		return "false"
 	}
 	return v
@@ -68,7 +68,7 @@ func (l *link) option(name string) string {
 
 // service is an MCP service.
 type service struct {
-	databricks.MCPService
+	admin.MCPService
 	// Marked says that it carries our mark; Holder is the one that it carries instead.
 	Marked bool
 	Holder string

@@ -31,7 +31,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/connection"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
@@ -173,7 +173,7 @@ func declared(name string) *v1alpha1.Connection {
 func (w *world) options() connection.Options {
 	return connection.Options{Installation: installation, Namespace: env.OperatorNamespace, OperatorName: operatorName, Connect: connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.live, Namespace: env.OperatorNamespace,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
+		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})}
 }
 

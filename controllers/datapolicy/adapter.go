@@ -13,15 +13,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
 // Databricks is what a DataPolicy needs of it.
 type Databricks interface {
-	Table(ctx context.Context, name string) (*databricks.Table, error)
-	Function(ctx context.Context, name string) (*databricks.Function, error)
+	Table(ctx context.Context, name string) (*admin.Table, error)
+	Function(ctx context.Context, name string) (*admin.Function, error)
 	RunStatement(ctx context.Context, warehouseID, statement string) error
 	GroupID(ctx context.Context, displayName string) (string, error)
 	AssignedPrincipals(ctx context.Context) (map[string]bool, error)
@@ -140,12 +140,12 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 }
 
 // attachments are the row filter and the masks that a table has.
-func attachments(t *databricks.Table) []datapolicy.Attachment {
+func attachments(t *admin.Table) []datapolicy.Attachment {
 	if t == nil {
 		return nil
 	}
 	var out []datapolicy.Attachment
-	add := func(column string, f *databricks.PolicyFunction) {
+	add := func(column string, f *admin.PolicyFunction) {
 		if f != nil {
 			out = append(out, datapolicy.Attachment{Column: column, Function: f.Function, Arguments: strings.Join(f.Columns, ",")})
 		}
@@ -158,7 +158,7 @@ func attachments(t *databricks.Table) []datapolicy.Attachment {
 }
 
 // seen is a function as Unity Catalog has it.
-func seen(name string, f *databricks.Function, in input) function {
+func seen(name string, f *admin.Function, in input) function {
 	var parameters []string
 	for _, p := range f.Parameters {
 		parameters = append(parameters, strings.ToLower(p.Name)+" "+p.Type)
@@ -217,7 +217,7 @@ func statement(s external.Step[state]) (string, error) {
 func (adapter) ChangedBy(have state, s external.Step[state]) (who string, at time.Time) {
 	c := have.Changed
 	if len(s.Want.Functions) > 0 {
-		c = databricks.Change{}
+		c = admin.Change{}
 		if f := have.function(s.Want.Functions[0].Name); f != nil {
 			c = f.Changed
 		}

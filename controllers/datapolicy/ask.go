@@ -16,7 +16,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -31,13 +32,13 @@ const (
 // asker is what asking as a Role needs of Databricks.
 type asker interface {
 	trust.Client
-	Ask(ctx context.Context, applicationID string, subject databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error)
+	Ask(ctx context.Context, applicationID string, subject wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error)
 }
 
-var _ asker = (*databricks.Client)(nil)
+var _ asker = (*admin.Client)(nil)
 
 // own is the operator's own token, and the rules by which it, and no other account's, is let in.
-func (v *verifier) own(ctx context.Context) (databricks.Secret, trust.Rules, error) {
+func (v *verifier) own(ctx context.Context) (wire.Secret, trust.Rules, error) {
 	token, err := v.token()
 	if err != nil {
 		return "", trust.Rules{}, err
@@ -53,7 +54,7 @@ func (v *verifier) own(ctx context.Context) (databricks.Secret, trust.Rules, err
 	if claims.Issuer != issuer.URL {
 		return "", trust.Rules{}, fault.Transient(v1alpha1.ReasonIssuerUnknown, errors.New("the operator's projected token is not of the cluster's issuer"))
 	}
-	rules := trust.RulesOf(databricks.OIDCPolicy{Issuer: issuer.URL, Audiences: claims.Audience, Subject: claims.Subject, SubjectClaim: "sub", JWKSJSON: issuer.JWKS})
+	rules := trust.RulesOf(admin.OIDCPolicy{Issuer: issuer.URL, Audiences: claims.Audience, Subject: claims.Subject, SubjectClaim: "sub", JWKSJSON: issuer.JWKS})
 	return token, rules, nil
 }
 
@@ -78,7 +79,7 @@ func (l *stringList) UnmarshalJSON(raw []byte) error {
 }
 
 // read reads the operator's own token, which it trusts.
-func read(token databricks.Secret) (claimed, error) {
+func read(token wire.Secret) (claimed, error) {
 	unreadable := fault.Transient(v1alpha1.ReasonCredentialNotFound, errors.New("the operator's projected token is not that of a service account"))
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
@@ -125,7 +126,7 @@ func (v *verifier) ask(ctx context.Context, c asker, p *v1alpha1.DataPolicy, w w
 	if !made {
 		return nil, true, fmt.Errorf("let the operator in: %w", err)
 	}
-	out, err := c.Ask(ctx, w.ApplicationID, token, databricks.StatementRequest{WarehouseID: string(p.Spec.WarehouseID), Statement: statement, Repeatable: true})
+	out, err := c.Ask(ctx, w.ApplicationID, token, wire.StatementRequest{WarehouseID: string(p.Spec.WarehouseID), Statement: statement, Repeatable: true})
 	if err != nil {
 		return nil, true, fmt.Errorf("ask: %w", err)
 	}
@@ -134,7 +135,7 @@ func (v *verifier) ask(ctx context.Context, c asker, p *v1alpha1.DataPolicy, w w
 }
 
 // heard is an answer, if it is the Role's.
-func heard(out *databricks.StatementResult, w witness) (map[string]bool, error) {
+func heard(out *wire.StatementResult, w witness) (map[string]bool, error) {
 	if len(out.Rows) != 1 || len(out.Rows[0]) != len(w.Groups)+1 {
 		return nil, errors.New("the answer has not the expected form")
 	}

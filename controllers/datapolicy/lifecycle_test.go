@@ -26,7 +26,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
@@ -132,7 +132,7 @@ func where(values ...v1alpha1.ColumnValue) v1alpha1.VisibleRows {
 func (w *world) connector() *connect.Connector {
 	return connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace, TokenFile: w.tokenFile,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
+		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
 }
 

@@ -71,7 +71,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.DataPolicy) (rec
 			if p.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
 				return reconcile.Result{}, err
 			}
-			r.recorder.Eventf(p, nil, corev1.EventTypeWarning, "LeftBehind", "Delete", "%s", conditions.Short("A federation policy by which the operator asked as a Role is left behind: "+err.Error()))
+			r.recorder.Eventf(p, nil, corev1.EventTypeWarning, v1alpha1.EventReasonLeftBehind, "Delete", "%s", conditions.Short("A federation policy by which the operator asked as a Role is left behind: "+err.Error()))
 		} else if left {
 			log.FromContext(ctx).Error(err, "Deleting federation policies of earlier questions")
 		}

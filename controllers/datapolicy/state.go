@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 )
 
@@ -17,7 +17,7 @@ import (
 type state struct {
 	Table string
 	// Changed is the last change of the table.
-	Changed   databricks.Change
+	Changed   admin.Change
 	Places    []place
 	Functions []function
 	// Adopt says, of a wanted state, that what others have set is replaced.
@@ -47,7 +47,7 @@ type function struct {
 	datapolicy.Function
 	// Marked says that it carries our mark, Recorded that we made it or were about to.
 	Marked, Recorded bool
-	Changed          databricks.Change
+	Changed          admin.Change
 }
 
 func (f function) same(o function) bool {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -44,7 +44,7 @@ type Issuer interface {
 // remembers what they said.
 type verifier struct {
 	// token is the operator's own.
-	token        func() (databricks.Secret, error)
+	token        func() (wire.Secret, error)
 	issuer       Issuer
 	installation string
 	now          func() time.Time
@@ -96,7 +96,7 @@ type round struct {
 	end   context.CancelFunc
 }
 
-func newVerifier(installation string, issuer Issuer, token func() (databricks.Secret, error)) *verifier {
+func newVerifier(installation string, issuer Issuer, token func() (wire.Secret, error)) *verifier {
 	return &verifier{
 		token: token, issuer: issuer, installation: installation, now: time.Now,
 		changed: make(chan event.GenericEvent, 64), turn: make(chan struct{}, 1),

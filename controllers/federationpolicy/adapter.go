@@ -17,7 +17,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -28,7 +28,7 @@ import (
 type Databricks interface {
 	trust.Client
 	// RecentPolicy is Policy by an answer that is at most so old.
-	RecentPolicy(ctx context.Context, age time.Duration, principalID, id string) (*databricks.FederationPolicy, error)
+	RecentPolicy(ctx context.Context, age time.Duration, principalID, id string) (*admin.FederationPolicy, error)
 }
 
 // connector signs in to a workspace.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
@@ -42,7 +42,7 @@ func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace,
 	return ws, client, err
 }
 
-var _ Databricks = (*databricks.Client)(nil)
+var _ Databricks = (*admin.Client)(nil)
 
 // NewReconciler makes the loop of FederationPolicies over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.FederationPolicy, input, state] {

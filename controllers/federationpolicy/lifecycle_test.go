@@ -23,7 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/federationpolicy"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
@@ -91,7 +91,7 @@ func (w *world) declared(name string) *v1alpha1.FederationPolicy {
 func (w *world) operator(c client.Client) func(*v1alpha1.FederationPolicy) error {
 	connector := connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
+		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
 	loop := federationpolicy.NewReconciler(c, events.NewFakeRecorder(1000), federationpolicy.Options{Connect: connector, Installation: installation})
 	return func(p *v1alpha1.FederationPolicy) error {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
@@ -62,7 +62,7 @@ type recent struct {
 	age time.Duration
 }
 
-func (r recent) Policy(ctx context.Context, principalID, id string) (*databricks.FederationPolicy, error) {
+func (r recent) Policy(ctx context.Context, principalID, id string) (*admin.FederationPolicy, error) {
 	return r.RecentPolicy(ctx, r.age, principalID, id)
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
@@ -71,15 +71,15 @@ func description(installation string, p *v1alpha1.FederationPolicy) string {
 
 // policyOf is the policy that a binding is to have.
 func policyOf(installation string, p *v1alpha1.FederationPolicy, b access.Binding) policy {
-	wire := databricks.OIDCPolicy{
+	oidc := admin.OIDCPolicy{
 		Issuer: string(p.Spec.Issuer), Audiences: p.Spec.Audiences, Subject: b.Subject, SubjectClaim: string(p.Spec.Claims.Role),
 	}
 	if k := p.Spec.Keys; k != nil {
-		wire.JWKSURI, wire.JWKSJSON = string(k.URI), k.Inline
+		oidc.JWKSURI, oidc.JWKSJSON = string(k.URI), k.Inline
 	}
 	return policy{Role: access.Key(b.Role), Subject: b.Subject, Policy: trust.Policy{
 		PrincipalID: b.Role.Status.ServicePrincipal.ID, ID: trust.ID(installation, access.Key(p), access.Key(b.Role), b.Subject),
-		Description: description(installation, p), Rules: trust.RulesOf(wire),
+		Description: description(installation, p), Rules: trust.RulesOf(oidc),
 	}}
 }
 

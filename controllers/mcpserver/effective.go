@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -21,10 +21,10 @@ const mostNested = 64
 
 // directory is what a comparison needs of Databricks.
 type directory interface {
-	EffectivePrivileges(ctx context.Context, s databricks.Securable) ([]databricks.EffectivePrivilege, error)
-	EffectivePermissions(ctx context.Context, o databricks.Object) ([]databricks.Permission, error)
-	FindGroup(ctx context.Context, displayName string) (*databricks.Group, error)
-	GroupByID(ctx context.Context, id string) (*databricks.Group, error)
+	EffectivePrivileges(ctx context.Context, s admin.Securable) ([]admin.EffectivePrivilege, error)
+	EffectivePermissions(ctx context.Context, o admin.Object) ([]admin.Permission, error)
+	FindGroup(ctx context.Context, displayName string) (*admin.Group, error)
+	GroupByID(ctx context.Context, id string) (*admin.Group, error)
 }
 
 // effective reads who holds what on the objects of a comparison, each once, and who of
@@ -83,12 +83,12 @@ func uuid(s string) bool {
 
 // held are the holdings on one object.
 func held(ctx context.Context, d directory, o access.AuditObject) ([]access.Holding, error) {
-	kind, listed := map[string]databricks.ObjectKind{
-		boundary.Warehouse: databricks.Warehouses, boundary.GenieSpace: databricks.GenieSpaces, boundary.ServingEndpoint: databricks.ServingEndpoints,
+	kind, listed := map[string]admin.ObjectKind{
+		boundary.Warehouse: admin.Warehouses, boundary.GenieSpace: admin.GenieSpaces, boundary.ServingEndpoint: admin.ServingEndpoints,
 	}[o.Type]
 	var out []access.Holding
 	if listed {
-		object := databricks.Object{Kind: kind, Name: o.Name}
+		object := admin.Object{Kind: kind, Name: o.Name}
 		list, err := d.EffectivePermissions(ctx, object)
 		if err != nil {
 			return nil, err
@@ -100,7 +100,7 @@ func held(ctx context.Context, d directory, o access.AuditObject) ([]access.Hold
 		}
 		return out, nil
 	}
-	list, err := d.EffectivePrivileges(ctx, databricks.Securable{Type: strings.ToLower(o.Type), Name: o.Name})
+	list, err := d.EffectivePrivileges(ctx, admin.Securable{Type: strings.ToLower(o.Type), Name: o.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func members(ctx context.Context, d directory, name string, roles map[string]str
 		return out, fmt.Errorf("%s is no account group, so that its members cannot be read", name)
 	}
 	seen := map[string]bool{g.ID: true}
-	for todo := []*databricks.Group{g}; len(todo) > 0; todo = todo[1:] {
+	for todo := []*admin.Group{g}; len(todo) > 0; todo = todo[1:] {
 		for _, m := range todo[0].Members {
 			if app := roles[m.Value]; app != "" {
 				out[app] = true

@@ -14,7 +14,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
 
@@ -28,7 +28,7 @@ const (
 
 // catalog is what the lookups need of Databricks.
 type catalog interface {
-	Function(ctx context.Context, name string) (*databricks.Function, error)
+	Function(ctx context.Context, name string) (*admin.Function, error)
 	ConnectionHost(ctx context.Context, name string) (string, error)
 }
 

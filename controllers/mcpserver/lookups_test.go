@@ -11,19 +11,19 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 // library is a Databricks that a test changes.
 type library struct {
 	mu        sync.Mutex
-	functions map[string]*databricks.Function
+	functions map[string]*admin.Function
 	hosts     map[string]string
 	fail      error
 	asked     int
 }
 
-func (l *library) Function(_ context.Context, name string) (*databricks.Function, error) {
+func (l *library) Function(_ context.Context, name string) (*admin.Function, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asked++
@@ -61,7 +61,7 @@ func naming() []v1alpha1.ToolSpec {
 
 func newLibrary() (*library, *lookups, func(time.Duration)) {
 	lib := &library{
-		functions: map[string]*databricks.Function{"main.sales.f": {FullName: "main.sales.f", Parameters: []databricks.FunctionParameter{{Name: "x", Type: "INT"}}}},
+		functions: map[string]*admin.Function{"main.sales.f": {FullName: "main.sales.f", Parameters: []admin.FunctionParameter{{Name: "x", Type: "INT"}}}},
 		hosts:     map[string]string{"good": "https://api.example.com", "plain": "http://api.example.com"},
 	}
 	l := newLookups(func(context.Context, string) (catalog, error) { return lib, nil })

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -26,14 +26,14 @@ const busyAfter = 15 * time.Second
 
 // Databricks is what a ModelEndpoint needs of it.
 type Databricks interface {
-	GatewayEndpoint(ctx context.Context, name string) (*databricks.GatewayEndpoint, error)
-	ChangeGateway(ctx context.Context, name string, change func(databricks.GatewayEndpoint) (databricks.Gateway, error)) error
+	GatewayEndpoint(ctx context.Context, name string) (*admin.GatewayEndpoint, error)
+	ChangeGateway(ctx context.Context, name string, change func(admin.GatewayEndpoint) (admin.Gateway, error)) error
 	TagEndpoint(ctx context.Context, name, key, value string) error
 	UntagEndpoint(ctx context.Context, name, key string) error
 	SchemaExists(ctx context.Context, name string) (bool, error)
 }
 
-var _ Databricks = (*databricks.Client)(nil)
+var _ Databricks = (*admin.Client)(nil)
 
 // connector signs in to a workspace.
 type connector interface {
@@ -146,7 +146,7 @@ func (adapter) Apply(ctx context.Context, in input, have state, s external.Step[
 			return have, err
 		}
 	}
-	err := in.client.ChangeGateway(ctx, name, func(e databricks.GatewayEndpoint) (databricks.Gateway, error) {
+	err := in.client.ChangeGateway(ctx, name, func(e admin.GatewayEndpoint) (admin.Gateway, error) {
 		if m := e.Tags[tagKey]; m != in.mark && (s.Verb != external.Delete || m != "") {
 			return nil, fault.Conflict(v1alpha1.ReasonConflict, fmt.Errorf("the mark of the serving endpoint %s has become %q: it is not touched", name, m))
 		}

@@ -26,7 +26,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/modelendpoint"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
@@ -189,7 +189,7 @@ func changed(s *v1alpha1.ModelEndpointSpec) {
 func (w *world) connector() *connect.Connector {
 	return connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
+		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})
 }
 

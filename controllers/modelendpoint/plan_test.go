@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -114,9 +114,9 @@ func TestRemoving(t *testing.T) {
 	}
 }
 
-func gatewayOf(t *testing.T, text string) databricks.Gateway {
+func gatewayOf(t *testing.T, text string) admin.Gateway {
 	t.Helper()
-	out := databricks.Gateway{}
+	out := admin.Gateway{}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&out); err != nil {
@@ -162,7 +162,7 @@ func TestReadAndDeclared(t *testing.T) {
 	if len(want) != 9 {
 		t.Errorf("declared %v", want)
 	}
-	written := changed(databricks.Gateway{}, want, nil)
+	written := changed(admin.Gateway{}, want, nil)
 	raw, err := json.Marshal(written)
 	if err != nil {
 		t.Fatal(err)

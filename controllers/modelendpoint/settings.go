@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 // Names of settings. Those of rate limits and guardrails have more parts.
@@ -118,7 +118,7 @@ func limitName(key, principal string) string {
 }
 
 // read takes a configuration apart.
-func read(g databricks.Gateway) settings {
+func read(g admin.Gateway) settings {
 	out := settings{}
 	limits, _ := g[rateLimits].([]any)
 	found := map[string][]map[string]any{}
@@ -193,7 +193,7 @@ func limitOf(entries []map[string]any) string {
 
 // changed puts settings into a configuration and takes others out of it. All else
 // stays as it is, and so does the configuration when there is nothing to do.
-func changed(g databricks.Gateway, set settings, gone []string) databricks.Gateway {
+func changed(g admin.Gateway, set settings, gone []string) admin.Gateway {
 	have, out := read(g), g.Clone()
 	for _, name := range slices.Sorted(maps.Keys(set)) { // in one order, so that two writes of the same are the same
 		if !have.same(name, set[name]) {
@@ -212,7 +212,7 @@ func changed(g databricks.Gateway, set settings, gone []string) databricks.Gatew
 }
 
 // write puts one setting in, or takes it out when the value is empty.
-func write(g databricks.Gateway, name, value string) {
+func write(g admin.Gateway, name, value string) {
 	parts := strings.SplitN(name, "/", 3)
 	switch parts[0] {
 	case usageTracking:
@@ -242,7 +242,7 @@ func write(g databricks.Gateway, name, value string) {
 	}
 }
 
-func writeLimit(g databricks.Gateway, name string, parts []string, value string) {
+func writeLimit(g admin.Gateway, name string, parts []string, value string) {
 	list, _ := g[rateLimits].([]any)
 	var entry map[string]any
 	if value != "" {

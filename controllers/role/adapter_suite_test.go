@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
@@ -74,7 +74,7 @@ func TestTheAdapterKeepsTheContractForAnAdoptedRole(t *testing.T) {
 func (w *world) options() role.Options {
 	return role.Options{Installation: installation, Issuer: w, Connect: connect.New(connect.Options{
 		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace,
-		Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
+		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
 	})}
 }
 

@@ -6,7 +6,7 @@ package role
 import (
 	"testing"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -28,11 +28,11 @@ func TestAGroupThatAdministersTheAccountIsLeft(t *testing.T) {
 }
 
 func TestAnAccountAdministratorIsNotFit(t *testing.T) {
-	admin := &databricks.ServicePrincipal{ApplicationID: "a", Roles: []databricks.AccountRole{{Value: "account_admin"}}}
-	if err := (input{}).unfit(admin, false); !fault.Is(err, fault.ClassDenied) {
+	administrator := &admin.ServicePrincipal{ApplicationID: "a", Roles: []admin.AccountRole{{Value: "account_admin"}}}
+	if err := (input{}).unfit(administrator, false); !fault.Is(err, fault.ClassDenied) {
 		t.Errorf("got %v", err)
 	}
-	if err := (input{}).unfit(&databricks.ServicePrincipal{ApplicationID: "a"}, true); err != nil {
+	if err := (input{}).unfit(&admin.ServicePrincipal{ApplicationID: "a"}, true); err != nil {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -100,12 +100,12 @@ func (in input) observeAdopted(ctx context.Context, out *state) error {
 	return nil
 }
 
-func adopted(p *databricks.ServicePrincipal) *principal {
+func adopted(p *admin.ServicePrincipal) *principal {
 	return &principal{ID: p.ID, ApplicationID: p.ApplicationID, DisplayName: p.DisplayName, Active: p.Active, Adopted: true}
 }
 
 // unfit says why a service principal is not taken over, or not any more.
-func (in input) unfit(p *databricks.ServicePrincipal, unmarked bool) error {
+func (in input) unfit(p *admin.ServicePrincipal, unmarked bool) error {
 	switch {
 	case p.Administers():
 		return fault.Denied(v1alpha1.ReasonPrincipalNotUsable, fmt.Errorf("the service principal %s administers the account, which no Role may", p.ApplicationID))

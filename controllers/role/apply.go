@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -54,7 +54,7 @@ func (in input) applyPrincipal(ctx context.Context, have state, s external.Step[
 	}
 	switch s.Verb {
 	case external.Create:
-		made, err := in.client.CreateServicePrincipal(ctx, databricks.ServicePrincipal{DisplayName: want.DisplayName, ExternalID: in.mark})
+		made, err := in.client.CreateServicePrincipal(ctx, admin.ServicePrincipal{DisplayName: want.DisplayName, ExternalID: in.mark})
 		if err != nil {
 			return have, err
 		}
@@ -62,7 +62,7 @@ func (in input) applyPrincipal(ctx context.Context, have state, s external.Step[
 		*in.known = made.ID
 		return have, in.awaitPrincipal(ctx, made.ID)
 	case external.Update:
-		changed := databricks.ServicePrincipal{ID: have.Principal.ID, DisplayName: want.DisplayName, Active: true}
+		changed := admin.ServicePrincipal{ID: have.Principal.ID, DisplayName: want.DisplayName, Active: true}
 		if err := in.client.UpdateServicePrincipal(ctx, changed); err != nil {
 			return have, err
 		}
@@ -122,10 +122,10 @@ func (in input) applyGroup(ctx context.Context, have state, verb external.Verb, 
 	var err error
 	switch verb {
 	case external.Create:
-		var made databricks.Group
+		var made admin.Group
 		if made, err = in.client.CreateGroup(ctx, g.Name, in.groupMark(g.Name)); err == nil {
 			g.ID, g.Ours, g.Empty = made.ID, true, true
-		} else if databricks.IsAlreadyExists(err) {
+		} else if admin.IsAlreadyExists(err) {
 			// Another Role was faster, or reads lag behind our own create: a later pass finds the group.
 			err = fault.Progressing(v1alpha1.ReasonGroupNotFound, groupSeen, fmt.Errorf("the group %s appeared in the meantime and cannot be read yet", g.Name))
 		}

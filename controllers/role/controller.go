@@ -24,7 +24,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
@@ -65,7 +65,7 @@ func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace,
 	return ws, client, err
 }
 
-var _ Databricks = (*databricks.Client)(nil)
+var _ Databricks = (*admin.Client)(nil)
 
 // adapter is the Role's part of the loop.
 type adapter struct {

@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -285,12 +285,12 @@ func (adapter) Desired(in input) (state, error) {
 // Reads are what a look at a Role needs of Databricks.
 type Reads interface {
 	trust.Reads
-	ServicePrincipals(ctx context.Context, displayName string) ([]databricks.ServicePrincipal, error)
-	ServicePrincipal(ctx context.Context, id string) (*databricks.ServicePrincipal, error)
-	FindGroup(ctx context.Context, displayName string) (*databricks.Group, error)
+	ServicePrincipals(ctx context.Context, displayName string) ([]admin.ServicePrincipal, error)
+	ServicePrincipal(ctx context.Context, id string) (*admin.ServicePrincipal, error)
+	FindGroup(ctx context.Context, displayName string) (*admin.Group, error)
 	Assigned(ctx context.Context, principalID string) (bool, error)
-	Levels(ctx context.Context, o databricks.Object, applicationID string) ([]string, error)
-	Grants(ctx context.Context, s databricks.Securable, principal string) ([]string, error)
+	Levels(ctx context.Context, o admin.Object, applicationID string) ([]string, error)
+	Grants(ctx context.Context, s admin.Securable, principal string) ([]string, error)
 }
 
 // Databricks is what a Role needs of it.
@@ -298,21 +298,21 @@ type Databricks interface {
 	Reads
 	trust.Client
 	// Recent reads from answers that are shared with other Roles and at most so old.
-	Recent(age time.Duration) *databricks.Recent
-	ServicePrincipalOf(ctx context.Context, applicationID string) (*databricks.ServicePrincipal, error)
+	Recent(age time.Duration) *admin.Recent
+	ServicePrincipalOf(ctx context.Context, applicationID string) (*admin.ServicePrincipal, error)
 	AdoptServicePrincipal(ctx context.Context, id, externalID, displayName string) error
-	CreateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) (databricks.ServicePrincipal, error)
-	UpdateServicePrincipal(ctx context.Context, p databricks.ServicePrincipal) error
+	CreateServicePrincipal(ctx context.Context, p admin.ServicePrincipal) (admin.ServicePrincipal, error)
+	UpdateServicePrincipal(ctx context.Context, p admin.ServicePrincipal) error
 	DeleteServicePrincipal(ctx context.Context, id string) error
-	CreateGroup(ctx context.Context, displayName, externalID string) (databricks.Group, error)
+	CreateGroup(ctx context.Context, displayName, externalID string) (admin.Group, error)
 	DeleteGroup(ctx context.Context, id string) error
 	AddMember(ctx context.Context, groupID, principalID string) error
 	RemoveMember(ctx context.Context, groupID, principalID string) error
 	MarkGroup(ctx context.Context, id, externalID string) error
 	Assign(ctx context.Context, principalID string) error
 	Unassign(ctx context.Context, principalID string) error
-	GrantObject(ctx context.Context, o databricks.Object, applicationID string) error
-	RevokeObject(ctx context.Context, o databricks.Object, applicationID string) error
-	ChangeGrants(ctx context.Context, s databricks.Securable, principal string, add, remove []string) error
-	RevokeGrants(ctx context.Context, s databricks.Securable, principal string, remove []string) error
+	GrantObject(ctx context.Context, o admin.Object, applicationID string) error
+	RevokeObject(ctx context.Context, o admin.Object, applicationID string) error
+	ChangeGrants(ctx context.Context, s admin.Securable, principal string, add, remove []string) error
+	RevokeGrants(ctx context.Context, s admin.Securable, principal string, remove []string) error
 }

@@ -68,14 +68,14 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 	}
 
 	victim := w.ours(names[7])[0]
-	admin := func(method, host, path, body string) {
+	asAdmin := func(method, host, path, body string) {
 		t.Helper()
 		w.emulator.Do(t, method, host, path, body, nil)
 	}
 	account := "/api/2.0/accounts/" + env.AccountID
 	for what, drift := range map[string]func(){
 		"a grant": func() {
-			admin(http.MethodPatch, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/table/main.sales.deals",
+			asAdmin(http.MethodPatch, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/table/main.sales.deals",
 				fmt.Sprintf(`{"changes":[{"principal":%q,"remove":["SELECT"]}]}`, victim.ApplicationID))
 		},
 		"a level": func() {
@@ -84,14 +84,14 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 			w.emulator.Permit(t, env.KindWarehouse, env.WarehouseID, true, nil, others)
 		},
 		"a membership": func() {
-			admin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/Groups/"+w.group("gh_west").ID,
+			asAdmin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/Groups/"+w.group("gh_west").ID,
 				fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"members[value eq \"%s\"]"}]}`, victim.ID))
 		},
 		"the assignment": func() {
-			admin(http.MethodDelete, w.emulator.AccountURL, account+"/workspaces/"+env.WorkspaceID+"/permissionassignments/principals/"+victim.ID, "")
+			asAdmin(http.MethodDelete, w.emulator.AccountURL, account+"/workspaces/"+env.WorkspaceID+"/permissionassignments/principals/"+victim.ID, "")
 		},
 		"the name": func() {
-			admin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/ServicePrincipals/"+victim.ID,
+			asAdmin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/ServicePrincipals/"+victim.ID,
 				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"displayName","value":"Mallory"}]}`)
 		},
 	} {

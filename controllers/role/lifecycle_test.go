@@ -27,7 +27,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/conditions"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
@@ -294,7 +294,7 @@ func (w *world) trusts(name string, wanted bool) {
 	var want []string
 	trust := v1alpha1.RoleTrust{}
 	if wanted {
-		want = []string{fmt.Sprint("Managed by Gatehouse: test/role/tenant/"+name, databricks.OIDCPolicy{
+		want = []string{fmt.Sprint("Managed by Gatehouse: test/role/tenant/"+name, admin.OIDCPolicy{
 			Issuer: w.issuer.URL, Audiences: []string{"databricks"}, Subject: "system:serviceaccount:tenant:worker", SubjectClaim: "sub", JWKSJSON: w.issuer.JWKS,
 		})}
 		trust = v1alpha1.RoleTrust{PolicyID: w.policies(name)[0].ID, Subject: "system:serviceaccount:tenant:worker"}
@@ -309,9 +309,9 @@ func (w *world) trusts(name string, wanted bool) {
 
 // held is a federation policy in the emulator's state.
 type held struct {
-	ID          string                `json:"policy_id"`
-	Description string                `json:"description"`
-	OIDC        databricks.OIDCPolicy `json:"oidc_policy"`
+	ID          string           `json:"policy_id"`
+	Description string           `json:"description"`
+	OIDC        admin.OIDCPolicy `json:"oidc_policy"`
 }
 
 func (w *world) policies(name string) []held {

@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -52,7 +52,7 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 
 func (in input) observePrincipals(ctx context.Context, out *state) error {
 	found := map[string]principal{}
-	add := func(p databricks.ServicePrincipal) {
+	add := func(p admin.ServicePrincipal) {
 		if p.ExternalID == in.mark {
 			found[p.ID] = principal{ID: p.ID, ApplicationID: p.ApplicationID, DisplayName: p.DisplayName, Active: p.Active}
 		}
@@ -208,19 +208,19 @@ func (in input) wants(g boundary.Grant) bool {
 	return slices.ContainsFunc(in.needs.Grants, func(n access.Grant) bool { return n.Grant == g })
 }
 
-func securable(g boundary.Grant) databricks.Securable {
+func securable(g boundary.Grant) admin.Securable {
 	if g.Type == string(v1alpha1.SecurableMCPService) {
-		return databricks.Securable{Type: "mcp_service", Name: g.Name}
+		return admin.Securable{Type: "mcp_service", Name: g.Name}
 	}
-	return databricks.Securable{Type: strings.ToLower(g.Type), Name: g.Name}
+	return admin.Securable{Type: strings.ToLower(g.Type), Name: g.Name}
 }
 
 // objectKinds are the types of grants that access control lists hold, and not Unity Catalog.
-var objectKinds = map[string]databricks.ObjectKind{
-	boundary.Warehouse: databricks.Warehouses, boundary.GenieSpace: databricks.GenieSpaces, boundary.ServingEndpoint: databricks.ServingEndpoints,
+var objectKinds = map[string]admin.ObjectKind{
+	boundary.Warehouse: admin.Warehouses, boundary.GenieSpace: admin.GenieSpaces, boundary.ServingEndpoint: admin.ServingEndpoints,
 }
 
-func object(g boundary.Grant) (o databricks.Object, isObject bool) {
+func object(g boundary.Grant) (o admin.Object, isObject bool) {
 	kind, isObject := objectKinds[g.Type]
-	return databricks.Object{Kind: kind, Name: g.Name, Level: g.Privilege}, isObject
+	return admin.Object{Kind: kind, Name: g.Name, Level: g.Privilege}, isObject
 }

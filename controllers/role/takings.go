@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 // takings keep Roles of this process from writing their marks over one another's: SCIM
@@ -33,7 +33,7 @@ func (t *takings) of(applicationID string) *taking {
 }
 
 // owner is the external id that counts, given what was read; nil is none.
-func (t *taking) owner(read *databricks.ServicePrincipal) string {
+func (t *taking) owner(read *admin.ServicePrincipal) string {
 	switch {
 	case read == nil:
 		return ""

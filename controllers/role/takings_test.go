@@ -7,22 +7,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 )
 
 func TestWhoseAServicePrincipalIs(t *testing.T) {
 	for name, c := range map[string]struct {
 		put  string
-		read *databricks.ServicePrincipal
+		read *admin.ServicePrincipal
 		late bool
 		want string
 	}{
-		"nobody's":                              {"", &databricks.ServicePrincipal{}, false, ""},
+		"nobody's":                              {"", &admin.ServicePrincipal{}, false, ""},
 		"gone":                                  {"mine", nil, false, ""},
-		"what is read":                          {"", &databricks.ServicePrincipal{ExternalID: "theirs"}, false, "theirs"},
-		"taken by somebody else since":          {"mine", &databricks.ServicePrincipal{ExternalID: "theirs"}, false, "theirs"},
-		"marked, and reads do not show it yet":  {"mine", &databricks.ServicePrincipal{}, false, "mine"},
-		"marked long ago, and the mark is gone": {"mine", &databricks.ServicePrincipal{}, true, ""},
+		"what is read":                          {"", &admin.ServicePrincipal{ExternalID: "theirs"}, false, "theirs"},
+		"taken by somebody else since":          {"mine", &admin.ServicePrincipal{ExternalID: "theirs"}, false, "theirs"},
+		"marked, and reads do not show it yet":  {"mine", &admin.ServicePrincipal{}, false, "mine"},
+		"marked long ago, and the mark is gone": {"mine", &admin.ServicePrincipal{}, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := &takings{}

@@ -57,14 +57,14 @@ func serveLoad(ctx context.Context, _ []string, in io.Reader, out io.Writer) err
 
 // run opens all connections first, then lets all callers begin at once.
 func (o order) run(ctx context.Context) outcome {
-	callers := make([]*caller, len(o.Requests))
+	callers := make([]*sender, len(o.Requests))
 	for i, r := range o.Requests {
 		conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", o.Address)
 		if err != nil {
 			return outcome{Problem: "cannot connect: " + err.Error()}
 		}
 		defer func() { _ = conn.Close() }()
-		callers[i] = &caller{conn: conn, in: bufio.NewReader(conn), request: r}
+		callers[i] = &sender{conn: conn, in: bufio.NewReader(conn), request: r}
 	}
 	var group sync.WaitGroup
 	start := make(chan struct{})
@@ -90,8 +90,8 @@ func (o order) run(ctx context.Context) outcome {
 	return outcome{Calls: len(all), Elapsed: elapsed, P50: percentile(all, .50), P99: percentile(all, .99)}
 }
 
-// caller sends one request again and again.
-type caller struct {
+// sender sends one request again and again.
+type sender struct {
 	conn    net.Conn
 	in      *bufio.Reader
 	request []byte
@@ -103,7 +103,7 @@ type caller struct {
 // callTimeout is how long an answer may take.
 const callTimeout = 30 * time.Second
 
-func (c *caller) run(began time.Time, howLong time.Duration) {
+func (c *sender) run(began time.Time, howLong time.Duration) {
 	for {
 		at := time.Now()
 		if c.err = c.call(at); c.err != nil {
@@ -118,7 +118,7 @@ func (c *caller) run(began time.Time, howLong time.Duration) {
 
 // call makes one call and looks at the answer. The first one is read as a whole; of
 // the others the marker is enough.
-func (c *caller) call(at time.Time) error {
+func (c *sender) call(at time.Time) error {
 	if len(c.took)%256 == 0 {
 		if err := c.conn.SetDeadline(at.Add(callTimeout)); err != nil {
 			return fmt.Errorf("set a deadline: %w", err)

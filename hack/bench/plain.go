@@ -18,13 +18,14 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // plain is what the servers without fences have in common: the same statement as the
 // governed one sends, by the same client over an HTTP pool of the same size, with a
 // token that is given.
-type plain struct{ statements *databricks.Statements }
+type plain struct{ statements *caller.Statements }
 
 func newPlain(name string, args []string) (*plain, error) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -44,7 +45,7 @@ func newPlain(name string, args []string) (*plain, error) {
 	pool, _ := http.DefaultTransport.(*http.Transport)
 	pool = pool.Clone()
 	pool.TLSClientConfig, pool.MaxIdleConnsPerHost = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, 64
-	return &plain{databricks.NewStatements(*host, &http.Client{Transport: pool, Timeout: 35 * time.Second})}, nil
+	return &plain{caller.NewStatements(*host, &http.Client{Transport: pool, Timeout: 35 * time.Second})}, nil
 }
 
 // ask runs the statement with the arguments of a call.
@@ -57,9 +58,9 @@ func (p *plain) ask(ctx context.Context, raw json.RawMessage) ([]byte, error) {
 		return nil, err
 	}
 	limit := args.Limit.String()
-	result, err := p.statements.Execute(ctx, "dbx-bench", databricks.StatementRequest{
+	result, err := p.statements.Execute(ctx, "dbx-bench", wire.StatementRequest{
 		WarehouseID: warehouse, Statement: statement, RowLimit: maxRows,
-		Params: []databricks.Param{{Name: "region", Type: "STRING", Value: &args.Region}, {Name: "limit", Type: "INT", Value: &limit}},
+		Params: []wire.Param{{Name: "region", Type: "STRING", Value: &args.Region}, {Name: "limit", Type: "INT", Value: &limit}},
 	})
 	if err != nil {
 		return nil, err

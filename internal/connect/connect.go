@@ -14,7 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -29,7 +30,7 @@ type Options struct {
 	Namespace string
 	// TokenFile is the operator's projected service account token.
 	TokenFile string
-	Pool      *databricks.Pool
+	Pool      *admin.Pool
 }
 
 // Connector gives clients. It is safe for concurrent use.
@@ -40,7 +41,7 @@ func New(o Options) *Connector { return &Connector{o} }
 
 // Named returns a Workspace by its name and a client for it. One that does not
 // exist is a fault Waiting.
-func (c *Connector) Named(ctx context.Context, name string) (*v1alpha1.Workspace, *databricks.Client, error) {
+func (c *Connector) Named(ctx context.Context, name string) (*v1alpha1.Workspace, *admin.Client, error) {
 	var ws v1alpha1.Workspace
 	err := c.opts.Workspaces.Get(ctx, types.NamespacedName{Name: name}, &ws)
 	if apierrors.IsNotFound(err) {
@@ -54,9 +55,9 @@ func (c *Connector) Named(ctx context.Context, name string) (*v1alpha1.Workspace
 }
 
 // Client returns the client of a Workspace. It makes no call to Databricks.
-func (c *Connector) Client(ctx context.Context, ws *v1alpha1.Workspace) (*databricks.Client, error) {
+func (c *Connector) Client(ctx context.Context, ws *v1alpha1.Workspace) (*admin.Client, error) {
 	auth := ws.Spec.Authentication
-	e := databricks.Endpoint{
+	e := admin.Endpoint{
 		AccountHost: string(ws.Spec.AccountHost), AccountID: ws.Spec.AccountID, WorkspaceHost: string(ws.Spec.Host), WorkspaceID: ws.Spec.WorkspaceID,
 		CABundle: string(ws.Spec.CABundle), ClientID: auth.ClientID,
 	}
@@ -80,7 +81,7 @@ func (c *Connector) Client(ctx context.Context, ws *v1alpha1.Workspace) (*databr
 	return client, nil
 }
 
-func (c *Connector) secret(ctx context.Context, ref *v1alpha1.SecretKeyReference) (databricks.Secret, error) {
+func (c *Connector) secret(ctx context.Context, ref *v1alpha1.SecretKeyReference) (wire.Secret, error) {
 	if ref == nil {
 		return "", fault.Invalid(v1alpha1.ReasonInvalid, fmt.Errorf("`authentication.clientSecretRef` must be set when `type` is ClientSecret"))
 	}
@@ -90,7 +91,7 @@ func (c *Connector) secret(ctx context.Context, ref *v1alpha1.SecretKeyReference
 		return "", fmt.Errorf("read the Secret %s: %w", ref.Name, err)
 	}
 	if value := s.Data[ref.Key]; err == nil && len(value) > 0 {
-		return databricks.Secret(value), nil
+		return wire.Secret(value), nil
 	}
 	return "", fault.Waiting(v1alpha1.ReasonCredentialNotFound,
 		fmt.Errorf("the Secret %s of the operator's namespace %s has no key %s with a value", ref.Name, c.opts.Namespace, ref.Key))

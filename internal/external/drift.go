@@ -119,7 +119,7 @@ func (p *pass[O, I, S]) notice(want, have S, plan Plan[S]) {
 	if p.management.observeOnly() {
 		action = "Observe"
 	}
-	p.opts.Recorder.Eventf(p.obj, nil, corev1.EventTypeWarning, "Drifted", action, "%s",
+	p.opts.Recorder.Eventf(p.obj, nil, corev1.EventTypeWarning, v1alpha1.EventReasonDrifted, action, "%s",
 		conditions.Short(cut(plan.String(), longestWhat)+": nobody declared a change; "+p.age(last)+blamed(who, at)))
 }
 

@@ -82,7 +82,7 @@ func (p *pass[O, I, S]) leave(ctx context.Context) error {
 	if n := len(all) - 1; n > 0 {
 		first += fmt.Sprintf(" and %d more", n)
 	}
-	p.opts.Recorder.Eventf(p.obj, nil, corev1.EventTypeWarning, "LeftBehind", "Delete", "%s",
+	p.opts.Recorder.Eventf(p.obj, nil, corev1.EventTypeWarning, v1alpha1.EventReasonLeftBehind, "Delete", "%s",
 		conditions.Short(fmt.Sprintf("%s, so that this stays in Databricks and nobody looks after it: %s%s", capital(r.Reason), first, list)))
 	return nil
 }

@@ -80,7 +80,7 @@ func (v *verdict) converged(s situation) {
 	case s.management.observeOnly() && s.plan != "":
 		v.conditions.Put(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly, fmt.Sprintf("To do, but %s: %s", s.management, s.plan))
 		v.conditions.Put(v1alpha1.ConditionSynced, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly, s.plan)
-		v.notice = &notice{v1alpha1.ConditionSynced, corev1.EventTypeNormal, "Planned", s.plan}
+		v.notice = &notice{v1alpha1.ConditionSynced, corev1.EventTypeNormal, v1alpha1.EventReasonPlanned, s.plan}
 	default:
 		v.conditions.Put(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "Everything declared is in place")
 		v.conditions.Put(v1alpha1.ConditionSynced, metav1.ConditionTrue, v1alpha1.ReasonSynced, "Databricks agrees with the spec")

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -41,13 +41,13 @@ type Rules struct{ Issuer, Audiences, Subject, SubjectClaim, JWKSURI, JWKSJSON s
 const separator = "\n"
 
 // RulesOf makes rules comparable: the order of audiences does not count.
-func RulesOf(o databricks.OIDCPolicy) Rules {
+func RulesOf(o admin.OIDCPolicy) Rules {
 	audiences := slices.Sorted(slices.Values(o.Audiences))
 	return Rules{o.Issuer, strings.Join(audiences, separator), o.Subject, o.SubjectClaim, o.JWKSURI, o.JWKSJSON}
 }
 
-func (r Rules) wire() databricks.OIDCPolicy {
-	return databricks.OIDCPolicy{
+func (r Rules) wire() admin.OIDCPolicy {
+	return admin.OIDCPolicy{
 		Issuer: r.Issuer, Audiences: strings.Split(r.Audiences, separator), Subject: r.Subject, SubjectClaim: r.SubjectClaim, JWKSURI: r.JWKSURI, JWKSJSON: r.JWKSJSON,
 	}
 }
@@ -85,14 +85,14 @@ func Description(installation, kind, key string) string {
 
 // Reads are what looking at a policy needs of Databricks.
 type Reads interface {
-	Policy(ctx context.Context, principalID, id string) (*databricks.FederationPolicy, error)
+	Policy(ctx context.Context, principalID, id string) (*admin.FederationPolicy, error)
 }
 
 // Client is what policies need of Databricks.
 type Client interface {
 	Reads
-	CreatePolicy(ctx context.Context, principalID string, p databricks.FederationPolicy) error
-	UpdatePolicy(ctx context.Context, principalID string, p databricks.FederationPolicy) error
+	CreatePolicy(ctx context.Context, principalID string, p admin.FederationPolicy) error
+	UpdatePolicy(ctx context.Context, principalID string, p admin.FederationPolicy) error
 	DeletePolicy(ctx context.Context, principalID, id string) error
 }
 
@@ -111,17 +111,17 @@ func Observe(ctx context.Context, c Reads, principalID, id, description string) 
 
 // Apply creates, updates or deletes a policy.
 func Apply(ctx context.Context, c Client, verb external.Verb, p Policy) error {
-	wire := databricks.FederationPolicy{ID: p.ID, Description: p.Description, OIDC: p.Rules.wire()}
+	policy := admin.FederationPolicy{ID: p.ID, Description: p.Description, OIDC: p.Rules.wire()}
 	switch verb {
 	case external.Create:
-		err := c.CreatePolicy(ctx, p.PrincipalID, wire)
-		if databricks.IsAlreadyExists(err) {
+		err := c.CreatePolicy(ctx, p.PrincipalID, policy)
+		if admin.IsAlreadyExists(err) {
 			// The answer to an earlier create was lost, or reads lag: the next look decides whose it is.
 			err = fault.Waiting(v1alpha1.ReasonConflict, fmt.Errorf("a policy with the id %s appeared in the meantime", p.ID))
 		}
 		return err
 	case external.Update:
-		return c.UpdatePolicy(ctx, p.PrincipalID, wire)
+		return c.UpdatePolicy(ctx, p.PrincipalID, policy)
 	default:
 		return c.DeletePolicy(ctx, p.PrincipalID, p.ID)
 	}

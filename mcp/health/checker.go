@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 const (
@@ -32,9 +33,9 @@ const (
 
 // Workspace is how a workspace is asked.
 type Workspace interface {
-	Exchange(ctx context.Context, r databricks.ExchangeRequest) (databricks.Token, error)
+	Exchange(ctx context.Context, r caller.ExchangeRequest) (caller.Token, error)
 	// See asks for a dependency; an error says that it is not there, or not ready, or not to be seen.
-	See(ctx context.Context, token databricks.Secret, d access.Dependency) error
+	See(ctx context.Context, token wire.Secret, d access.Dependency) error
 }
 
 // Target is what is asked for.
@@ -177,7 +178,7 @@ func (c *Checker) ask(ctx context.Context, t Target) {
 		}
 	}()
 	// The token is used for this round alone: kept, it would say nothing of the token endpoint.
-	var token databricks.Secret
+	var token wire.Secret
 	c.measure(ctx, t, t.all()[0], func(ctx context.Context) error {
 		got, err := c.exchange(ctx, t)
 		if err == nil {
@@ -203,14 +204,14 @@ func (c *Checker) ask(ctx context.Context, t Target) {
 // errNoToken is a pod without its own token.
 var errNoToken = errors.New("the pod's own token cannot be read")
 
-func (c *Checker) exchange(ctx context.Context, t Target) (databricks.Token, error) {
+func (c *Checker) exchange(ctx context.Context, t Target) (caller.Token, error) {
 	raw, err := os.ReadFile(c.opts.TokenFile) // kubelet rotates it
 	subject := strings.TrimSpace(string(raw))
 	if err != nil || subject == "" {
-		return databricks.Token{}, errNoToken
+		return caller.Token{}, errNoToken
 	}
-	return t.Workspace.Exchange(ctx, databricks.ExchangeRequest{
-		SubjectToken: databricks.Secret(subject), ClientID: t.Identity.ApplicationID, Scopes: t.Identity.Scopes,
+	return t.Workspace.Exchange(ctx, caller.ExchangeRequest{
+		SubjectToken: wire.Secret(subject), ClientID: t.Identity.ApplicationID, Scopes: t.Identity.Scopes,
 	})
 }
 

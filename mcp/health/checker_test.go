@@ -21,7 +21,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/health"
 )
 
@@ -50,14 +51,14 @@ func (w *workspace) answer(ctx context.Context, name string) error {
 	}
 }
 
-func (w *workspace) Exchange(ctx context.Context, r databricks.ExchangeRequest) (databricks.Token, error) {
+func (w *workspace) Exchange(ctx context.Context, r caller.ExchangeRequest) (caller.Token, error) {
 	w.mu.Lock()
 	w.tokens = append(w.tokens, fmt.Sprint(r.SubjectToken.Reveal(), r.ClientID, r.Scopes))
 	w.mu.Unlock()
-	return databricks.Token{AccessToken: "dbx", Expiry: time.Now().Add(time.Hour)}, w.answer(ctx, "token")
+	return caller.Token{AccessToken: "dbx", Expiry: time.Now().Add(time.Hour)}, w.answer(ctx, "token")
 }
 
-func (w *workspace) See(ctx context.Context, token databricks.Secret, d access.Dependency) error {
+func (w *workspace) See(ctx context.Context, token wire.Secret, d access.Dependency) error {
 	if token.Reveal() != "dbx" {
 		return errors.New("another token")
 	}
@@ -93,25 +94,25 @@ func short(r health.Report) string {
 }
 
 func TestEachAnswerHasItsStatus(t *testing.T) {
-	failed := func(kind databricks.CallKind, status int) error {
-		return &databricks.CallError{Kind: kind, Status: status}
+	failed := func(kind wire.CallKind, status int) error {
+		return &wire.CallError{Kind: kind, Status: status}
 	}
 	for name, c := range map[string]struct {
 		token, index error
 		want, code   string
 	}{
 		"all is well":             {nil, nil, "ok main=ok i=ok", "200"},
-		"not to be seen":          {nil, failed(databricks.CallDenied, 403), "degraded main=ok i=denied", "503"},
-		"not there":               {nil, failed(databricks.CallFailed, 404), "degraded main=ok i=missing", "503"},
-		"failing":                 {nil, failed(databricks.CallUnavailable, 500), "degraded main=ok i=unavailable", "503"},
-		"not ready":               {nil, &databricks.CallError{Kind: databricks.CallUnavailable, Code: "NOT_READY", Status: 200}, "degraded main=ok i=unavailable", "503"},
-		"a wrong request":         {nil, failed(databricks.CallFailed, 400), "degraded main=ok i=unavailable", "503"},
-		"unreachable":             {nil, failed(databricks.CallUnavailable, 0), "degraded main=ok i=unavailable", "503"},
-		"too many questions":      {nil, failed(databricks.CallRateLimited, 429), "unknown main=ok i=unknown", "200"},
-		"a statement denied":      {nil, failed(databricks.CallDenied, 200), "degraded main=ok i=denied", "503"},
-		"the token is refused":    {&databricks.ExchangeError{Code: "invalid_grant", Status: 400}, nil, "degraded main=denied i=unknown", "503"},
-		"the endpoint fails":      {&databricks.ExchangeError{Code: "server_error", Status: 500}, nil, "degraded main=unavailable i=unknown", "503"},
-		"the endpoint is limited": {&databricks.ExchangeError{Code: "unknown_error", Status: 429}, nil, "unknown main=unknown i=unknown", "200"},
+		"not to be seen":          {nil, failed(wire.CallDenied, 403), "degraded main=ok i=denied", "503"},
+		"not there":               {nil, failed(wire.CallFailed, 404), "degraded main=ok i=missing", "503"},
+		"failing":                 {nil, failed(wire.CallUnavailable, 500), "degraded main=ok i=unavailable", "503"},
+		"not ready":               {nil, &wire.CallError{Kind: wire.CallUnavailable, Code: "NOT_READY", Status: 200}, "degraded main=ok i=unavailable", "503"},
+		"a wrong request":         {nil, failed(wire.CallFailed, 400), "degraded main=ok i=unavailable", "503"},
+		"unreachable":             {nil, failed(wire.CallUnavailable, 0), "degraded main=ok i=unavailable", "503"},
+		"too many questions":      {nil, failed(wire.CallRateLimited, 429), "unknown main=ok i=unknown", "200"},
+		"a statement denied":      {nil, failed(wire.CallDenied, 200), "degraded main=ok i=denied", "503"},
+		"the token is refused":    {&caller.ExchangeError{Code: "invalid_grant", Status: 400}, nil, "degraded main=denied i=unknown", "503"},
+		"the endpoint fails":      {&caller.ExchangeError{Code: "server_error", Status: 500}, nil, "degraded main=unavailable i=unknown", "503"},
+		"the endpoint is limited": {&caller.ExchangeError{Code: "unknown_error", Status: 429}, nil, "unknown main=unknown i=unknown", "200"},
 		"no endpoint":             {errors.New("dial https://secret.example.com"), nil, "degraded main=unavailable i=unknown", "503"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // Status is how a dependency, or all of them together, are.
@@ -103,8 +104,8 @@ func milliseconds(d time.Duration) *int64 {
 
 // judge turns the end of a question into a status, in constant words.
 func judge(err error) (Status, string) {
-	var refused *databricks.ExchangeError
-	var failed *databricks.CallError
+	var refused *caller.ExchangeError
+	var failed *wire.CallError
 	switch {
 	case err == nil:
 		return OK, ""
@@ -122,9 +123,9 @@ func judge(err error) (Status, string) {
 	case failed.Status == 0:
 		return Unavailable, "cannot be reached"
 	case failed.Status == http.StatusOK:
-		return status(0, failed.Kind == databricks.CallDenied, "it failed")
+		return status(0, failed.Kind == wire.CallDenied, "it failed")
 	}
-	denied := failed.Kind == databricks.CallDenied || failed.Kind == databricks.CallUnauthenticated
+	denied := failed.Kind == wire.CallDenied || failed.Kind == wire.CallUnauthenticated
 	return status(failed.Status, denied, fmt.Sprintf("answered HTTP %d", failed.Status))
 }
 

@@ -10,14 +10,15 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // Exchanger exchanges a caller's token for one of its role's service principal.
 type Exchanger interface {
-	Exchange(ctx context.Context, r databricks.ExchangeRequest) (databricks.Token, error)
+	Exchange(ctx context.Context, r caller.ExchangeRequest) (caller.Token, error)
 }
 
 // Backend is how the server reaches one workspace. It carries no credential.
@@ -44,8 +45,8 @@ type NewBackend func(host string, c Clients) Backend
 // Databricks is the Backend over the real wire.
 func Databricks(host string, c Clients) Backend {
 	return Backend{
-		Exchanger: databricks.NewExchanger(host, c.Standard), Statements: databricks.NewStatements(host, c.Standard), Genie: databricks.NewGenie(host, c.Standard),
-		VectorSearch: databricks.NewVectorSearch(host, c.Standard), Serving: databricks.NewServing(host, c.Long),
+		Exchanger: caller.NewExchanger(host, c.Standard), Statements: caller.NewStatements(host, c.Standard), Genie: caller.NewGenie(host, c.Standard),
+		VectorSearch: caller.NewVectorSearch(host, c.Standard), Serving: caller.NewServing(host, c.Long),
 	}
 }
 
@@ -62,16 +63,16 @@ const minRemaining = 2 * time.Second
 // session is what one call acts with. Nothing that it holds leads to the server's own
 // identity.
 type session struct {
-	tokens  *databricks.TokenCache
+	tokens  *caller.TokenCache
 	metrics *metrics
 	snap    *snapshot
 	caller  *principal
 }
 
 // Token returns a token of the caller's role; see tools.Session.
-func (c *session) Token(ctx context.Context, refused bool) (databricks.Secret, error) {
+func (c *session) Token(ctx context.Context, refused bool) (wire.Secret, error) {
 	role := c.snap.doc.Roles[c.caller.Role]
-	key := databricks.TokenKey{
+	key := caller.TokenKey{
 		Issuer: c.caller.Issuer, Subject: c.caller.Subject, ServicePrincipal: role.ApplicationID,
 		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.sum,
 	}
@@ -82,14 +83,14 @@ func (c *session) Token(ctx context.Context, refused bool) (databricks.Secret, e
 		return "", tools.Errorf(tools.CodeExchangeDenied, "your token is about to expire; sign in again")
 	}
 	lifetime := time.Duration(c.snap.doc.Limits.MaxTokenLifetimeSeconds) * time.Second
-	token, err := c.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (databricks.Token, error) {
+	token, err := c.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (caller.Token, error) {
 		c.metrics.exchanges.Inc()
-		got, err := c.snap.backend.Exchanger.Exchange(ctx, databricks.ExchangeRequest{
-			SubjectToken: databricks.Secret(c.caller.token), ClientID: role.ApplicationID, Scopes: role.Scopes,
+		got, err := c.snap.backend.Exchanger.Exchange(ctx, caller.ExchangeRequest{
+			SubjectToken: wire.Secret(c.caller.token), ClientID: role.ApplicationID, Scopes: role.Scopes,
 		})
 		if err != nil {
 			c.metrics.exchangeErrors.Inc()
-			return databricks.Token{}, err
+			return caller.Token{}, err
 		}
 		if got.Expiry.After(c.caller.expires) {
 			got.Expiry = c.caller.expires
@@ -107,7 +108,7 @@ func exchangeFailure(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return tools.Errorf(tools.CodeDeadlineExceeded, "the call took longer than it may").Because(err)
 	}
-	var ee *databricks.ExchangeError
+	var ee *caller.ExchangeError
 	switch {
 	case !errors.As(err, &ee):
 		if open, ok := errors.AsType[*upstream.OpenError](err); ok {

@@ -17,7 +17,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 var eras = []string{"2026-07-28", "2025-11-25", "2025-06-18"}
@@ -83,9 +84,9 @@ func TestARoleThatNoPolicyKnowsGetsNothing(t *testing.T) {
 func TestArgumentsAreBoundAndNeverBecomeText(t *testing.T) {
 	g := serving(t)
 	one, null := "1", "x"
-	g.workspace.execute = func(context.Context, databricks.Secret, databricks.StatementRequest) (*databricks.StatementResult, error) {
-		return &databricks.StatementResult{
-			Columns: []databricks.ResultColumn{{Name: "n", Type: "INT"}, {Name: "b", Type: "BIGINT"}, {Name: "empty", Type: "STRING"}, {Name: "margin", Type: "DOUBLE"}},
+	g.workspace.execute = func(context.Context, wire.Secret, wire.StatementRequest) (*wire.StatementResult, error) {
+		return &wire.StatementResult{
+			Columns: []wire.ResultColumn{{Name: "n", Type: "INT"}, {Name: "b", Type: "BIGINT"}, {Name: "empty", Type: "STRING"}, {Name: "margin", Type: "DOUBLE"}},
 			Rows:    [][]*string{{&one, &one, new(string), nil}, {&one, &one, &null, nil}, {&one, &one, &null, nil}}, TotalRows: 9,
 		}, nil
 	}
@@ -152,9 +153,9 @@ func TestBadArgumentsAreNamedAndNotRepeated(t *testing.T) {
 func TestManyCallsAtOnceShareOneExchange(t *testing.T) {
 	g := serving(t)
 	release := make(chan struct{})
-	g.workspace.exchange = func(r databricks.ExchangeRequest) (databricks.Token, error) {
+	g.workspace.exchange = func(r caller.ExchangeRequest) (caller.Token, error) {
 		<-release
-		return databricks.Token{AccessToken: databricks.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(time.Hour)}, nil
+		return caller.Token{AccessToken: wire.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(time.Hour)}, nil
 	}
 	token := g.token("west")
 	var sessions []*mcp.ClientSession
@@ -191,10 +192,10 @@ func TestATokenThatDatabricksNoLongerAcceptsIsExchangedOnceMore(t *testing.T) {
 	ask(t, s, "check_identity", nil)
 	refuse := 1
 	plain := g.workspace.execute
-	g.workspace.execute = func(ctx context.Context, tok databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error) {
+	g.workspace.execute = func(ctx context.Context, tok wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error) {
 		if refuse > 0 {
 			refuse--
-			return nil, &databricks.CallError{Kind: databricks.CallUnauthenticated, Status: http.StatusUnauthorized}
+			return nil, &wire.CallError{Kind: wire.CallUnauthenticated, Status: http.StatusUnauthorized}
 		}
 		g.workspace.mu.Lock()
 		g.workspace.execute = plain
@@ -217,15 +218,15 @@ func TestFailuresOfDatabricksHaveOneAnswerEach(t *testing.T) {
 		wantCode string
 		wantMS   int64
 	}{
-		"a privilege is missing": {&databricks.CallError{Kind: databricks.CallDenied, SQLState: "42501"}, "UPSTREAM_DENIED", 0},
-		"too many requests":      {&databricks.CallError{Kind: databricks.CallRateLimited, RetryAfter: 7 * time.Second}, "RATE_LIMITED", 7000},
-		"it is down":             {&databricks.CallError{Kind: databricks.CallUnavailable}, "UPSTREAM_UNAVAILABLE", 0},
-		"the statement is wrong": {&databricks.CallError{Kind: databricks.CallFailed, SQLState: "42601"}, "UPSTREAM_ERROR", 0},
+		"a privilege is missing": {&wire.CallError{Kind: wire.CallDenied, SQLState: "42501"}, "UPSTREAM_DENIED", 0},
+		"too many requests":      {&wire.CallError{Kind: wire.CallRateLimited, RetryAfter: 7 * time.Second}, "RATE_LIMITED", 7000},
+		"it is down":             {&wire.CallError{Kind: wire.CallUnavailable}, "UPSTREAM_UNAVAILABLE", 0},
+		"the statement is wrong": {&wire.CallError{Kind: wire.CallFailed, SQLState: "42601"}, "UPSTREAM_ERROR", 0},
 		"something unforeseen":   {errors.New("dial tcp 10.0.0.1: token=SECRETVALUE"), "UPSTREAM_UNAVAILABLE", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g.workspace.mu.Lock()
-			g.workspace.execute = func(context.Context, databricks.Secret, databricks.StatementRequest) (*databricks.StatementResult, error) {
+			g.workspace.execute = func(context.Context, wire.Secret, wire.StatementRequest) (*wire.StatementResult, error) {
 				return nil, c.err
 			}
 			g.workspace.mu.Unlock()
@@ -239,8 +240,8 @@ func TestFailuresOfDatabricksHaveOneAnswerEach(t *testing.T) {
 
 func TestRefusedExchangesAreToldAndRemembered(t *testing.T) {
 	g := serving(t)
-	g.workspace.exchange = func(databricks.ExchangeRequest) (databricks.Token, error) {
-		return databricks.Token{}, &databricks.ExchangeError{Code: "invalid_grant", Status: http.StatusBadRequest}
+	g.workspace.exchange = func(caller.ExchangeRequest) (caller.Token, error) {
+		return caller.Token{}, &caller.ExchangeError{Code: "invalid_grant", Status: http.StatusBadRequest}
 	}
 	s := g.client(g.token("west"), "2025-11-25")
 	for range 3 {
@@ -255,7 +256,7 @@ func TestRefusedExchangesAreToldAndRemembered(t *testing.T) {
 
 func TestAPanicInAToolEndsOneCallAndNotTheServer(t *testing.T) {
 	g := serving(t)
-	g.workspace.execute = func(context.Context, databricks.Secret, databricks.StatementRequest) (*databricks.StatementResult, error) {
+	g.workspace.execute = func(context.Context, wire.Secret, wire.StatementRequest) (*wire.StatementResult, error) {
 		panic("row value SECRETVALUE")
 	}
 	res, body := g.post(g.token("west"), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"check_identity","arguments":{}}}`,
@@ -279,7 +280,7 @@ func TestAClientThatGoesAwayEndsItsCall(t *testing.T) {
 		t.Run(era, func(t *testing.T) {
 			g := serving(t)
 			running, ended := make(chan struct{}), make(chan struct{})
-			g.workspace.execute = func(ctx context.Context, _ databricks.Secret, _ databricks.StatementRequest) (*databricks.StatementResult, error) {
+			g.workspace.execute = func(ctx context.Context, _ wire.Secret, _ wire.StatementRequest) (*wire.StatementResult, error) {
 				close(running)
 				<-ctx.Done()
 				close(ended)
@@ -310,7 +311,7 @@ func wait(t testing.TB, c <-chan struct{}, what string) {
 
 func TestACallHasADeadline(t *testing.T) {
 	g := serving(t, func(d *access.Document) { d.Limits.CallTimeoutSeconds = 1 })
-	g.workspace.execute = func(ctx context.Context, _ databricks.Secret, _ databricks.StatementRequest) (*databricks.StatementResult, error) {
+	g.workspace.execute = func(ctx context.Context, _ wire.Secret, _ wire.StatementRequest) (*wire.StatementResult, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
@@ -209,10 +210,10 @@ func TestTooManyRequestsAtOnceAreTurnedAway(t *testing.T) {
 }
 
 // holding is an exchange that says when it runs and waits to be released.
-func holding(running chan<- struct{}, release <-chan struct{}) func(databricks.ExchangeRequest) (databricks.Token, error) {
-	return func(r databricks.ExchangeRequest) (databricks.Token, error) {
+func holding(running chan<- struct{}, release <-chan struct{}) func(caller.ExchangeRequest) (caller.Token, error) {
+	return func(r caller.ExchangeRequest) (caller.Token, error) {
 		close(running)
 		<-release
-		return databricks.Token{AccessToken: databricks.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(time.Hour)}, nil
+		return caller.Token{AccessToken: wire.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(time.Hour)}, nil
 	}
 }

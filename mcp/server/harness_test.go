@@ -25,7 +25,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
@@ -108,14 +109,14 @@ func (c claimSet) json(t testing.TB) []byte {
 // tested with the emulator; here the questions are who asks, how often and with what.
 type workspace struct {
 	mu        sync.Mutex
-	exchanges []databricks.ExchangeRequest
-	tokens    []databricks.Secret
-	asked     []databricks.StatementRequest
-	exchange  func(databricks.ExchangeRequest) (databricks.Token, error)
-	execute   func(context.Context, databricks.Secret, databricks.StatementRequest) (*databricks.StatementResult, error)
+	exchanges []caller.ExchangeRequest
+	tokens    []wire.Secret
+	asked     []wire.StatementRequest
+	exchange  func(caller.ExchangeRequest) (caller.Token, error)
+	execute   func(context.Context, wire.Secret, wire.StatementRequest) (*wire.StatementResult, error)
 }
 
-func (w *workspace) Exchange(_ context.Context, r databricks.ExchangeRequest) (databricks.Token, error) {
+func (w *workspace) Exchange(_ context.Context, r caller.ExchangeRequest) (caller.Token, error) {
 	w.mu.Lock()
 	w.exchanges = append(w.exchanges, r)
 	f := w.exchange
@@ -123,10 +124,10 @@ func (w *workspace) Exchange(_ context.Context, r databricks.ExchangeRequest) (d
 	if f != nil {
 		return f(r)
 	}
-	return databricks.Token{AccessToken: databricks.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(10 * time.Minute)}, nil
+	return caller.Token{AccessToken: wire.Secret("dbx-" + r.ClientID), Expiry: time.Now().Add(10 * time.Minute)}, nil
 }
 
-func (w *workspace) Execute(ctx context.Context, token databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error) {
+func (w *workspace) Execute(ctx context.Context, token wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error) {
 	w.mu.Lock()
 	w.tokens, w.asked = append(w.tokens, token), append(w.asked, r)
 	f := w.execute
@@ -135,8 +136,8 @@ func (w *workspace) Execute(ctx context.Context, token databricks.Secret, r data
 		return f(ctx, token, r)
 	}
 	who, yes := strings.TrimPrefix(token.Reveal(), "dbx-"), "true"
-	return &databricks.StatementResult{
-		Columns: []databricks.ResultColumn{{Name: "who", Type: "STRING"}, {Name: "g0", Type: "BOOLEAN"}},
+	return &wire.StatementResult{
+		Columns: []wire.ResultColumn{{Name: "who", Type: "STRING"}, {Name: "g0", Type: "BOOLEAN"}},
 		Rows:    [][]*string{{&who, &yes}}, TotalRows: 1,
 	}, nil
 }

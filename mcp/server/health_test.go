@@ -16,7 +16,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/health"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
@@ -24,25 +25,25 @@ import (
 // watched is a workspace that fails when it is down.
 type watched struct {
 	down     atomic.Bool
-	exchange atomic.Pointer[databricks.ExchangeRequest]
+	exchange atomic.Pointer[caller.ExchangeRequest]
 }
 
 func (w *watched) err() error {
 	if w.down.Load() {
-		return &databricks.CallError{Kind: databricks.CallUnavailable, Status: 503}
+		return &wire.CallError{Kind: wire.CallUnavailable, Status: 503}
 	}
 	return nil
 }
 
-func (w *watched) Exchange(_ context.Context, r databricks.ExchangeRequest) (databricks.Token, error) {
+func (w *watched) Exchange(_ context.Context, r caller.ExchangeRequest) (caller.Token, error) {
 	w.exchange.Store(&r)
 	if w.down.Load() {
-		return databricks.Token{}, errors.New("unreachable")
+		return caller.Token{}, errors.New("unreachable")
 	}
-	return databricks.Token{AccessToken: "health-token"}, nil
+	return caller.Token{AccessToken: "health-token"}, nil
 }
 
-func (w *watched) See(context.Context, databricks.Secret, access.Dependency) error { return w.err() }
+func (w *watched) See(context.Context, wire.Secret, access.Dependency) error { return w.err() }
 
 func workloadToken(t testing.TB) string {
 	t.Helper()

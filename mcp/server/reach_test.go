@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
@@ -24,12 +24,12 @@ func TestNoToolReachesTheServersOwnIdentity(t *testing.T) {
 	withHealth(&d)
 	g.serve(d)
 	found, handed := "", false
-	g.workspace.execute = func(ctx context.Context, _ databricks.Secret, _ databricks.StatementRequest) (*databricks.StatementResult, error) {
+	g.workspace.execute = func(ctx context.Context, _ wire.Secret, _ wire.StatementRequest) (*wire.StatementResult, error) {
 		var c tools.Context
 		if c, handed = ctx.(tools.Context); handed {
 			found = leads(c)
 		}
-		return &databricks.StatementResult{}, nil
+		return &wire.StatementResult{}, nil
 	}
 	ask(t, g.client(g.token("west"), "2025-11-25"), "check_identity", nil)
 	if !handed || found != "" {

@@ -20,7 +20,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
 	"github.com/gatehouse-dev/gatehouse/mcp/health"
 )
 
@@ -72,7 +72,7 @@ type Server struct {
 	sdkLog  *slog.Logger
 	metrics *metrics
 	store   *store
-	tokens  *databricks.TokenCache
+	tokens  *caller.TokenCache
 	keys    *keyring
 	health  *health.Checker
 	working atomic.Int64
@@ -111,7 +111,7 @@ func New(o Options) (*Server, error) {
 	for i, h := range o.AllowedHosts {
 		o.AllowedHosts[i] = strings.ToLower(h)
 	}
-	tokens, err := databricks.NewTokenCache(databricks.TokenCacheOptions{})
+	tokens, err := caller.NewTokenCache(caller.TokenCacheOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("make the token cache: %w", err)
 	}
@@ -278,7 +278,7 @@ func (s *Server) swapped(old, current *snapshot) {
 	if old == nil {
 		return
 	}
-	s.tokens.DropIf(func(k databricks.TokenKey) bool {
+	s.tokens.DropIf(func(k caller.TokenKey) bool {
 		for _, r := range current.doc.Roles {
 			if r.ApplicationID == k.ServicePrincipal && slices.Equal(r.Scopes, k.Scopes) {
 				return current.doc.Workspace.Host != k.Workspace

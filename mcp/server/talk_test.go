@@ -19,7 +19,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 	"github.com/gatehouse-dev/gatehouse/test/env"
@@ -31,34 +32,34 @@ type talker struct {
 	asked []string
 }
 
-func (g *talker) say(conversation, question string) (databricks.GenieMessage, error) {
+func (g *talker) say(conversation, question string) (caller.GenieMessage, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.asked = append(g.asked, conversation+"|"+question)
-	m := databricks.GenieMessage{ID: "m", ConversationID: "c1", Status: databricks.GenieCompleted, Text: "The answer."}
+	m := caller.GenieMessage{ID: "m", ConversationID: "c1", Status: caller.GenieCompleted, Text: "The answer."}
 	if strings.Contains(question, "thing") {
 		m.Text, m.Asks = "Please specify what you mean by 'the thing'.", true
 	}
 	return m, nil
 }
 
-func (g *talker) Start(_ context.Context, _ databricks.GenieCall, q string) (databricks.GenieMessage, error) {
+func (g *talker) Start(_ context.Context, _ caller.GenieCall, q string) (caller.GenieMessage, error) {
 	return g.say("", q)
 }
 
-func (g *talker) Follow(_ context.Context, _ databricks.GenieCall, c, q string) (databricks.GenieMessage, error) {
+func (g *talker) Follow(_ context.Context, _ caller.GenieCall, c, q string) (caller.GenieMessage, error) {
 	return g.say(c, q)
 }
 
-func (g *talker) Message(context.Context, databricks.GenieCall, string, string) (databricks.GenieMessage, error) {
-	return databricks.GenieMessage{}, context.Canceled
+func (g *talker) Message(context.Context, caller.GenieCall, string, string) (caller.GenieMessage, error) {
+	return caller.GenieMessage{}, context.Canceled
 }
 
-func (g *talker) Result(context.Context, databricks.GenieCall, string, string, string) (*databricks.StatementResult, error) {
-	return &databricks.StatementResult{}, nil
+func (g *talker) Result(context.Context, caller.GenieCall, string, string, string) (*wire.StatementResult, error) {
+	return &wire.StatementResult{}, nil
 }
 
-func (g *talker) Forget(context.Context, databricks.GenieCall, string, string) error { return nil }
+func (g *talker) Forget(context.Context, caller.GenieCall, string, string) error { return nil }
 
 func (g *talker) questions() []string {
 	g.mu.Lock()

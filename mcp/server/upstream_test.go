@@ -18,9 +18,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
-// wire is a workspace on the wire that fails as it is told, so that the real
+// fakeWire is a workspace on the wire that fails as it is told, so that the real
 // clients, their pool, retries and breakers are between it and the server.
-type wire struct {
+type fakeWire struct {
 	*httptest.Server
 	mu sync.Mutex
 	// statuses are those of the next statements; 0 resets the connection.
@@ -29,15 +29,15 @@ type wire struct {
 	requests map[string][]string
 }
 
-func newWire(t testing.TB, statuses ...int) *wire {
+func newWire(t testing.TB, statuses ...int) *fakeWire {
 	t.Helper()
-	w := &wire{statuses: statuses, requests: map[string][]string{}}
+	w := &fakeWire{statuses: statuses, requests: map[string][]string{}}
 	w.Server = httptest.NewTLSServer(w)
 	t.Cleanup(w.Close)
 	return w
 }
 
-func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (w *fakeWire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	raw, _ := httputil.DumpRequest(r, true) // a body that cannot be read shows as a request without one
 	w.mu.Lock()
 	w.requests[r.URL.Path] = append(w.requests[r.URL.Path], string(raw))
@@ -60,14 +60,14 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (w *wire) count(path string) int {
+func (w *fakeWire) count(path string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.requests[path])
 }
 
 // onWire serves the standard document over a wire.
-func onWire(t testing.TB, w *wire, change ...func(*access.Document)) *gate {
+func onWire(t testing.TB, w *fakeWire, change ...func(*access.Document)) *gate {
 	t.Helper()
 	g := start(t, func(o *server.Options) { o.NewBackend = nil })
 	g.serve(wired(t, g, w, change...))
@@ -75,7 +75,7 @@ func onWire(t testing.TB, w *wire, change ...func(*access.Document)) *gate {
 }
 
 // wired is the standard document over a wire.
-func wired(t testing.TB, g *gate, w *wire, change ...func(*access.Document)) access.Document {
+func wired(t testing.TB, g *gate, w *fakeWire, change ...func(*access.Document)) access.Document {
 	t.Helper()
 	d := document(t, g.key.public("RS256"))
 	d.Workspace.Host = w.URL

@@ -14,20 +14,21 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // workspace notes what it is asked and answers what a test wrote down.
 type workspace struct {
-	statements []databricks.StatementRequest
-	searches   []databricks.VectorQuery
-	questions  []databricks.ServingRequest
+	statements []wire.StatementRequest
+	searches   []caller.VectorQuery
+	questions  []caller.ServingRequest
 
-	result *databricks.StatementResult
-	found  *databricks.VectorResult
-	said   *databricks.ServingAnswer
+	result *wire.StatementResult
+	found  *caller.VectorResult
+	said   *caller.ServingAnswer
 	// fail is what each call answers instead; failOnce only the first.
 	fail, failOnce error
 	// wait is called while a question is worked on.
@@ -42,7 +43,7 @@ func (w *workspace) failure() error {
 	return w.fail
 }
 
-func (w *workspace) Execute(_ context.Context, _ databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error) {
+func (w *workspace) Execute(_ context.Context, _ wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error) {
 	w.statements = append(w.statements, r)
 	if err := w.failure(); err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (w *workspace) Execute(_ context.Context, _ databricks.Secret, r databricks
 	return w.result, nil
 }
 
-func (w *workspace) Query(_ context.Context, _ databricks.Secret, q databricks.VectorQuery) (*databricks.VectorResult, error) {
+func (w *workspace) Query(_ context.Context, _ wire.Secret, q caller.VectorQuery) (*caller.VectorResult, error) {
 	w.searches = append(w.searches, q)
 	if err := w.failure(); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (w *workspace) Query(_ context.Context, _ databricks.Secret, q databricks.V
 	return w.found, nil
 }
 
-func (w *workspace) Ask(ctx context.Context, _ databricks.Secret, r databricks.ServingRequest) (*databricks.ServingAnswer, error) {
+func (w *workspace) Ask(ctx context.Context, _ wire.Secret, r caller.ServingRequest) (*caller.ServingAnswer, error) {
 	w.questions = append(w.questions, r)
 	if w.wait != nil {
 		if err := w.wait(ctx); err != nil {
@@ -141,14 +142,14 @@ func asJSON(t *testing.T, out *tools.Output) string {
 }
 
 // cells is a result of text columns; "NULL" is null.
-func cells(columns string, rows ...[]string) *databricks.StatementResult {
-	out := &databricks.StatementResult{TotalRows: int64(len(rows))}
+func cells(columns string, rows ...[]string) *wire.StatementResult {
+	out := &wire.StatementResult{TotalRows: int64(len(rows))}
 	for c := range strings.SplitSeq(columns, ",") {
 		name, kind, ok := strings.Cut(c, ":")
 		if !ok {
 			kind = "STRING"
 		}
-		out.Columns = append(out.Columns, databricks.ResultColumn{Name: name, Type: kind})
+		out.Columns = append(out.Columns, wire.ResultColumn{Name: name, Type: kind})
 	}
 	for _, row := range rows {
 		var line []*string
@@ -165,12 +166,12 @@ func cells(columns string, rows ...[]string) *databricks.StatementResult {
 }
 
 // answered by an external API.
-func remote(status int, text string) *databricks.StatementResult {
+func remote(status int, text string) *wire.StatementResult {
 	return cells("status_code:INT,text", []string{fmt.Sprint(status), text})
 }
 
 // bound are the parameters of a statement by name.
-func bound(r databricks.StatementRequest) map[string]string {
+func bound(r wire.StatementRequest) map[string]string {
 	out := map[string]string{}
 	for _, p := range r.Params {
 		if out[p.Name] = "NULL"; p.Value != nil {

@@ -13,7 +13,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 	"github.com/gatehouse-dev/gatehouse/test/env"
@@ -22,8 +23,8 @@ import (
 // administrator has the token of the emulator's administrator.
 type administrator string
 
-func (a administrator) Token(context.Context, bool) (databricks.Secret, error) {
-	return databricks.Secret(a), nil
+func (a administrator) Token(context.Context, bool) (wire.Secret, error) {
+	return wire.Secret(a), nil
 }
 
 // TestStatementsThatAreWrittenHereAreUnderstood runs them against the emulator's SQL engine.
@@ -42,7 +43,7 @@ func TestStatementsThatAreWrittenHereAreUnderstood(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 	ctx := tools.Context{
 		Context: t.Context(), RequestID: "r1", WarehouseID: env.WarehouseID,
-		Session: administrator(e.Token(t, e.WorkspaceURL)), Statements: databricks.NewStatements(e.WorkspaceURL, client),
+		Session: administrator(e.Token(t, e.WorkspaceURL)), Statements: caller.NewStatements(e.WorkspaceURL, client),
 	}
 	function := func(name string, table bool, parameters ...tooldef.SignatureParameter) *tools.Definition {
 		f := access.FunctionTool{Name: name, Table: table, MaxRows: 2}

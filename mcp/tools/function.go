@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // functionExecutor calls a function. Its name and those of its parameters are the
@@ -29,7 +29,7 @@ func (e functionExecutor) run(ctx Context, args Arguments) (*Output, error) {
 		return nil, badTool("a function whose name cannot be used")
 	}
 	var given []string
-	var params []databricks.Param
+	var params []wire.Param
 	for _, p := range e.tool.Parameters {
 		if !parameterPattern.MatchString(p.Name) {
 			return nil, badTool("a parameter whose name cannot be used")
@@ -40,14 +40,14 @@ func (e functionExecutor) run(ctx Context, args Arguments) (*Output, error) {
 		}
 		marker := fmt.Sprintf("p%d", len(params))
 		given = append(given, fmt.Sprintf("`%s` => :%s", p.Name, marker))
-		params = append(params, databricks.Param{Name: marker, Value: &text, Type: p.Type})
+		params = append(params, wire.Param{Name: marker, Value: &text, Type: p.Type})
 	}
 	call := fmt.Sprintf("`%s`(%s)", strings.ReplaceAll(e.tool.Name, ".", "`.`"), strings.Join(given, ", "))
 	statement, limit := "SELECT "+call+" AS result", 1
 	if e.tool.Table {
 		statement, limit = "SELECT * FROM "+call, int(e.tool.MaxRows)
 	}
-	result, err := ctx.query(databricks.StatementRequest{Statement: statement, Params: params, RowLimit: int64(limit)})
+	result, err := ctx.query(wire.StatementRequest{Statement: statement, Params: params, RowLimit: int64(limit)})
 	if err != nil {
 		return nil, err
 	}

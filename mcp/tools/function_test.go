@@ -11,7 +11,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
@@ -28,11 +28,11 @@ func TestAFunctionIsCalledWithBoundArguments(t *testing.T) {
 	for name, c := range map[string]struct {
 		table           bool
 		args, statement string
-		params          []databricks.Param
+		params          []wire.Param
 	}{
-		"a scalar":                       {false, `{"name":"o'x","n":9007199254740993,"at":"1.50"}`, "SELECT `main`.`sales`.`look-up`(`name` => :p0, `n` => :p1, `at` => :p2) AS result", []databricks.Param{param("p0", "o'x", "STRING"), param("p1", "9007199254740993", "BIGINT"), param("p2", "1.50", "DECIMAL(18,2)")}},
-		"an absent argument is left out": {false, `{"name":"","at":"1"}`, "SELECT `main`.`sales`.`look-up`(`name` => :p0, `at` => :p1) AS result", []databricks.Param{param("p0", "", "STRING"), param("p1", "1", "DECIMAL(18,2)")}},
-		"a table":                        {true, `{"name":"x"}`, "SELECT * FROM `main`.`sales`.`look-up`(`name` => :p0)", []databricks.Param{param("p0", "x", "STRING")}},
+		"a scalar":                       {false, `{"name":"o'x","n":9007199254740993,"at":"1.50"}`, "SELECT `main`.`sales`.`look-up`(`name` => :p0, `n` => :p1, `at` => :p2) AS result", []wire.Param{param("p0", "o'x", "STRING"), param("p1", "9007199254740993", "BIGINT"), param("p2", "1.50", "DECIMAL(18,2)")}},
+		"an absent argument is left out": {false, `{"name":"","at":"1"}`, "SELECT `main`.`sales`.`look-up`(`name` => :p0, `at` => :p1) AS result", []wire.Param{param("p0", "", "STRING"), param("p1", "1", "DECIMAL(18,2)")}},
+		"a table":                        {true, `{"name":"x"}`, "SELECT * FROM `main`.`sales`.`look-up`(`name` => :p0)", []wire.Param{param("p0", "x", "STRING")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &workspace{result: cells("result", []string{"a"})}
@@ -43,7 +43,7 @@ func TestAFunctionIsCalledWithBoundArguments(t *testing.T) {
 			if c.table {
 				limit = 2
 			}
-			want := []databricks.StatementRequest{{WarehouseID: "w1", Statement: c.statement, Params: c.params, RowLimit: limit, RequestID: "r1", Repeatable: true}}
+			want := []wire.StatementRequest{{WarehouseID: "w1", Statement: c.statement, Params: c.params, RowLimit: limit, RequestID: "r1", Repeatable: true}}
 			if diff := cmp.Diff(want, w.statements); diff != "" {
 				t.Error(diff)
 			}
@@ -56,8 +56,8 @@ func TestAFunctionIsCalledWithBoundArguments(t *testing.T) {
 	}
 }
 
-func param(name, value, kind string) databricks.Param {
-	return databricks.Param{Name: name, Value: &value, Type: kind}
+func param(name, value, kind string) wire.Param {
+	return wire.Param{Name: name, Value: &value, Type: kind}
 }
 
 func TestWhatAFunctionAnswers(t *testing.T) {

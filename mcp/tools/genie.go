@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 )
@@ -33,11 +34,11 @@ const (
 
 // Genie asks a Genie space as the owner of a token.
 type Genie interface {
-	Start(ctx context.Context, c databricks.GenieCall, question string) (databricks.GenieMessage, error)
-	Follow(ctx context.Context, c databricks.GenieCall, conversation, question string) (databricks.GenieMessage, error)
-	Message(ctx context.Context, c databricks.GenieCall, conversation, message string) (databricks.GenieMessage, error)
-	Result(ctx context.Context, c databricks.GenieCall, conversation, message, attachment string) (*databricks.StatementResult, error)
-	Forget(ctx context.Context, c databricks.GenieCall, conversation, message string) error
+	Start(ctx context.Context, c caller.GenieCall, question string) (caller.GenieMessage, error)
+	Follow(ctx context.Context, c caller.GenieCall, conversation, question string) (caller.GenieMessage, error)
+	Message(ctx context.Context, c caller.GenieCall, conversation, message string) (caller.GenieMessage, error)
+	Result(ctx context.Context, c caller.GenieCall, conversation, message, attachment string) (*wire.StatementResult, error)
+	Forget(ctx context.Context, c caller.GenieCall, conversation, message string) error
 }
 
 // Conversations make and open the handles of conversations.
@@ -147,9 +148,9 @@ func (e genieExecutor) holder(ctx Context) []string {
 
 // ask puts the question. Nothing has been asked when the token was not accepted, so
 // that it may be exchanged once more.
-func (e genieExecutor) ask(ctx Context, talk conversation, question string) (databricks.GenieMessage, error) {
-	return asRole(ctx, func(token databricks.Secret) (databricks.GenieMessage, error) {
-		c := databricks.GenieCall{Token: token, RequestID: ctx.RequestID, Space: e.tool.SpaceID}
+func (e genieExecutor) ask(ctx Context, talk conversation, question string) (caller.GenieMessage, error) {
+	return asRole(ctx, func(token wire.Secret) (caller.GenieMessage, error) {
+		c := caller.GenieCall{Token: token, RequestID: ctx.RequestID, Space: e.tool.SpaceID}
 		if talk.ID == "" {
 			return ctx.Genie.Genie.Start(ctx, c, question)
 		}
@@ -157,14 +158,14 @@ func (e genieExecutor) ask(ctx Context, talk conversation, question string) (dat
 	})
 }
 
-func (e genieExecutor) call(ctx Context) (databricks.GenieCall, error) {
+func (e genieExecutor) call(ctx Context) (caller.GenieCall, error) {
 	token, err := ctx.Session.Token(ctx, false)
-	return databricks.GenieCall{Token: token, RequestID: ctx.RequestID, Space: e.tool.SpaceID}, err
+	return caller.GenieCall{Token: token, RequestID: ctx.RequestID, Space: e.tool.SpaceID}, err
 }
 
 // await looks at a message until it has ended. When nobody waits any more, the
 // message is removed, which ends what Genie does for it.
-func (e genieExecutor) await(ctx Context, m databricks.GenieMessage) (databricks.GenieMessage, error) {
+func (e genieExecutor) await(ctx Context, m caller.GenieMessage) (caller.GenieMessage, error) {
 	g := ctx.Genie
 	step := 0
 	for pause := geniePollFirst; !m.Status.Ended(); pause = min(pause*3/2, geniePollMost) {
@@ -173,11 +174,11 @@ func (e genieExecutor) await(ctx Context, m databricks.GenieMessage) (databricks
 			ctx.Progress(step, stage(m.Status))
 		}
 		err := g.Sleep(ctx, pause)
-		var c databricks.GenieCall
+		var c caller.GenieCall
 		if err == nil {
 			c, err = e.call(ctx)
 		}
-		var next databricks.GenieMessage
+		var next caller.GenieMessage
 		if err == nil {
 			next, err = g.Genie.Message(ctx, c, m.ConversationID, m.ID)
 		}
@@ -193,7 +194,7 @@ func (e genieExecutor) await(ctx Context, m databricks.GenieMessage) (databricks
 }
 
 // stage is a state in words for people.
-func stage(s databricks.GenieStatus) string {
+func stage(s caller.GenieStatus) string {
 	switch s {
 	case "PENDING_WAREHOUSE":
 		return "waiting for the SQL warehouse"
@@ -206,7 +207,7 @@ func stage(s databricks.GenieStatus) string {
 	}
 }
 
-func (e genieExecutor) forget(ctx Context, m databricks.GenieMessage) {
+func (e genieExecutor) forget(ctx Context, m caller.GenieMessage) {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context), genieForget)
 	defer cancel()
 	ctx.Context = detached
@@ -227,12 +228,12 @@ func (e genieExecutor) failure(outer context.Context, err error, patience time.D
 }
 
 // answer shapes a message that has ended.
-func (e genieExecutor) answer(ctx Context, m databricks.GenieMessage) (*Output, error) {
+func (e genieExecutor) answer(ctx Context, m caller.GenieMessage) (*Output, error) {
 	switch m.Status {
-	case databricks.GenieCompleted:
-	case databricks.GenieResultExpired:
+	case caller.GenieCompleted:
+	case caller.GenieResultExpired:
 		return nil, Errorf(CodeUpstreamError, "the result of the question is gone; ask again")
-	case databricks.GenieCancelled:
+	case caller.GenieCancelled:
 		return nil, Errorf(CodeUpstreamError, "the question was cancelled in Databricks; ask again")
 	default:
 		return nil, genieFailed(m.FailureType)

@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
@@ -25,12 +26,12 @@ type space struct {
 	t     *testing.T
 	calls []string
 	// states are those of the next message, the last one with what it says.
-	states []databricks.GenieMessage
+	states []caller.GenieMessage
 	rows   int
 	fail   error
 }
 
-func (s *space) note(c databricks.GenieCall, text string) error {
+func (s *space) note(c caller.GenieCall, text string) error {
 	if c.Space != "01ef" || c.Token == "" {
 		s.t.Errorf("called with %+v", c.Space)
 	}
@@ -38,7 +39,7 @@ func (s *space) note(c databricks.GenieCall, text string) error {
 	return s.fail
 }
 
-func (s *space) next() databricks.GenieMessage {
+func (s *space) next() caller.GenieMessage {
 	m := s.states[0]
 	if len(s.states) > 1 {
 		s.states = s.states[1:]
@@ -47,23 +48,23 @@ func (s *space) next() databricks.GenieMessage {
 	return m
 }
 
-func (s *space) Start(_ context.Context, c databricks.GenieCall, q string) (databricks.GenieMessage, error) {
+func (s *space) Start(_ context.Context, c caller.GenieCall, q string) (caller.GenieMessage, error) {
 	return s.next(), s.note(c, "start "+q)
 }
 
-func (s *space) Follow(_ context.Context, c databricks.GenieCall, conversation, q string) (databricks.GenieMessage, error) {
+func (s *space) Follow(_ context.Context, c caller.GenieCall, conversation, q string) (caller.GenieMessage, error) {
 	return s.next(), s.note(c, "follow "+conversation+" "+q)
 }
 
-func (s *space) Message(ctx context.Context, c databricks.GenieCall, _, _ string) (databricks.GenieMessage, error) {
+func (s *space) Message(ctx context.Context, c caller.GenieCall, _, _ string) (caller.GenieMessage, error) {
 	if ctx.Err() != nil {
-		return databricks.GenieMessage{}, ctx.Err()
+		return caller.GenieMessage{}, ctx.Err()
 	}
 	return s.next(), s.note(c, "look")
 }
 
-func (s *space) Result(_ context.Context, c databricks.GenieCall, _, _, attachment string) (*databricks.StatementResult, error) {
-	out := &databricks.StatementResult{Columns: []databricks.ResultColumn{{Name: "region", Type: "STRING"}}, TotalRows: int64(s.rows)}
+func (s *space) Result(_ context.Context, c caller.GenieCall, _, _, attachment string) (*wire.StatementResult, error) {
+	out := &wire.StatementResult{Columns: []wire.ResultColumn{{Name: "region", Type: "STRING"}}, TotalRows: int64(s.rows)}
 	for range s.rows {
 		text := "WEST"
 		out.Rows = append(out.Rows, []*string{&text})
@@ -71,14 +72,14 @@ func (s *space) Result(_ context.Context, c databricks.GenieCall, _, _, attachme
 	return out, s.note(c, "result "+attachment)
 }
 
-func (s *space) Forget(_ context.Context, c databricks.GenieCall, conversation, message string) error {
+func (s *space) Forget(_ context.Context, c caller.GenieCall, conversation, message string) error {
 	return s.note(c, "forget "+conversation+" "+message)
 }
 
 // tokens gives one token.
 type tokens struct{}
 
-func (tokens) Token(context.Context, bool) (databricks.Secret, error) { return "token", nil }
+func (tokens) Token(context.Context, bool) (wire.Secret, error) { return "token", nil }
 
 // table of one caller at one server.
 type desk struct {
@@ -94,7 +95,7 @@ type desk struct {
 	leave    func() // called at each pause
 }
 
-func newDesk(t *testing.T, states ...databricks.GenieMessage) *desk {
+func newDesk(t *testing.T, states ...caller.GenieMessage) *desk {
 	t.Helper()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	id, key := seal.NewKey(now.Add(-time.Hour))
@@ -146,16 +147,16 @@ func (d *desk) askIn(ctx context.Context, subject string, args map[string]string
 	return out, tools.AsError(err)
 }
 
-func answered(text, sql string) databricks.GenieMessage {
-	m := databricks.GenieMessage{Status: databricks.GenieCompleted, Text: text, Asks: sql == ""}
+func answered(text, sql string) caller.GenieMessage {
+	m := caller.GenieMessage{Status: caller.GenieCompleted, Text: text, Asks: sql == ""}
 	if sql != "" {
-		m.Query = &databricks.GenieQuery{AttachmentID: "a1", SQL: sql, Description: "By region"}
+		m.Query = &caller.GenieQuery{AttachmentID: "a1", SQL: sql, Description: "By region"}
 	}
 	return m
 }
 
-func working(s databricks.GenieStatus) databricks.GenieMessage {
-	return databricks.GenieMessage{Status: s}
+func working(s caller.GenieStatus) caller.GenieMessage {
+	return caller.GenieMessage{Status: s}
 }
 
 func TestGenieConversesInThreeTurns(t *testing.T) {
@@ -174,12 +175,12 @@ func TestGenieConversesInThreeTurns(t *testing.T) {
 	if want := []string{"1 understanding the question", "2 writing the query", "3 running the query"}; !slices.Equal(d.progress, want) {
 		t.Errorf("told %q, want %q", d.progress, want)
 	}
-	d.space.states = []databricks.GenieMessage{answered("", "WITH previous AS (SELECT 1)")}
+	d.space.states = []caller.GenieMessage{answered("", "WITH previous AS (SELECT 1)")}
 	second, err := d.ask("u1", map[string]string{"question": "now show top 5 by amount", "conversation_id": first.ConversationID})
 	if err != nil || second.Query == "" {
 		t.Fatalf("the second turn answered %+v, %v", second, err)
 	}
-	d.space.states = []databricks.GenieMessage{answered("Please specify what you mean by 'the thing'", "")}
+	d.space.states = []caller.GenieMessage{answered("Please specify what you mean by 'the thing'", "")}
 	third, err := d.ask("u1", map[string]string{"question": "show me the thing", "conversation_id": second.ConversationID})
 	if err != nil {
 		t.Fatal(err)
@@ -238,14 +239,14 @@ func TestRowsAreCappedAndCounted(t *testing.T) {
 
 func TestWhatEndsAMessageEndsTheCall(t *testing.T) {
 	for name, c := range map[string]struct {
-		last databricks.GenieMessage
+		last caller.GenieMessage
 		want tools.Code
 	}{
-		"cancelled":       {working(databricks.GenieCancelled), tools.CodeUpstreamError},
-		"its result gone": {working(databricks.GenieResultExpired), tools.CodeUpstreamError},
-		"failed":          {databricks.GenieMessage{Status: databricks.GenieFailed, FailureType: "SQL_EXECUTION_EXCEPTION"}, tools.CodeUpstreamError},
-		"a right missing": {databricks.GenieMessage{Status: databricks.GenieFailed, FailureType: "TABLES_MISSING_EXCEPTION"}, tools.CodeUpstreamDenied},
-		"too many":        {databricks.GenieMessage{Status: databricks.GenieFailed, FailureType: "RATE_LIMIT_EXCEEDED_GENERIC_EXCEPTION"}, tools.CodeRateLimited},
+		"cancelled":       {working(caller.GenieCancelled), tools.CodeUpstreamError},
+		"its result gone": {working(caller.GenieResultExpired), tools.CodeUpstreamError},
+		"failed":          {caller.GenieMessage{Status: caller.GenieFailed, FailureType: "SQL_EXECUTION_EXCEPTION"}, tools.CodeUpstreamError},
+		"a right missing": {caller.GenieMessage{Status: caller.GenieFailed, FailureType: "TABLES_MISSING_EXCEPTION"}, tools.CodeUpstreamDenied},
+		"too many":        {caller.GenieMessage{Status: caller.GenieFailed, FailureType: "RATE_LIMIT_EXCEEDED_GENERIC_EXCEPTION"}, tools.CodeRateLimited},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, working("ASKING_AI"), c.last)

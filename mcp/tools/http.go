@@ -16,7 +16,7 @@ import (
 	"unicode"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // httpExecutor calls an external API through a connection of Unity Catalog. The SQL
@@ -56,7 +56,7 @@ func (e httpExecutor) run(ctx Context, args Arguments) (*Output, error) {
 		return nil, err
 	}
 	ctx.repeatable = ctx.repeatable && r.method == "GET"
-	result, err := ctx.query(databricks.StatementRequest{Statement: statement, Params: params, RowLimit: 1})
+	result, err := ctx.query(wire.StatementRequest{Statement: statement, Params: params, RowLimit: 1})
 	if err != nil {
 		return nil, r.failure(err)
 	}
@@ -173,7 +173,7 @@ func (e httpExecutor) body(argument, method string, args Arguments) (*string, er
 
 // statement is the call of http_request() with everything of the caller's bound. What
 // is written into it is held against its pattern here, whoever checked it before.
-func (e httpExecutor) statement(r request) (string, []databricks.Param, error) {
+func (e httpExecutor) statement(r request) (string, []wire.Param, error) {
 	switch {
 	case !connectionPattern.MatchString(e.tool.Connection):
 		return "", nil, badTool("a connection whose name cannot be used")
@@ -182,9 +182,9 @@ func (e httpExecutor) statement(r request) (string, []databricks.Param, error) {
 	case !sentPattern.MatchString(r.path) || slices.ContainsFunc(strings.Split(r.path, "/"), func(s string) bool { return s == "." || s == ".." }):
 		return "", nil, badTool("a path that cannot be used")
 	}
-	var params []databricks.Param
+	var params []wire.Param
 	bind := func(name, value string) string {
-		params = append(params, databricks.Param{Name: name, Value: &value, Type: "STRING"})
+		params = append(params, wire.Param{Name: name, Value: &value, Type: "STRING"})
 		return ":" + name
 	}
 	arguments := []string{"conn => '" + e.tool.Connection + "'", "method => '" + r.method + "'", "path => " + bind("path", r.path)}
@@ -213,7 +213,7 @@ func (r request) failure(err error) error {
 }
 
 // answerOf reads the one row of the statement.
-func answerOf(r *databricks.StatementResult) (status int, text string, err error) {
+func answerOf(r *wire.StatementResult) (status int, text string, err error) {
 	if len(r.Rows) == 1 && len(r.Rows[0]) == 2 && r.Rows[0][0] != nil {
 		if status, err = strconv.Atoi(*r.Rows[0][0]); err == nil && status >= 100 && status <= 999 {
 			if r.Rows[0][1] != nil {

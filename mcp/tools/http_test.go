@@ -14,7 +14,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -138,7 +138,7 @@ func TestAnAnswerBecomesRows(t *testing.T) {
 
 func TestAnAnswerThatCannotBecomeRows(t *testing.T) {
 	for name, c := range map[string]struct {
-		result *databricks.StatementResult
+		result *wire.StatementResult
 		words  string
 	}{
 		"not JSON":        {remote(200, "<html>dose"), "does not expect"},
@@ -272,9 +272,9 @@ func TestARequestThatMayHaveBeenMadeIsSaidToBe(t *testing.T) {
 		code tools.Code
 		want bool
 	}{
-		"lost":     {&databricks.CallError{Kind: databricks.CallUnavailable, Code: "UNREACHABLE"}, tools.CodeUpstreamUnavailable, true},
-		"failed":   {&databricks.CallError{Kind: databricks.CallFailed, SQLState: "57012"}, tools.CodeUpstreamError, true},
-		"no right": {&databricks.CallError{Kind: databricks.CallDenied, SQLState: "42501"}, tools.CodeUpstreamDenied, false},
+		"lost":     {&wire.CallError{Kind: wire.CallUnavailable, Code: "UNREACHABLE"}, tools.CodeUpstreamUnavailable, true},
+		"failed":   {&wire.CallError{Kind: wire.CallFailed, SQLState: "57012"}, tools.CodeUpstreamError, true},
+		"no right": {&wire.CallError{Kind: wire.CallDenied, SQLState: "42501"}, tools.CodeUpstreamDenied, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &workspace{fail: c.fail}
@@ -351,7 +351,7 @@ func FuzzNoArgumentBecomesPartOfAStatementOrOfAnError(f *testing.F) {
 			"two values":    {search(t, access.Filter{Column: "a", Operator: "Equal", Type: "String", Value: "x"}, access.Filter{Column: "a", Operator: "Equal", Type: "String", Argument: "a"}), raw(map[string]any{"query": "q", "a": value})},
 		}
 		for name, c := range calls {
-			for _, fail := range []error{nil, &databricks.CallError{Kind: databricks.CallFailed}} {
+			for _, fail := range []error{nil, &wire.CallError{Kind: wire.CallFailed}} {
 				w := &workspace{result: remote(200, ""), found: hits(), fail: fail}
 				_, err := w.call(t, c.tool, c.args)
 				for _, r := range w.statements {

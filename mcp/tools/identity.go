@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // Identity is what an identity tool answers: who called, and who the SQL engine
@@ -29,12 +29,12 @@ type identityExecutor struct {
 
 func (e identityExecutor) run(ctx Context, _ Arguments) (*Output, error) {
 	columns := []string{"current_user() AS who"}
-	params := make([]databricks.Param, 0, len(e.groups))
+	params := make([]wire.Param, 0, len(e.groups))
 	for i, g := range e.groups {
 		columns = append(columns, fmt.Sprintf("is_account_group_member(:g%d) AS g%d", i, i))
-		params = append(params, databricks.Param{Name: fmt.Sprintf("g%d", i), Value: &g, Type: "STRING"})
+		params = append(params, wire.Param{Name: fmt.Sprintf("g%d", i), Value: &g, Type: "STRING"})
 	}
-	result, err := ctx.query(databricks.StatementRequest{
+	result, err := ctx.query(wire.StatementRequest{
 		Statement: "SELECT " + strings.Join(columns, ", "), Params: params, RowLimit: 1,
 	})
 	if err != nil {

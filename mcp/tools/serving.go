@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 const (
@@ -46,8 +47,8 @@ func (e servingExecutor) run(ctx Context, args Arguments) (*Output, error) {
 	defer cancel()
 	ctx.Context = asked
 	quiet := tell(asked, ctx.Progress, servingTells)
-	answer, err := asRole(ctx, func(token databricks.Secret) (*databricks.ServingAnswer, error) {
-		a, err := ctx.Serving.Ask(asked, token, databricks.ServingRequest{
+	answer, err := asRole(ctx, func(token wire.Secret) (*caller.ServingAnswer, error) {
+		a, err := ctx.Serving.Ask(asked, token, caller.ServingRequest{
 			Endpoint: e.tool.Endpoint, Chat: e.tool.API == "Chat", Question: question, RequestID: ctx.RequestID,
 		})
 		if err != nil {
@@ -100,7 +101,7 @@ func servingFailure(outer, asked context.Context, err error) error {
 	if outer.Err() == nil && asked.Err() != nil {
 		return Errorf(CodeDeadlineExceeded, "the endpoint took longer than %d s; ask for less", int(servingPatience.Seconds())).Because(err)
 	}
-	e, ok := errors.AsType[*databricks.CallError](err)
+	e, ok := errors.AsType[*wire.CallError](err)
 	switch {
 	case !ok || outer.Err() != nil:
 	case e.Code == "NO_ANSWER":
@@ -118,7 +119,7 @@ func servingFailure(outer, asked context.Context, err error) error {
 }
 
 // lost says that a call may have been carried out although there is no answer.
-func lost(e *databricks.CallError) bool {
+func lost(e *wire.CallError) bool {
 	return slices.Contains([]string{"UNREACHABLE", "TRUNCATED", "NOT_JSON"}, e.Code)
 }
 
@@ -126,7 +127,7 @@ func lost(e *databricks.CallError) bool {
 var marker = regexp.MustCompile(`[ \t]*<name>([^<>\n]{1,128})</name>[ \t]*\n?`)
 
 // said shapes an answer: the last text that says something, and who had a part in it.
-func said(a *databricks.ServingAnswer) *Output {
+func said(a *caller.ServingAnswer) *Output {
 	out := &Output{}
 	note := func(agent string) {
 		if agent = strings.TrimSpace(Clean(agent, 128)); agent != "" && len(out.Agents) < maxAgents && !slices.Contains(out.Agents, agent) {

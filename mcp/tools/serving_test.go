@@ -17,7 +17,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -28,12 +29,12 @@ func supervisor(t *testing.T, api string) *tools.Definition {
 
 func TestAQuestionIsAskedOnceAsTheAPIWantsIt(t *testing.T) {
 	for api, chat := range map[string]bool{"Chat": true, "Responses": false} {
-		w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"The a\u200Bnswer"}}}
+		w := &workspace{said: &caller.ServingAnswer{Texts: []string{"The a\u200Bnswer"}}}
 		out, err := w.call(t, supervisor(t, api), `{"question":"who leads?"}`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []databricks.ServingRequest{{Endpoint: "sales-supervisor", Chat: chat, Question: "who leads?", RequestID: "r1"}}
+		want := []caller.ServingRequest{{Endpoint: "sales-supervisor", Chat: chat, Question: "who leads?", RequestID: "r1"}}
 		if diff := cmp.Diff(want, w.questions); diff != "" {
 			t.Error(diff)
 		}
@@ -45,18 +46,18 @@ func TestAQuestionIsAskedOnceAsTheAPIWantsIt(t *testing.T) {
 
 func TestWhoAnsweredAndWhatTheySaid(t *testing.T) {
 	for name, c := range map[string]struct {
-		said    databricks.ServingAnswer
+		said    caller.ServingAnswer
 		message string
 		agents  []string
 	}{
-		"agents of the items":            {databricks.ServingAnswer{Texts: []string{"a"}, Agents: []string{"sales", "docs"}}, "a", []string{"sales", "docs"}},
-		"markers":                        {databricks.ServingAnswer{Texts: []string{"<name>sales</name>\nWEST leads.\n\n<name>docs</name>\nSee page 1."}}, "WEST leads.\n\nSee page 1.", []string{"sales", "docs"}},
-		"an agent once":                  {databricks.ServingAnswer{Texts: []string{"<name>sales</name>", "a"}, Agents: []string{"sales"}}, "a", []string{"sales"}},
-		"a marker as the last message":   {databricks.ServingAnswer{Texts: []string{"a", "<name>sales</name>"}}, "a", []string{"sales"}},
-		"the last message counts":        {databricks.ServingAnswer{Texts: []string{"on the way", "a"}}, "a", nil},
-		"a marker that is hidden":        {databricks.ServingAnswer{Texts: []string{"<na\u200Bme>sa\u202Eles</name>a"}}, "a", []string{"sales"}},
-		"a marker of markup is no agent": {databricks.ServingAnswer{Texts: []string{"<name><b>x</b></name>"}}, "<name><b>x</b></name>", nil},
-		"names that say nothing":         {databricks.ServingAnswer{Texts: []string{"a"}, Agents: []string{"\u200B", " "}}, "a", nil},
+		"agents of the items":            {caller.ServingAnswer{Texts: []string{"a"}, Agents: []string{"sales", "docs"}}, "a", []string{"sales", "docs"}},
+		"markers":                        {caller.ServingAnswer{Texts: []string{"<name>sales</name>\nWEST leads.\n\n<name>docs</name>\nSee page 1."}}, "WEST leads.\n\nSee page 1.", []string{"sales", "docs"}},
+		"an agent once":                  {caller.ServingAnswer{Texts: []string{"<name>sales</name>", "a"}, Agents: []string{"sales"}}, "a", []string{"sales"}},
+		"a marker as the last message":   {caller.ServingAnswer{Texts: []string{"a", "<name>sales</name>"}}, "a", []string{"sales"}},
+		"the last message counts":        {caller.ServingAnswer{Texts: []string{"on the way", "a"}}, "a", nil},
+		"a marker that is hidden":        {caller.ServingAnswer{Texts: []string{"<na\u200Bme>sa\u202Eles</name>a"}}, "a", []string{"sales"}},
+		"a marker of markup is no agent": {caller.ServingAnswer{Texts: []string{"<name><b>x</b></name>"}}, "<name><b>x</b></name>", nil},
+		"names that say nothing":         {caller.ServingAnswer{Texts: []string{"a"}, Agents: []string{"\u200B", " "}}, "a", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &workspace{said: &c.said}
@@ -70,32 +71,32 @@ func TestWhoAnsweredAndWhatTheySaid(t *testing.T) {
 		})
 	}
 	long := strings.Repeat("x", 20<<10)
-	w := &workspace{said: &databricks.ServingAnswer{Texts: []string{long}, Agents: strings.Split(strings.Repeat("a,b,c,d,", 5), ",")}}
+	w := &workspace{said: &caller.ServingAnswer{Texts: []string{long}, Agents: strings.Split(strings.Repeat("a,b,c,d,", 5), ",")}}
 	out, err := w.call(t, supervisor(t, "Chat"), `{"question":"q"}`)
 	if err != nil || len(out.Message) != 16<<10 || !out.Truncated || len(out.Agents) != 4 {
 		t.Errorf("%d bytes of %q, %v", len(out.Message), out.Agents, err)
 	}
-	w = &workspace{said: &databricks.ServingAnswer{Texts: []string{" <name>a</name> "}}}
+	w = &workspace{said: &caller.ServingAnswer{Texts: []string{" <name>a</name> "}}}
 	_, err = w.call(t, supervisor(t, "Chat"), `{"question":"q"}`)
 	refused(t, err, tools.CodeUpstreamError, "without words")
 }
 
 func TestRefusalsOfAQuestion(t *testing.T) {
 	for name, c := range map[string]struct {
-		fail  *databricks.CallError
+		fail  *wire.CallError
 		code  tools.Code
 		words string
 	}{
-		"no right":       {&databricks.CallError{Kind: databricks.CallDenied, Status: 403}, tools.CodeUpstreamDenied, "refuses your role"},
-		"not there":      {&databricks.CallError{Kind: databricks.CallFailed, Status: 404}, tools.CodeUpstreamError, "does not exist"},
-		"another form":   {&databricks.CallError{Kind: databricks.CallFailed, Status: 400}, tools.CodeUpstreamError, "the platform team"},
-		"too many":       {&databricks.CallError{Kind: databricks.CallRateLimited, Status: 429, RetryAfter: 4 * time.Second}, tools.CodeRateLimited, "rate"},
-		"scaled to zero": {&databricks.CallError{Kind: databricks.CallUnavailable, Status: 503, RetryAfter: 9 * time.Second}, tools.CodeUpstreamUnavailable, "may be starting"},
-		"it took long":   {&databricks.CallError{Kind: databricks.CallUnavailable, Status: 504}, tools.CodeUpstreamUnavailable, "in time"},
-		"it broke":       {&databricks.CallError{Kind: databricks.CallUnavailable, Status: 500}, tools.CodeUpstreamUnavailable, "not available"},
-		"lost":           {&databricks.CallError{Kind: databricks.CallUnavailable, Code: "UNREACHABLE"}, tools.CodeUpstreamUnavailable, "may have been worked on"},
-		"left alone":     {&databricks.CallError{Kind: databricks.CallUnavailable, Code: "LEFT_ALONE", RetryAfter: time.Second}, tools.CodeUpstreamUnavailable, "not available"},
-		"no words":       {&databricks.CallError{Kind: databricks.CallFailed, Code: "NO_ANSWER", Status: 200}, tools.CodeUpstreamError, "without words"},
+		"no right":       {&wire.CallError{Kind: wire.CallDenied, Status: 403}, tools.CodeUpstreamDenied, "refuses your role"},
+		"not there":      {&wire.CallError{Kind: wire.CallFailed, Status: 404}, tools.CodeUpstreamError, "does not exist"},
+		"another form":   {&wire.CallError{Kind: wire.CallFailed, Status: 400}, tools.CodeUpstreamError, "the platform team"},
+		"too many":       {&wire.CallError{Kind: wire.CallRateLimited, Status: 429, RetryAfter: 4 * time.Second}, tools.CodeRateLimited, "rate"},
+		"scaled to zero": {&wire.CallError{Kind: wire.CallUnavailable, Status: 503, RetryAfter: 9 * time.Second}, tools.CodeUpstreamUnavailable, "may be starting"},
+		"it took long":   {&wire.CallError{Kind: wire.CallUnavailable, Status: 504}, tools.CodeUpstreamUnavailable, "in time"},
+		"it broke":       {&wire.CallError{Kind: wire.CallUnavailable, Status: 500}, tools.CodeUpstreamUnavailable, "not available"},
+		"lost":           {&wire.CallError{Kind: wire.CallUnavailable, Code: "UNREACHABLE"}, tools.CodeUpstreamUnavailable, "may have been worked on"},
+		"left alone":     {&wire.CallError{Kind: wire.CallUnavailable, Code: "LEFT_ALONE", RetryAfter: time.Second}, tools.CodeUpstreamUnavailable, "not available"},
+		"no words":       {&wire.CallError{Kind: wire.CallFailed, Code: "NO_ANSWER", Status: 200}, tools.CodeUpstreamError, "without words"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &workspace{fail: c.fail}
@@ -105,7 +106,7 @@ func TestRefusalsOfAQuestion(t *testing.T) {
 			}
 		})
 	}
-	w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"a"}}, failOnce: &databricks.CallError{Kind: databricks.CallUnauthenticated}}
+	w := &workspace{said: &caller.ServingAnswer{Texts: []string{"a"}}, failOnce: &wire.CallError{Kind: wire.CallUnauthenticated}}
 	if _, err := w.call(t, supervisor(t, "Chat"), `{"question":"q"}`); err != nil || len(w.questions) != 2 {
 		t.Errorf("a token that was refused once: %v after %d questions", err, len(w.questions))
 	}
@@ -129,7 +130,7 @@ func TestALongQuestionTellsHowLongAndEnds(t *testing.T) {
 		var told []string
 		run := func(ctx context.Context, long time.Duration) (time.Duration, error) {
 			told = nil
-			w := &workspace{said: &databricks.ServingAnswer{Texts: []string{"a"}}, wait: takes(long)}
+			w := &workspace{said: &caller.ServingAnswer{Texts: []string{"a"}}, wait: takes(long)}
 			c := w.context(ctx)
 			c.Progress = func(step int, message string) {
 				if step != len(told)+1 {

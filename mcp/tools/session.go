@@ -8,7 +8,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // Caller is who calls, as verified. It holds no credential.
@@ -27,22 +28,22 @@ type Session interface {
 	// Token returns a Databricks token of the caller's role with the scopes of that
 	// role. Refused says that Databricks answered 401 to the last one, so that it is
 	// not handed out again.
-	Token(ctx context.Context, refused bool) (databricks.Secret, error)
+	Token(ctx context.Context, refused bool) (wire.Secret, error)
 }
 
 // Statements runs SQL as the owner of a token.
 type Statements interface {
-	Execute(ctx context.Context, token databricks.Secret, r databricks.StatementRequest) (*databricks.StatementResult, error)
+	Execute(ctx context.Context, token wire.Secret, r wire.StatementRequest) (*wire.StatementResult, error)
 }
 
 // VectorSearch searches indexes as the owner of a token.
 type VectorSearch interface {
-	Query(ctx context.Context, token databricks.Secret, q databricks.VectorQuery) (*databricks.VectorResult, error)
+	Query(ctx context.Context, token wire.Secret, q caller.VectorQuery) (*caller.VectorResult, error)
 }
 
 // Serving asks serving endpoints as the owner of a token.
 type Serving interface {
-	Ask(ctx context.Context, token databricks.Secret, r databricks.ServingRequest) (*databricks.ServingAnswer, error)
+	Ask(ctx context.Context, token wire.Secret, r caller.ServingRequest) (*caller.ServingAnswer, error)
 }
 
 // Context is everything that a running tool sees.
@@ -74,7 +75,7 @@ type Context struct {
 
 // asRole makes a call with the token of the caller's role. A token that Databricks no
 // longer accepts is exchanged once more, because nothing has run yet.
-func asRole[T any](c Context, call func(token databricks.Secret) (T, error)) (T, error) {
+func asRole[T any](c Context, call func(token wire.Secret) (T, error)) (T, error) {
 	for refused := false; ; refused = true {
 		token, err := c.Session.Token(c, refused)
 		if err != nil {
@@ -82,7 +83,7 @@ func asRole[T any](c Context, call func(token databricks.Secret) (T, error)) (T,
 			return none, err
 		}
 		out, err := call(token)
-		if e, ok := errors.AsType[*databricks.CallError](err); ok && e.Kind == databricks.CallUnauthenticated && !refused {
+		if e, ok := errors.AsType[*wire.CallError](err); ok && e.Kind == wire.CallUnauthenticated && !refused {
 			continue
 		}
 		return out, err
@@ -90,9 +91,9 @@ func asRole[T any](c Context, call func(token databricks.Secret) (T, error)) (T,
 }
 
 // query runs one statement as the caller's role.
-func (c Context) query(r databricks.StatementRequest) (*databricks.StatementResult, error) {
+func (c Context) query(r wire.StatementRequest) (*wire.StatementResult, error) {
 	r.WarehouseID, r.RequestID, r.Repeatable = c.WarehouseID, c.RequestID, c.repeatable
-	return asRole(c, func(token databricks.Secret) (*databricks.StatementResult, error) {
+	return asRole(c, func(token wire.Secret) (*wire.StatementResult, error) {
 		result, err := c.Statements.Execute(c, token, r)
 		if err != nil {
 			return nil, upstreamError(c, err)
@@ -111,25 +112,25 @@ func upstreamErrorOf(ctx context.Context, err error, what string) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return Errorf(CodeDeadlineExceeded, "the call took longer than it may; ask for less").Because(err)
 	}
-	var se *databricks.CallError
+	var se *wire.CallError
 	if !errors.As(err, &se) {
 		return Errorf(CodeUpstreamUnavailable, "Databricks cannot be reached; try again later").Because(err)
 	}
 	switch se.Kind {
-	case databricks.CallDenied:
+	case wire.CallDenied:
 		return Errorf(CodeUpstreamDenied, "Databricks refuses your role what this tool needs%s", sqlState(se)).Because(err)
-	case databricks.CallUnauthenticated:
+	case wire.CallUnauthenticated:
 		return Errorf(CodeUpstreamDenied, "Databricks no longer accepts the token of your role; sign in again").Because(err)
-	case databricks.CallRateLimited:
+	case wire.CallRateLimited:
 		return Errorf(CodeRateLimited, "Databricks limits the rate of calls").After(max(se.RetryAfter, time.Second)).Because(err)
-	case databricks.CallUnavailable:
+	case wire.CallUnavailable:
 		return Errorf(CodeUpstreamUnavailable, "Databricks is not available at the moment; try again later").After(se.RetryAfter).Because(err)
 	default:
 		return Errorf(CodeUpstreamError, "%s failed%s; the platform team must look at it", what, sqlState(se)).Because(err)
 	}
 }
 
-func sqlState(e *databricks.CallError) string {
+func sqlState(e *wire.CallError) string {
 	if e.SQLState == "" {
 		return ""
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // sqlExecutor runs the statement of a Tool. Arguments are bound as parameters
@@ -19,16 +19,16 @@ type sqlExecutor struct {
 }
 
 func (e sqlExecutor) run(ctx Context, args Arguments) (*Output, error) {
-	params := make([]databricks.Param, 0, len(e.tool.Parameters))
+	params := make([]wire.Param, 0, len(e.tool.Parameters))
 	for _, p := range e.tool.Parameters {
-		bound := databricks.Param{Name: p.Name, Type: p.Type}
+		bound := wire.Param{Name: p.Name, Type: p.Type}
 		if text, ok := args.Text(p.Name); ok {
 			bound.Value = &text
 		}
 		params = append(params, bound)
 	}
 	limit := int64(e.tool.MaxRows)
-	result, err := ctx.query(databricks.StatementRequest{Statement: e.tool.Statement, Params: params, RowLimit: limit})
+	result, err := ctx.query(wire.StatementRequest{Statement: e.tool.Statement, Params: params, RowLimit: limit})
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (e sqlExecutor) run(ctx Context, args Arguments) (*Output, error) {
 }
 
 // table shapes a result as rows by name, capped.
-func table(r *databricks.StatementResult, limit int) *Output {
+func table(r *wire.StatementResult, limit int) *Output {
 	out := &Output{Columns: make([]Column, len(r.Columns)), Rows: make([]map[string]any, 0, len(r.Rows)), Truncated: r.Truncated}
 	for i, c := range r.Columns {
 		out.Columns[i] = Column{Name: c.Name, Type: c.Type}

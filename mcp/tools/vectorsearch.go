@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
 
@@ -34,7 +35,7 @@ func (vectorSearchExecutor) missing(ctx Context) string {
 
 func (e vectorSearchExecutor) run(ctx Context, args Arguments) (*Output, error) {
 	text, _ := args.Text("query")
-	q := databricks.VectorQuery{Index: e.tool.Index, Text: text, Type: e.tool.QueryType, RequestID: ctx.RequestID}
+	q := caller.VectorQuery{Index: e.tool.Index, Text: text, Type: e.tool.QueryType, RequestID: ctx.RequestID}
 	var err error
 	if q.Columns, err = e.columns(args); err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (e vectorSearchExecutor) run(ctx Context, args Arguments) (*Output, error) 
 	if q.Filters, err = e.filters(args); err != nil {
 		return nil, err
 	}
-	result, err := asRole(ctx, func(token databricks.Secret) (*databricks.VectorResult, error) {
+	result, err := asRole(ctx, func(token wire.Secret) (*caller.VectorResult, error) {
 		r, err := ctx.VectorSearch.Query(ctx, token, q)
 		if err != nil {
 			return nil, upstreamErrorOf(ctx, err, "the search of this tool")
@@ -212,7 +213,7 @@ func badTool(what string) error {
 
 // ranked shapes a result as rows by name, in their order. Only the columns asked for
 // are handed on, and the score, as it came.
-func ranked(r *databricks.VectorResult, columns []string, most int) *Output {
+func ranked(r *caller.VectorResult, columns []string, most int) *Output {
 	out := &Output{Rows: make([]map[string]any, 0, len(r.Rows))}
 	keep := make([]bool, len(r.Columns))
 	for i, c := range r.Columns {

@@ -13,7 +13,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
@@ -31,9 +32,9 @@ func search(t *testing.T, filters ...access.Filter) *tools.Definition {
 	return define(t, access.Tool{VectorSearch: &v}, v1alpha1.ToolSpec{VectorSearch: &spec})
 }
 
-func hits() *databricks.VectorResult {
-	return &databricks.VectorResult{
-		Columns: []databricks.ResultColumn{{Name: "id", Type: "bigint"}, {Name: "text", Type: "string"}, {Name: "amount", Type: "double"}, {Name: "secret"}, {Name: "score"}},
+func hits() *caller.VectorResult {
+	return &caller.VectorResult{
+		Columns: []wire.ResultColumn{{Name: "id", Type: "bigint"}, {Name: "text", Type: "string"}, {Name: "amount", Type: "double"}, {Name: "secret"}, {Name: "score"}},
 		Rows: [][]any{
 			{json.Number("9007199254740993"), "b\u202Ead", json.Number("1.10"), "hidden", json.Number("0.83000000000000007")},
 			{json.Number("7"), nil, json.Number("12"), "hidden", json.Number("1e-3")},
@@ -47,8 +48,8 @@ func TestASearchAnswersRowsInTheirRanking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := databricks.VectorQuery{Index: "main.kb.docs_index", Columns: []string{"id", "text", "amount"}, Text: "returns?", Type: "ANN", Results: 10, RequestID: "r1"}
-	if diff := cmp.Diff([]databricks.VectorQuery{want}, w.searches); diff != "" {
+	want := caller.VectorQuery{Index: "main.kb.docs_index", Columns: []string{"id", "text", "amount"}, Text: "returns?", Type: "ANN", Results: 10, RequestID: "r1"}
+	if diff := cmp.Diff([]caller.VectorQuery{want}, w.searches); diff != "" {
 		t.Error(diff)
 	}
 	const rows = `"columns":[{"name":"id","type":"BIGINT"},{"name":"text","type":"STRING"},{"name":"amount","type":"DOUBLE"},{"name":"score","type":"DOUBLE"}],` +
@@ -170,13 +171,13 @@ func TestFiltersThatCannotHoldAreTheToolsFault(t *testing.T) {
 
 func TestRefusalsOfASearch(t *testing.T) {
 	for name, c := range map[string]struct {
-		fail *databricks.CallError
+		fail *wire.CallError
 		code tools.Code
 	}{
-		"no right":     {&databricks.CallError{Kind: databricks.CallDenied}, tools.CodeUpstreamDenied},
-		"too many":     {&databricks.CallError{Kind: databricks.CallRateLimited, RetryAfter: 3 * time.Second}, tools.CodeRateLimited},
-		"it is down":   {&databricks.CallError{Kind: databricks.CallUnavailable}, tools.CodeUpstreamUnavailable},
-		"not an index": {&databricks.CallError{Kind: databricks.CallFailed, Status: 404}, tools.CodeUpstreamError},
+		"no right":     {&wire.CallError{Kind: wire.CallDenied}, tools.CodeUpstreamDenied},
+		"too many":     {&wire.CallError{Kind: wire.CallRateLimited, RetryAfter: 3 * time.Second}, tools.CodeRateLimited},
+		"it is down":   {&wire.CallError{Kind: wire.CallUnavailable}, tools.CodeUpstreamUnavailable},
+		"not an index": {&wire.CallError{Kind: wire.CallFailed, Status: 404}, tools.CodeUpstreamError},
 	} {
 		w := &workspace{fail: c.fail}
 		_, err := w.call(t, search(t), `{"query":"q"}`)
@@ -184,7 +185,7 @@ func TestRefusalsOfASearch(t *testing.T) {
 			t.Errorf("%s: come back after %v", name, err.RetryAfter)
 		}
 	}
-	w := &workspace{found: hits(), failOnce: &databricks.CallError{Kind: databricks.CallUnauthenticated}}
+	w := &workspace{found: hits(), failOnce: &wire.CallError{Kind: wire.CallUnauthenticated}}
 	if _, err := w.call(t, search(t), `{"query":"q"}`); err != nil || len(w.searches) != 2 {
 		t.Errorf("a token that was refused once: %v after %d searches", err, len(w.searches))
 	}

@@ -5,9 +5,7 @@ package env
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -19,7 +17,7 @@ import (
 // returns its address. A machine that has neither gets Debian's redis-server.
 func Redis(t testing.TB, password string) string {
 	t.Helper()
-	program := redisProgram(t)
+	program := Installed(t, "redis-server", "redis-server", "valkey-server")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -44,31 +42,4 @@ func Redis(t testing.TB, password string) string {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return address
-}
-
-func redisProgram(t testing.TB) string {
-	t.Helper()
-	find := func() string {
-		for _, name := range []string{"redis-server", "valkey-server"} {
-			if path, err := exec.LookPath(name); err == nil {
-				return path
-			}
-		}
-		return ""
-	}
-	if path := find(); path != "" {
-		return path
-	}
-	for _, arguments := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "redis-server"}} {
-		cmd := exec.CommandContext(t.Context(), "apt-get", arguments...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatal(fmt.Errorf("missing: redis-server or valkey-server (Debian: apt-get install redis-server); installing it failed: %w\n%s", err, out))
-		}
-	}
-	path := find()
-	if path == "" {
-		t.Fatal("missing: redis-server or valkey-server")
-	}
-	return path
 }

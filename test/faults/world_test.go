@@ -26,7 +26,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/mcpserver"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
@@ -69,7 +69,7 @@ func start(t *testing.T, changes ...func(*ctrl.Options)) client.Client {
 	if err := controllers.Setup(mgr, controllers.Options{
 		Connect: connect.New(connect.Options{
 			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: env.OperatorNamespace,
-			Pool: databricks.NewPool(databricks.PoolOptions{UserAgent: "faults", RequestsPerSecond: 2000, CallTimeout: callTimeout}),
+			Pool: admin.NewPool(admin.PoolOptions{UserAgent: "faults", RequestsPerSecond: 2000, CallTimeout: callTimeout}),
 		}),
 		Installation: installation, RoleConcurrency: 16, Issuer: tokens,
 		Servers: mcpserver.Options{Namespace: env.OperatorNamespace, Image: "example.com/mcp-server:1", OperatorName: "operator", ProbeAudience: "probe", ProbeTokenFile: "/dev/null"},
