@@ -52,7 +52,7 @@ func (b *bringUp) importPause(ctx context.Context) error {
 }
 
 func buildPause(ctx context.Context, i instance.Instance, archive string) error {
-	root, err := repositoryRoot()
+	root, err := Root()
 	if err != nil {
 		return err
 	}

@@ -240,5 +240,5 @@ func (b *bringUp) writeKubeconfig(name, path string) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-// repositoryRoot is where the programs that are built from this repository are.
-func repositoryRoot() (string, error) { return binaries.Root() }
+// Root returns the folder of the repository that the process runs in.
+func Root() (string, error) { return binaries.Root() }

@@ -28,8 +28,8 @@ func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
 func (p *Person) Session(t testing.TB, service string) (*mcp.ClientSession, error) {
 	t.Helper()
 	session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &mcp.StreamableClientTransport{
-		Endpoint:   p.e.WorkspaceURL + "/ai-gateway/mcp-services/" + service,
-		HTTPClient: &http.Client{Timeout: time.Minute, Transport: as{p.token, p.e.http.Transport}},
+		Endpoint:   p.Host + "/ai-gateway/mcp-services/" + service,
+		HTTPClient: &http.Client{Timeout: time.Minute, Transport: as{p.Token, p.HTTP.Transport}},
 		MaxRetries: -1, DisableStandaloneSSE: true,
 	}, nil)
 	if err == nil {
