@@ -16,12 +16,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
-const (
-	operatorNamespace = "gatehouse-system"
-	tenantPrefix      = "tenant-"
-)
+const tenantPrefix = "tenant-"
 
 // tier labels the tenants' namespaces.
 var tier = map[string]string{"tier": "sales"}
@@ -39,17 +37,12 @@ func roleOf(i int) *v1alpha1.Role {
 // declare makes all that is there before the first tenant's Role: the Workspace, and
 // the sample's server with its nine tools, open to the tenants' namespaces.
 func (b *scaleBench) declare(ctx context.Context, root string) error {
+	workspace, credential := env.WorkspaceFor(b.emulator.EmulatorProcess, "main", "databricks")
+	workspace.Spec.ResyncIntervalSeconds = 86400
 	objects := []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: env.OperatorNamespace}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "sales"}},
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: "databricks"}, StringData: map[string]string{"secret": operatorSecret}},
-		&v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: "main"}, Spec: v1alpha1.WorkspaceSpec{
-			Host: v1alpha1.HTTPSHost(b.emulator.workspace), AccountHost: v1alpha1.HTTPSHost(b.emulator.account), AccountID: accountID, WorkspaceID: workspaceID,
-			CABundle: v1alpha1.PEMBundle(b.emulator.ca), ResyncIntervalSeconds: 86400,
-			Authentication: v1alpha1.WorkspaceAuthentication{
-				Type: v1alpha1.AuthenticationClientSecret, ClientID: operatorID, ClientSecretRef: &v1alpha1.SecretKeyReference{Name: "databricks", Key: "secret"},
-			},
-		}},
+		credential, workspace,
 	}
 	bound := &v1alpha1.Boundary{}
 	for _, s := range []struct {

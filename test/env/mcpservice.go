@@ -11,16 +11,17 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// as puts a token on requests.
-type as struct {
-	token string
-	next  http.RoundTripper
+// Bearer puts a token on each request.
+type Bearer struct {
+	Token string
+	Next  http.RoundTripper
 }
 
-func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper.
+func (b Bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+a.token)
-	return a.next.RoundTrip(r)
+	r.Header.Set("Authorization", "Bearer "+b.Token)
+	return b.Next.RoundTrip(r)
 }
 
 // Session is a session of an MCP client with an MCP service, such as main.shared.gh. The
@@ -29,7 +30,7 @@ func (p *Person) Session(t testing.TB, service string) (*mcp.ClientSession, erro
 	t.Helper()
 	session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &mcp.StreamableClientTransport{
 		Endpoint:   p.Host + "/ai-gateway/mcp-services/" + service,
-		HTTPClient: &http.Client{Timeout: time.Minute, Transport: as{p.Token, p.HTTP.Transport}},
+		HTTPClient: &http.Client{Timeout: time.Minute, Transport: Bearer{p.Token, p.HTTP.Transport}},
 		MaxRetries: -1, DisableStandaloneSSE: true,
 	}, nil)
 	if err == nil {
