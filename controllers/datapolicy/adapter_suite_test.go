@@ -10,9 +10,9 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
-	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
+	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {

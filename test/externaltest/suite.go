@@ -1,8 +1,6 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package externaltest holds what every Adapter must pass: absent is zero, apply
-// then plan is empty, twice is once, others' things stay, each error its class.
 package externaltest
 
 import (
