@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 )
 
 const (
@@ -53,7 +53,7 @@ type lookup struct {
 
 // answer is what is known of an object.
 type answer struct {
-	signature *tooldef.Signature // nil: there is no such function
+	signature *access.Signature // nil: there is no such function
 	plain     bool
 	known     bool
 	due       time.Time
@@ -68,21 +68,13 @@ func newLookups(client func(ctx context.Context, workspace string) (catalog, err
 // of returns what is known of the objects of a server's tools. What was never looked
 // up is asked for now; what is old is asked for while the pass goes on.
 func (l *lookups) of(ctx context.Context, s *v1alpha1.MCPServer, tools []v1alpha1.ToolSpec) access.Lookups {
-	out := access.Lookups{Functions: map[string]tooldef.Signature{}, Connections: map[string]bool{}}
+	out := access.Lookups{Functions: map[string]access.Signature{}, Connections: map[string]bool{}}
 	var missing []lookup
 	var wanted []lookup
 	var asked []chan struct{} // by another pass
 	l.mu.Lock()
-	for _, t := range tools {
-		k := lookup{workspace: s.Spec.WorkspaceRef.Name}
-		switch {
-		case t.Function != nil:
-			k.kind, k.name = v1alpha1.SecurableFunction, string(t.Function.Name)
-		case t.HTTP != nil:
-			k.kind, k.name = v1alpha1.SecurableConnection, string(t.HTTP.Connection)
-		default:
-			continue
-		}
+	for _, o := range tooltype.Lookups(tools) {
+		k := lookup{s.Spec.WorkspaceRef.Name, o.Type, string(o.Name)}
 		wanted = append(wanted, k)
 		a := l.entries[k]
 		if a == nil {
@@ -174,9 +166,9 @@ func (l *lookups) fetch(ctx context.Context, k lookup) (answer, error) {
 	if err != nil || f == nil {
 		return answer{}, err
 	}
-	s := &tooldef.Signature{Table: f.Table}
+	s := &access.Signature{Table: f.Table}
 	for _, p := range f.Parameters {
-		s.Parameters = append(s.Parameters, tooldef.SignatureParameter{Name: p.Name, Type: p.Type, Optional: p.Default, Comment: p.Comment})
+		s.Parameters = append(s.Parameters, access.SignatureParameter{Name: p.Name, Type: p.Type, Optional: p.Default, Comment: p.Comment})
 	}
 	return answer{signature: s}, nil
 }

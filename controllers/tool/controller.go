@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=tools,verbs=get;list;watch
@@ -33,7 +33,7 @@ func (adapter) Gather(_ context.Context, t *v1alpha1.Tool) (v1alpha1.ToolSpec, e
 }
 
 func (adapter) Desired(spec v1alpha1.ToolSpec) (state, error) {
-	if err := tooldef.Check(spec); err != nil {
+	if err := tooltype.Check(spec); err != nil {
 		return state{}, fault.Invalid(v1alpha1.ReasonInvalidSchema, fmt.Errorf("the tool cannot be served: %w", err))
 	}
 	return state{}, nil

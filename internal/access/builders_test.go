@@ -27,7 +27,7 @@ type change func(*Estate)
 // and a Role, and acme, a tenant with a Role that the rules select by labels.
 func estate(changes ...change) Estate {
 	e := Estate{
-		Now: noon,
+		Now: noon, Types: TypesForTests,
 		Namespaces: []Namespace{
 			{Name: "sales", UID: "u-sales", Labels: map[string]string{"tier": "internal"}},
 			{Name: "acme", UID: "u-acme", Labels: map[string]string{"tier": "partner"}},

@@ -16,7 +16,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 	"github.com/gatehouse-dev/gatehouse/internal/when"
 )
 
@@ -32,6 +31,9 @@ type Estate struct {
 	Policies   []v1alpha1.FederationPolicy
 	Boundaries []v1alpha1.Boundary
 	Namespaces []Namespace
+	// Types are the types of tools that are known. A tool of another is not served; without
+	// Types none is.
+	Types ToolTypes
 	// Memo is what was worked out before of the same tools, namespaces and Boundaries; nil is nothing.
 	Memo *Memo
 }
@@ -102,7 +104,7 @@ func (e Estate) ways() (map[Cell][]way, []Refusal) {
 			given := wayOf(a, rule)
 			for _, role := range e.Selected(a.Namespace, rule) {
 				for _, tool := range rule.Tools {
-					if served[tool] == nil {
+					if served[tool].Tool == nil {
 						continue
 					}
 					if r := e.refuse(role, server, served[tool]); r != nil {
@@ -164,7 +166,7 @@ func (e Estate) namespaceMatches(s *metav1.LabelSelector, name string) bool {
 // server, the tool, all that the role asks for by itself and all that the tool needs,
 // and both must live in one workspace. So a Boundary that shrinks takes cells away, and
 // with them what was granted for them.
-func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, t *v1alpha1.Tool) *Refusal {
+func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, t servedTool) *Refusal {
 	tool := t.Spec.ToolName
 	if role.Spec.WorkspaceRef.Name != server.Spec.WorkspaceRef.Name {
 		return &Refusal{Key(role), v1alpha1.ReasonInvalid, fmt.Sprintf("the server %s runs in the Workspace %s and the role in %s",
@@ -182,8 +184,8 @@ func (e Estate) refuse(role *v1alpha1.Role, server *v1alpha1.MCPServer, t *v1alp
 	if problems := limits.Check(asked(role)); len(problems) > 0 {
 		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the Role %s %s", role.Name, strings.Join(problems, "; and "))}
 	}
-	key := toolKey{role.Namespace, role.Spec.WorkspaceRef.Name, Key(server), string(server.Spec.WarehouseID), Key(t)}
-	if problems := remembered(e.Memo, key, func() []string { return limits.Check(toolRequest(role, server, t)) }); len(problems) > 0 {
+	key := toolKey{role.Namespace, role.Spec.WorkspaceRef.Name, Key(server), string(server.Spec.WarehouseID), Key(t.Tool)}
+	if problems := remembered(e.Memo, key, func() []string { return limits.Check(e.toolRequest(role, server, t)) }); len(problems) > 0 {
 		return &Refusal{Key(role), v1alpha1.ReasonOutsideBoundary, fmt.Sprintf("the tool %s %s", tool, strings.Join(problems, "; and "))}
 	}
 	return nil
@@ -204,14 +206,9 @@ func asked(role *v1alpha1.Role) boundary.Request {
 }
 
 // toolRequest is what a role must be given to call a tool of a server.
-func toolRequest(role *v1alpha1.Role, server *v1alpha1.MCPServer, t *v1alpha1.Tool) boundary.Request {
-	out := boundary.Request{Workspace: role.Spec.WorkspaceRef.Name, Scopes: toolScopes(t)}
-	toolGrants(t, string(server.Spec.WarehouseID), func(kind, name, privilege string) {
-		if g := (boundary.Grant{Type: kind, Name: name, Privilege: privilege}); !slices.Contains(out.Grants, g) {
-			out.Grants = append(out.Grants, g)
-		}
-	})
-	return out
+func (e Estate) toolRequest(role *v1alpha1.Role, server *v1alpha1.MCPServer, t servedTool) boundary.Request {
+	n := e.toolNeeds(t, string(server.Spec.WarehouseID))
+	return boundary.Request{Workspace: role.Spec.WorkspaceRef.Name, Grants: n.Grants, Scopes: n.Scopes}
 }
 
 // Limits returns what a namespace may ask for, or why it may ask for nothing.
@@ -247,29 +244,28 @@ func (e Estate) server(namespace, name string) *v1alpha1.MCPServer {
 
 // toolsOf returns the Tools that a server serves, by the name that clients call.
 // A name that two of them claim is served by neither.
-func (e Estate) toolsOf(server *v1alpha1.MCPServer) map[string]*v1alpha1.Tool {
-	out, clash := map[string]*v1alpha1.Tool{}, map[string]bool{}
+func (e Estate) toolsOf(server *v1alpha1.MCPServer) map[string]servedTool {
+	out, clash := map[string]servedTool{}, map[string]bool{}
 	for _, ref := range server.Spec.ToolRefs {
 		for i := range e.Tools {
 			t := &e.Tools[i]
-			if t.Namespace != server.Namespace || t.Name != ref.Name || !t.DeletionTimestamp.IsZero() || e.unsound(t) != nil {
+			if t.Namespace != server.Namespace || t.Name != ref.Name || !t.DeletionTimestamp.IsZero() {
 				continue
 			}
-			if out[t.Spec.ToolName] != nil {
+			kind, err := e.typed(t)
+			if err != nil {
+				continue // Compile and the Tool itself report it
+			}
+			if out[t.Spec.ToolName].Tool != nil {
 				clash[t.Spec.ToolName] = true
 			}
-			out[t.Spec.ToolName] = t
+			out[t.Spec.ToolName] = servedTool{t, kind}
 		}
 	}
 	for name := range clash {
 		delete(out, name)
 	}
 	return out
-}
-
-// unsound says why a tool cannot be served.
-func (e Estate) unsound(t *v1alpha1.Tool) error {
-	return remembered(e.Memo, soundKey{Key(t)}, func() checked { return checked{tooldef.Check(t.Spec)} }).error
 }
 
 func unique(list []Refusal) []Refusal {

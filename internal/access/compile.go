@@ -10,18 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
-
-// Lookups are what Databricks says of objects that tools name. What was not looked up
-// counts as not there.
-type Lookups struct {
-	// Functions are the signatures of functions, by full name.
-	Functions map[string]tooldef.Signature
-	// Connections say, of each that was looked up, whether it uses HTTPS; one that does
-	// not exist counts as if it did, because nothing can be sent over it.
-	Connections map[string]bool
-}
 
 // Compile makes the access document of a server, sealed, and says what of the
 // declaration it leaves out. What is left out is denied.
@@ -44,15 +33,17 @@ func (e Estate) Compile(server *v1alpha1.MCPServer, workspace *v1alpha1.Workspac
 	served, compiled := e.toolsOf(server), map[string]bool{}
 	for _, ref := range server.Spec.ToolRefs {
 		t := e.toolByRef(server.Namespace, ref.Name)
-		switch {
-		case t == nil:
+		if t == nil {
 			refusals = append(refusals, Refusal{"", v1alpha1.ReasonToolNotFound, fmt.Sprintf("the Tool %s does not exist", ref.Name)})
-		case e.unsound(t) != nil:
-			refusals = append(refusals, Refusal{"", v1alpha1.ReasonInvalidSchema, fmt.Sprintf("the Tool %s cannot be served: %v", ref.Name, e.unsound(t))})
-		case served[t.Spec.ToolName] != t:
+			continue
+		}
+		switch _, err := e.typed(t); {
+		case err != nil:
+			refusals = append(refusals, Refusal{"", v1alpha1.ReasonInvalidSchema, fmt.Sprintf("the Tool %s cannot be served: %v", ref.Name, err)})
+		case served[t.Spec.ToolName].Tool != t:
 			refusals = append(refusals, Refusal{"", v1alpha1.ReasonConflict, fmt.Sprintf("several Tools of this server have the toolName %s; none of them is served", t.Spec.ToolName)})
 		default:
-			tool, refusal := compileTool(t, found)
+			tool, refusal := e.compileTool(served[t.Spec.ToolName], string(server.Spec.WarehouseID), found)
 			if refusal != nil {
 				refusals = append(refusals, *refusal)
 				continue

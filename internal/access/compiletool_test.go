@@ -12,12 +12,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
 )
+
+// compiled is a tool, whose spec need not fit.
+func compiled(t *testing.T, tool *v1alpha1.Tool, found Lookups) (Tool, *Refusal) {
+	t.Helper()
+	kind, err := TypesForTests.Of(tool.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Estate{}.compileTool(servedTool{tool, kind}, "wh1", found)
+}
 
 func TestEachTypeOfToolIsCompiled(t *testing.T) {
 	found := Lookups{
-		Functions:   map[string]tooldef.Signature{"main.s.f": {Table: true, Parameters: []tooldef.SignatureParameter{{Name: "day", Type: "DATE"}, {Name: "most", Type: "INT", Optional: true}}}},
+		Functions:   map[string]Signature{"main.s.f": {Table: true, Parameters: []SignatureParameter{{Name: "day", Type: "DATE"}, {Name: "most", Type: "INT", Optional: true}}}},
 		Connections: map[string]bool{"good": true, "plain": false},
 	}
 	for name, c := range map[string]struct {
@@ -57,7 +66,7 @@ func TestEachTypeOfToolIsCompiled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.spec.ToolName, c.spec.Description = "x", "X."
-			got, refusal := compileTool(&v1alpha1.Tool{Spec: c.spec}, found)
+			got, refusal := compiled(t, &v1alpha1.Tool{Spec: c.spec}, found)
 			if refusal != nil {
 				t.Fatal(refusal.Message)
 			}
@@ -81,7 +90,7 @@ func TestEachTypeOfToolIsCompiled(t *testing.T) {
 		"a connection in plain text":     {v1alpha1.ToolSpec{HTTP: &v1alpha1.HTTPTool{Connection: "plain", Allow: []v1alpha1.HTTPRoute{{Path: "/a"}}}}, v1alpha1.ReasonPlainConnection, "does not use HTTPS"},
 		"a connection that nobody knows": {v1alpha1.ToolSpec{HTTP: &v1alpha1.HTTPTool{Connection: "new", Allow: []v1alpha1.HTTPRoute{{Path: "/a"}}}}, v1alpha1.ReasonConnectionUnknown, "new"},
 	} {
-		if _, refusal := compileTool(&v1alpha1.Tool{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: c.spec}, found); refusal == nil || refusal.Reason != c.reason || !strings.Contains(refusal.Message, c.words) {
+		if _, refusal := compiled(t, &v1alpha1.Tool{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: c.spec}, found); refusal == nil || refusal.Reason != c.reason || !strings.Contains(refusal.Message, c.words) {
 			t.Errorf("%s: %+v", name, refusal)
 		}
 	}
@@ -105,7 +114,7 @@ func TestWhatCannotBeServedIsInNoRow(t *testing.T) {
 	if err != nil || len(refusals) == 0 {
 		t.Fatalf("%v, %v", refusals, err)
 	}
-	with, _, err := e.Compile(server, ws, Lookups{Functions: map[string]tooldef.Signature{"main.s.f": {}}})
+	with, _, err := e.Compile(server, ws, Lookups{Functions: map[string]Signature{"main.s.f": {}}})
 	if err != nil {
 		t.Fatal(err)
 	}

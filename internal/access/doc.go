@@ -8,4 +8,8 @@
 //	cells + everything a pod must know       --Compile--> the access Document, and its hash
 //
 // The operator computes with it; the MCP server reads the Document it made.
+//
+// It knows no type of tool: it asks the ToolType that Estate.Types, which internal/tooltype
+// implements, has for a Tool. A Tool of a type that is not known is not served and has no
+// cells; Compile reports it.
 package access

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -158,6 +159,25 @@ type Filter struct {
 	Type     string `json:"type"`
 	Argument string `json:"argument,omitempty"`
 	Value    string `json:"value,omitempty"`
+}
+
+// FixedValue returns the fixed value of a filter, in its type: a text, a json.Number, which
+// keeps the digits, or a bool.
+func (f Filter) FixedValue() (any, error) {
+	switch f.Type {
+	case "Number":
+		n := json.Number(f.Value)
+		if _, err := n.Float64(); err == nil && json.Valid([]byte(f.Value)) {
+			return n, nil
+		}
+		return nil, errors.New("must be a number")
+	case "Boolean":
+		if f.Value != "true" && f.Value != "false" {
+			return nil, errors.New("must be true or false")
+		}
+		return f.Value == "true", nil
+	}
+	return f.Value, nil
 }
 
 // ServingTool asks a serving endpoint.

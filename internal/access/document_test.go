@@ -124,3 +124,29 @@ func walk(v reflect.Value, path string, visit func(string, func())) {
 		visit(path, func() { v.SetString(v.String() + "x") })
 	}
 }
+
+func TestFilterValue(t *testing.T) {
+	for _, c := range []struct {
+		kind, text string
+		want       any // nil: it is refused
+	}{
+		{"", "WEST", "WEST"}, {"String", "true", "true"}, {"String", "5", "5"}, {"String", " ", " "},
+		{"Number", "5", json.Number("5")}, {"Number", "-2.50", json.Number("-2.50")}, {"Number", "1e3", json.Number("1e3")},
+		{"Number", "9007199254740993", json.Number("9007199254740993")}, // is no float
+		{"Number", "", nil}, {"Number", "x", nil}, {"Number", " 5", nil}, {"Number", "5 ", nil}, {"Number", "5\n", nil}, {"Number", "0x10", nil}, {"Number", "01", nil}, {"Number", "+5", nil},
+		{"Number", "1_000", nil}, {"Number", "NaN", nil}, {"Number", "Infinity", nil}, {"Number", "1e999", nil}, {"Number", "null", nil}, {"Number", "true", nil}, {"Number", `"5"`, nil}, {"Number", "[5]", nil},
+		{"Boolean", "true", true}, {"Boolean", "false", false},
+		{"Boolean", "", nil}, {"Boolean", "True", nil}, {"Boolean", "T", nil}, {"Boolean", "1", nil}, {"Boolean", "yes", nil},
+	} {
+		got, err := Filter{Type: c.kind, Value: c.text}.FixedValue()
+		if (err != nil) != (c.want == nil) || got != c.want {
+			t.Errorf("%s %q: got %#v, %v, want %#v", c.kind, c.text, got, err, c.want)
+		}
+		if err != nil {
+			continue
+		}
+		if _, err := json.Marshal(got); err != nil {
+			t.Errorf("%s %q cannot be sent: %v", c.kind, c.text, err)
+		}
+	}
+}

@@ -58,17 +58,13 @@ func (e Estate) Audit(server *v1alpha1.MCPServer, d Document) Audit {
 		out.Roles[key] = held
 		for _, t := range d.Tools {
 			tool := served[t.Name]
-			if tool == nil {
+			if tool.Tool == nil {
 				continue
 			}
-			c := AuditCell{Role: key, Tool: t.Name, Yes: slices.Contains(d.Matrix[key], t.Name)}
-			toolGrants(tool, string(server.Spec.WarehouseID), func(kind, name, privilege string) {
-				if g := (boundary.Grant{Type: kind, Name: name, Privilege: privilege}); !slices.Contains(c.Needs, g) {
-					c.Needs = append(c.Needs, g)
-				}
-			})
+			needs := e.toolNeeds(tool, string(server.Spec.WarehouseID))
+			c := AuditCell{Role: key, Tool: t.Name, Yes: slices.Contains(d.Matrix[key], t.Name), Needs: slices.Clone(needs.Grants)}
 			slices.SortFunc(c.Needs, CompareGrants)
-			for _, scope := range toolScopes(tool) {
+			for _, scope := range needs.Scopes {
 				if !slices.Contains(d.Roles[key].Scopes, scope) {
 					c.Lacking = append(c.Lacking, scope)
 				}

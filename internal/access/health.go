@@ -48,15 +48,15 @@ type Dependency struct {
 func (d Dependency) scopes() []string {
 	switch d.Kind {
 	case DependencyGenieSpace:
-		return []string{scopeGenie, scopeGenieDashboards}
+		return []string{ScopeGenie, ScopeGenieDashboards}
 	case DependencyServingEndpoint:
-		return []string{scopeServing}
+		return []string{ScopeServing}
 	case DependencyIndex:
-		return []string{scopeVectorSearch}
+		return []string{ScopeVectorSearch}
 	case DependencyConnection, DependencyFunction:
-		return []string{scopeCatalog}
+		return []string{ScopeCatalog}
 	default:
-		return []string{scopeSQL}
+		return []string{ScopeSQL}
 	}
 }
 
@@ -82,43 +82,13 @@ func (d Dependency) sight() (kind, name, privilege string) {
 	}
 }
 
-// dependenciesOf tells add of everything that a tool needs of the workspace. Warehouse is that of the server.
-func dependenciesOf(t *v1alpha1.Tool, warehouse string, add func(kind DependencyKind, name string)) {
-	toolGrants(t, warehouse, func(kind, name, _ string) {
-		switch {
-		case kind == boundary.Warehouse:
-			add(DependencyWarehouse, name)
-		case kind == boundary.GenieSpace:
-			add(DependencyGenieSpace, name)
-		case kind == boundary.ServingEndpoint:
-			add(DependencyServingEndpoint, name)
-		case kind == string(v1alpha1.SecurableConnection):
-			add(DependencyConnection, name)
-		case kind == string(v1alpha1.SecurableFunction):
-			add(DependencyFunction, name)
-		}
-	})
-	if v := t.Spec.VectorSearch; v != nil {
-		add(DependencyIndex, string(v.Index))
-	}
-	if s := t.Spec.Serving; s != nil {
-		for _, a := range s.Agents {
-			if a.Index != "" {
-				add(DependencyIndex, string(a.Index))
-			}
-		}
-	}
-}
-
 // dependencies are those of a server, each with the tools that need it, sorted.
 func (e Estate) dependencies(server *v1alpha1.MCPServer) map[Dependency][]string {
 	tools, out := e.toolsOf(server), map[Dependency][]string{}
 	for _, name := range slices.Sorted(maps.Keys(tools)) {
-		dependenciesOf(tools[name], string(server.Spec.WarehouseID), func(kind DependencyKind, of string) {
-			if d := (Dependency{kind, of}); !slices.Contains(out[d], name) {
-				out[d] = append(out[d], name)
-			}
-		})
+		for _, d := range e.toolNeeds(tools[name], string(server.Spec.WarehouseID)).Dependencies {
+			out[d] = append(out[d], name)
+		}
 	}
 	return out
 }

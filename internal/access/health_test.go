@@ -46,7 +46,7 @@ func everyType(e *Estate) {
 func TestTheServersOwnRoleNeedsToSeeAndNoMore(t *testing.T) {
 	e := estate(everyType, watched)
 	for _, tool := range e.Tools {
-		if e.toolsOf(&e.Servers[0])[tool.Spec.ToolName] == nil {
+		if e.toolsOf(&e.Servers[0])[tool.Spec.ToolName].Tool == nil {
 			t.Fatalf("%s is not served", tool.Name)
 		}
 	}

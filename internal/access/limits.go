@@ -79,10 +79,10 @@ func (e Estate) compileToolLimits(s *v1alpha1.MCPServer, t *v1alpha1.Tool) *Tool
 	return &out
 }
 
-// asksGenie says whether a server serves a genie tool.
+// asksGenie says whether a server serves a tool whose calls are questions to Genie.
 func (e Estate) asksGenie(s *v1alpha1.MCPServer) bool {
 	for _, t := range e.toolsOf(s) {
-		if t.Spec.Genie != nil {
+		if e.toolNeeds(t, string(s.Spec.WarehouseID)).AsksGenie {
 			return true
 		}
 	}

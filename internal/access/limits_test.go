@@ -90,7 +90,7 @@ func TestGenieIsSharedByAllThatAskIt(t *testing.T) {
 		"another store is another count":                              {asking("a", 2, "redis:6379"), []v1alpha1.MCPServer{asking("b", 2, "other:6379")}, 60, &Rate{30, 60_000, 60}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := Estate{Tools: []v1alpha1.Tool{askTool}, Servers: append([]v1alpha1.MCPServer{c.server}, c.others...)}
+			e := Estate{Types: TypesForTests, Tools: []v1alpha1.Tool{askTool}, Servers: append([]v1alpha1.MCPServer{c.server}, c.others...)}
 			w := &v1alpha1.Workspace{Spec: v1alpha1.WorkspaceSpec{GenieQuestionsPerMinute: c.declared}}
 			if diff := cmp.Diff(c.want, e.compileLimits(&e.Servers[0], w).Genie); diff != "" {
 				t.Error(diff)
@@ -104,7 +104,7 @@ func TestGenieIsSharedByAllThatAskIt(t *testing.T) {
 // each has at least one call in it.
 func TestPodsTogetherStayWithinWhatIsDeclared(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		e := Estate{Tools: []v1alpha1.Tool{askTool}}
+		e := Estate{Types: TypesForTests, Tools: []v1alpha1.Tool{askTool}}
 		for i := range rapid.IntRange(1, 6).Draw(t, "servers") {
 			store := rapid.SampledFrom([]string{"", "", "redis:6379", "other:6379"}).Draw(t, "store")
 			e.Servers = append(e.Servers, asking(fmt.Sprint("s", i), rapid.Int32Range(0, 20).Draw(t, "replicas"), store))

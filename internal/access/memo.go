@@ -55,10 +55,14 @@ type (
 		selector  *metav1.LabelSelector // of one version of an object: they are not changed in place
 		namespace string
 	}
-	toolKey struct{ namespace, workspace, server, warehouse, tool string }
+	needsKey struct{ tool, warehouse string }
+	toolKey  struct{ namespace, workspace, server, warehouse, tool string }
 )
 
-type checked struct{ error }
+type checked struct {
+	kind ToolType
+	err  error
+}
 
 type limitsOf struct {
 	limits *boundary.Limits

@@ -122,7 +122,7 @@ func drawEstate(t *rapid.T) Estate {
 		return v1alpha1.LocalReference{Name: "other"}
 	}
 	count := func(what string, most int) int { return rapid.IntRange(0, most).Draw(t, what) }
-	e := Estate{Now: noon}
+	e := Estate{Now: noon, Types: TypesForTests}
 	for _, n := range someNamespaces {
 		if often("known") {
 			e.Namespaces = append(e.Namespaces, Namespace{Name: n, UID: n, Labels: labels()})

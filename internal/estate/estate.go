@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 )
 
 // Load reads everything that access depends on. The lists are shared with the
@@ -37,6 +38,7 @@ func Load(ctx context.Context, c client.Reader) (access.Estate, error) {
 	}
 	out := access.Estate{
 		Now:     time.Now(),
+		Types:   tooltype.All(),
 		Servers: servers.Items, Tools: tools.Items, Accesses: accesses.Items, Roles: roles.Items, Policies: policies.Items, Boundaries: boundaries.Items,
 	}
 	for _, n := range namespaces.Items {

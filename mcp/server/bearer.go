@@ -7,17 +7,36 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/when"
+	"github.com/gatehouse-dev/gatehouse/mcp/identity"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // metadataPath is where RFC 9728 puts protected resource metadata.
 const metadataPath = "/.well-known/oauth-protected-resource"
+
+// principal is the verified caller of a request.
+type principal struct {
+	*identity.Caller
+	// claims are those of the token, only under a document that has conditions.
+	claims when.Values
+}
+
+// forTools is the caller as tools see it: without its token.
+func (p *principal) forTools() tools.Caller {
+	return tools.Caller{Issuer: p.Issuer, Subject: p.Subject, Email: p.Email, Name: p.Name, Role: p.Role}
+}
+
+// trust is the part of a document that decides who a caller is.
+func trust(doc access.Document) identity.Trust {
+	return identity.Trust{Issuers: doc.Issuers, Denied: doc.DeniedSubjects, Roles: doc.Roles, KeepClaims: len(doc.Conditions) > 0}
+}
 
 // authenticated lets verified callers through. It writes every refusal itself,
 // because the SDK's has no error code and repeats the verifier's words; the SDK's
@@ -25,35 +44,20 @@ const metadataPath = "/.well-known/oauth-protected-resource"
 func (s *Server) authenticated(next http.Handler) http.Handler {
 	next = auth.RequireBearerToken(func(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
 		p := principalOf(ctx)
-		return &auth.TokenInfo{Expiration: p.expires, UserID: p.Issuer + "\x00" + p.Subject}, nil
-	}, &auth.RequireBearerTokenOptions{ClockSkew: skew})(next)
+		return &auth.TokenInfo{Expiration: p.Expires, UserID: p.Issuer + "\x00" + p.Subject}, nil
+	}, &auth.RequireBearerTokenOptions{ClockSkew: identity.ClockSkew})(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		snap := snapshotOf(r.Context())
-		token, ok := bearer(r.Header)
-		if !ok {
-			s.challenge(w, r, snap, "invalid_request", "missing_token", "send a token of your identity provider as Authorization: Bearer")
+		caller, err := snap.callers.Authenticate(r.Context(), r.Header)
+		if err != nil {
+			s.unidentified(w, r, snap, err)
 			return
 		}
-		p, err := snap.verify(r.Context(), token, s.now())
-		switch {
-		case err == nil:
-		case errors.Is(err, errKeysUnavailable):
-			w.Header().Set("Retry-After", "5")
-			s.refuse(w, r, http.StatusServiceUnavailable, "issuer_unavailable", "the keys of your identity provider cannot be had at the moment")
-			return
-		case errors.Is(err, errExpired):
-			s.challenge(w, r, snap, "invalid_token", "expired_token", "the token has expired")
-			return
-		default:
-			s.challenge(w, r, snap, "invalid_token", "invalid_token", "the token is not valid for this server")
-			return
+		p := &principal{Caller: caller}
+		if caller.Claims != nil {
+			p.claims = when.ValuesOf(caller.Claims)
 		}
-		if selected := r.Header.Values("X-Gatehouse-Role"); len(selected) > 0 && (len(selected) > 1 || selected[0] != p.Role) {
-			// The header selects among verified roles and never grants one.
-			s.refuse(w, r, http.StatusForbidden, "role_not_held", "the X-Gatehouse-Role header names a role that the token does not give")
-			return
-		}
-		ctx, cancel := context.WithDeadline(r.Context(), p.expires.Add(skew))
+		ctx, cancel := context.WithDeadline(r.Context(), p.Expires.Add(identity.ClockSkew))
 		defer cancel()
 		ctx = context.WithValue(ctx, keyPrincipal, p)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, keyHTTPContext, ctx)))
@@ -65,14 +69,22 @@ func principalOf(ctx context.Context) *principal {
 	return p
 }
 
-// bearer returns the token of exactly one Authorization header.
-func bearer(h http.Header) (string, bool) {
-	values := h.Values("Authorization")
-	if len(values) != 1 {
-		return "", false
+// unidentified answers a request whose caller is not known. A caller that is denied by
+// name gets the answer of an invalid token.
+func (s *Server) unidentified(w http.ResponseWriter, r *http.Request, snap *snapshot, err error) {
+	switch {
+	case errors.Is(err, identity.ErrMissing):
+		s.challenge(w, r, snap, "invalid_request", "missing_token", "send a token of your identity provider as Authorization: Bearer")
+	case errors.Is(err, identity.ErrKeysUnavailable):
+		w.Header().Set("Retry-After", "5")
+		s.refuse(w, r, http.StatusServiceUnavailable, "issuer_unavailable", "the keys of your identity provider cannot be had at the moment")
+	case errors.Is(err, identity.ErrExpired):
+		s.challenge(w, r, snap, "invalid_token", "expired_token", "the token has expired")
+	case errors.Is(err, identity.ErrRoleNotHeld):
+		s.refuse(w, r, http.StatusForbidden, "role_not_held", "the X-Gatehouse-Role header names a role that the token does not give")
+	default:
+		s.challenge(w, r, snap, "invalid_token", "invalid_token", "the token is not valid for this server")
 	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	return token, ok && strings.EqualFold(scheme, "Bearer") && token != ""
 }
 
 // challenge answers 401 and says where to get a token.
@@ -94,10 +106,9 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	snap := snapshotOf(r.Context())
-	servers := slices.Sorted(maps.Keys(snap.issuers))
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(oauthex.ProtectedResourceMetadata{
-		Resource: snap.doc.Resource, AuthorizationServers: servers, BearerMethodsSupported: []string{"header"},
+		Resource: snap.doc.Resource, AuthorizationServers: snap.authorizationServers, BearerMethodsSupported: []string{"header"},
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
 )
 
 // Exchanger exchanges a caller's token for one of its role's service principal.
@@ -23,11 +24,9 @@ type Exchanger interface {
 
 // Backend is how the server reaches one workspace. It carries no credential.
 type Backend struct {
-	Exchanger    Exchanger
-	Statements   tools.Statements
-	Genie        tools.Genie
-	VectorSearch tools.VectorSearch
-	Serving      tools.Serving
+	Exchanger Exchanger
+	// Tools are the clients of the tools.
+	Tools registry.Clients
 }
 
 // Clients are HTTP clients that trust a workspace's certificates and share their
@@ -44,10 +43,7 @@ type NewBackend func(host string, c Clients) Backend
 
 // Databricks is the Backend over the real wire.
 func Databricks(host string, c Clients) Backend {
-	return Backend{
-		Exchanger: caller.NewExchanger(host, c.Standard), Statements: caller.NewStatements(host, c.Standard), Genie: caller.NewGenie(host, c.Standard),
-		VectorSearch: caller.NewVectorSearch(host, c.Standard), Serving: caller.NewServing(host, c.Long),
-	}
+	return Backend{Exchanger: caller.NewExchanger(host, c.Standard), Tools: registry.Databricks(host, c.Standard, c.Long)}
 }
 
 // backend is a Backend with the clients whose connections to close when it is no longer used.
@@ -74,26 +70,26 @@ func (c *session) Token(ctx context.Context, refused bool) (wire.Secret, error) 
 	role := c.snap.doc.Roles[c.caller.Role]
 	key := caller.TokenKey{
 		Issuer: c.caller.Issuer, Subject: c.caller.Subject, ServicePrincipal: role.ApplicationID,
-		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.sum,
+		Workspace: c.snap.doc.Workspace.Host, Scopes: role.Scopes, Source: c.caller.TokenHash,
 	}
 	if refused {
 		c.tokens.Drop(key)
 	}
-	if time.Until(c.caller.expires) < minRemaining {
+	if time.Until(c.caller.Expires) < minRemaining {
 		return "", tools.Errorf(tools.CodeExchangeDenied, "your token is about to expire; sign in again")
 	}
 	lifetime := time.Duration(c.snap.doc.Limits.MaxTokenLifetimeSeconds) * time.Second
 	token, err := c.tokens.Token(ctx, key, lifetime, func(ctx context.Context) (caller.Token, error) {
 		c.metrics.exchanges.Inc()
 		got, err := c.snap.backend.Exchanger.Exchange(ctx, caller.ExchangeRequest{
-			SubjectToken: wire.Secret(c.caller.token), ClientID: role.ApplicationID, Scopes: role.Scopes,
+			SubjectToken: wire.Secret(c.caller.Token.Reveal()), ClientID: role.ApplicationID, Scopes: role.Scopes,
 		})
 		if err != nil {
 			c.metrics.exchangeErrors.Inc()
 			return caller.Token{}, err
 		}
-		if got.Expiry.After(c.caller.expires) {
-			got.Expiry = c.caller.expires
+		if got.Expiry.After(c.caller.Expires) {
+			got.Expiry = c.caller.Expires
 		}
 		return got, nil
 	})

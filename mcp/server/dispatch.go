@@ -186,27 +186,16 @@ func (s *Server) run(ctx context.Context, snap *snapshot, caller *principal, nam
 	tool := snap.tools[name]
 	ctx, cancel := context.WithTimeout(ctx, tool.Timeout(time.Duration(snap.doc.Limits.CallTimeoutSeconds)*time.Second))
 	defer cancel()
-	t := tools.Context{
-		Context: ctx, Caller: caller.Caller, RequestID: requestID(ctx), WarehouseID: snap.doc.Workspace.WarehouseID,
-		Session: &session{tokens: s.tokens, metrics: s.metrics, snap: snap, caller: caller}, Statements: snap.backend.Statements,
-		VectorSearch: snap.backend.VectorSearch, Serving: snap.backend.Serving, Progress: c.progress,
-		Permit: func(args tools.Arguments) error {
-			for _, c := range mine {
-				if a := c.permits(ctx, snap, caller, name, args, now, s.unheld(ctx, name, caller.Role)); a != yes {
-					return refusal(a, name)
-				}
+	permit := func(args tools.Arguments) error {
+		for _, c := range mine {
+			if a := c.permits(ctx, snap, caller, name, args, now, s.unheld(ctx, name, caller.Role)); a != yes {
+				return refusal(a, name)
 			}
-			return nil
-		},
-		Admit: func() error { return s.admit(ctx, snap, caller, tool) },
-	}
-	if r := snap.doc.Limits.Genie; r != nil {
-		t.Genie = tools.GenieContext{
-			Genie: snap.backend.Genie, Conversations: s.keys, Limiter: snap.limiter, Limit: limitOf(r), Declared: int(r.Declared),
-			LimitKey: "genie:" + snap.doc.Workspace.Host, Expires: caller.expires, Now: s.now, Sleep: sleep,
 		}
+		return nil
 	}
-	return tool.Run(t, c.args)
+	admit := func(tools.Arguments) error { return s.admit(ctx, snap, caller, tool) }
+	return tool.Run(ctx, s.handed(ctx, snap, caller, c.progress), c.args, permit, admit)
 }
 
 // unheld tells of a condition that kept a call out. The reason is one of a few words.
@@ -214,18 +203,6 @@ func (s *Server) unheld(ctx context.Context, tool, role string) func(rule, why s
 	return func(rule, why string) {
 		s.metrics.conditions.WithLabelValues(why).Inc()
 		s.log.Info("A condition did not hold", "tool", tool, "role", role, "rule", rule, "reason", why, "requestID", requestID(ctx))
-	}
-}
-
-// sleep waits, or ends with ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 

@@ -4,12 +4,13 @@
 // Package server serves governed tools over MCP.
 //
 //	main port                                                second port
-//	 limits > host > origin > strip > bearer > gate > MCP     probes, health, metrics,
+//	 limits > host > origin > strip > identity > gate > MCP   probes, health, metrics,
 //	                                    |                      the operator's questions
 //	                        caller, role, matrix
 //	                                    |
 //	                        exchange > executor (mcp/tools)
 //
+// Package mcp/identity decides who calls, and this package turns its errors into answers.
 // Every decision is taken from one access document, swapped atomically when the
 // mounted file changes. The server is stateless: any replica answers any request.
 // The JWT of a caller goes to the Databricks token endpoint and nowhere else, and

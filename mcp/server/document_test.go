@@ -4,9 +4,11 @@
 package server_test
 
 import (
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +76,12 @@ func TestADocumentThatCannotBeUsedLeavesTheLastGoodOne(t *testing.T) {
 	unknownTool.Matrix = map[string][]string{"sales/west": {"no_such_tool"}}
 	unknownRole.Matrix = map[string][]string{"sales/nobody": {"check_identity"}}
 	version.Version = 99
+	with := func(tool access.Tool) access.Document {
+		tool.Name, tool.InputSchema = "another", json.RawMessage(`{"type":"object"}`)
+		out := d
+		out.Tools = append(slices.Clone(d.Tools), tool)
+		return out
+	}
 	for name, c := range map[string]struct {
 		spoil func()
 		want  string
@@ -84,6 +92,8 @@ func TestADocumentThatCannotBeUsedLeavesTheLastGoodOne(t *testing.T) {
 		"a changed matrix":    {func() { writeRaw(t, g.dir, []byte(`{"version":1,"hash":"00","server":"sales/tools"}`)) }, "hash"},
 		"a tool not defined":  {func() { write(t, g.dir, unknownTool) }, "no_such_tool"},
 		"a role not defined":  {func() { write(t, g.dir, unknownRole) }, "sales/nobody"},
+		"a type not known":    {func() { write(t, g.dir, with(access.Tool{})) }, "exactly one type that this server knows"},
+		"a type unreachable":  {func() { write(t, g.dir, with(access.Tool{VectorSearch: &access.VectorSearchTool{}})) }, "a client for vector search is required"},
 		"larger than allowed": {func() { writeRaw(t, g.dir, []byte(strings.Repeat(" ", 3<<20))) }, "larger"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/mcp/identity/identitytest"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
 )
 
@@ -85,12 +86,7 @@ func TestTokensThatDoNotCountAreRefusedWithAChallenge(t *testing.T) {
 }
 
 // tampered swaps the payload for that of another role and keeps the signature.
-func tampered(token string) string {
-	parts := strings.Split(token, ".")
-	raw, _ := base64.RawURLEncoding.DecodeString(parts[1])
-	parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.ReplaceAll(string(raw), "west", "exec")))
-	return strings.Join(parts, ".")
-}
+func tampered(token string) string { return identitytest.Tampered(token, "west", "exec") }
 
 func TestDeniedSubjectsAreRefused(t *testing.T) {
 	g := serving(t, func(d *access.Document) {

@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/strictjson"
 )
 
 type contextKey int
@@ -127,7 +129,7 @@ func (s *Server) gated(next http.Handler) http.Handler {
 			s.refuse(w, r, http.StatusBadRequest, "body", "the body cannot be read")
 			return
 		}
-		if singleObject(body) != nil {
+		if strictjson.Object(body) != nil {
 			s.refuse(w, r, http.StatusBadRequest, "body", "the body must be exactly one JSON object without duplicate members; batches are not served")
 			return
 		}

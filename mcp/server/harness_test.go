@@ -6,18 +6,16 @@ package server_test
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +25,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
+	"github.com/gatehouse-dev/gatehouse/mcp/identity/identitytest"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
 )
 
 const (
@@ -46,11 +46,7 @@ type signer struct {
 
 func rsaSigner(t testing.TB, id string) signer {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer{id, key}
+	return signer{id, identitytest.NewKey(t, id).Signer}
 }
 
 func (s signer) public(alg string) jose.JSONWebKey {
@@ -60,19 +56,7 @@ func (s signer) public(alg string) jose.JSONWebKey {
 // sign makes a JWT with the claims as they are.
 func sign(t testing.TB, key any, alg jose.SignatureAlgorithm, headers map[jose.HeaderKey]any, payload []byte) string {
 	t.Helper()
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, &jose.SignerOptions{ExtraHeaders: headers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := s.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return identitytest.Sign(t, key, alg, headers, payload)
 }
 
 type claimSet map[string]any
@@ -85,25 +69,18 @@ func goodClaims(role string) claimSet {
 	}
 }
 
-func (c claimSet) with(k string, v any) claimSet {
-	out := claimSet{}
-	maps.Copy(out, c)
-	if v == nil {
-		delete(out, k)
-	} else {
-		out[k] = v
-	}
-	return out
-}
+func (c claimSet) with(k string, v any) claimSet { return claimSet(identitytest.Claims(c).With(k, v)) }
 
 func (c claimSet) json(t testing.TB) []byte {
 	t.Helper()
-	raw, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return identitytest.Claims(c).JSON(t)
 }
+
+// clock runs ahead of the true one.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // workspace is a Databricks that records what is asked of it. The real wire is
 // tested with the emulator; here the questions are who asks, how often and with what.
@@ -262,7 +239,7 @@ func start(t testing.TB, change ...func(*server.Options)) *gate {
 	o := server.Options{
 		AccessDir: g.dir, OperatorName: operatorName, Reviewer: reviewer{}, ReloadInterval: 5 * time.Millisecond,
 		NewBackend: func(string, server.Clients) server.Backend {
-			return server.Backend{Exchanger: g.workspace, Statements: g.workspace}
+			return server.Backend{Exchanger: g.workspace, Tools: registry.Clients{Statements: g.workspace}}
 		},
 		Log: slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

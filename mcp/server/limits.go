@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/cabundle"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
@@ -54,7 +55,7 @@ func (s *Server) counting(store *access.RateLimitStore) (*limiter, error) {
 		CredentialsProviderContext: func(context.Context) (string, string, error) { return storeCredentials(s.opts.StoreDir) },
 	}
 	if store.TLS {
-		roots, err := certPool(store.CABundle)
+		roots, err := cabundle.Pool(store.CABundle)
 		if err != nil {
 			return nil, fmt.Errorf("rate limit store: %w", err)
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/gatehouse-dev/gatehouse/mcp/identity"
 )
 
 // Reviewer says whose token this is, as the cluster sees it.
@@ -103,7 +105,7 @@ func (s *Server) probeServer() *mcp.Server {
 func (s *Server) operatorOnly(next http.Handler) http.Handler {
 	cache := &reviews{}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, ok := bearer(r.Header)
+		token, ok := identity.Bearer(r.Header)
 		if !ok {
 			answer(w, http.StatusUnauthorized, "a token of the operator is required")
 			return

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
-	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // TestNoToolReachesTheServersOwnIdentity follows every pointer, field, interface, map
@@ -23,17 +22,19 @@ func TestNoToolReachesTheServersOwnIdentity(t *testing.T) {
 	d := document(t, g.key.public("RS256"))
 	withHealth(&d)
 	g.serve(d)
-	found, handed := "", false
+	called := false
 	g.workspace.execute = func(ctx context.Context, _ wire.Secret, _ wire.StatementRequest) (*wire.StatementResult, error) {
-		var c tools.Context
-		if c, handed = ctx.(tools.Context); handed {
-			found = leads(c)
+		called = true
+		for _, handed := range append(server.Handed(ctx, g.server, "check_identity"), ctx) {
+			if found := leads(handed); found != "" {
+				t.Errorf("a running tool can reach %q", found)
+			}
 		}
 		return &wire.StatementResult{}, nil
 	}
 	ask(t, g.client(g.token("west"), "2025-11-25"), "check_identity", nil)
-	if !handed || found != "" {
-		t.Errorf("a tool was handed its context: %v; it can reach %q", handed, found)
+	if !called {
+		t.Error("no tool ran")
 	}
 	if leads(g.server) == "" {
 		t.Error("the walk finds nothing, also where something is")

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
 	"github.com/gatehouse-dev/gatehouse/mcp/health"
+	"github.com/gatehouse-dev/gatehouse/mcp/identity"
 )
 
 // Path is where MCP is served on the main port.
@@ -75,10 +75,10 @@ type Server struct {
 	tokens  *caller.TokenCache
 	keys    *keyring
 	health  *health.Checker
+	issuers *identity.Issuers
 	working atomic.Int64
 
 	mu       sync.Mutex // guards what follows, which only building a snapshot uses
-	sources  map[[sha256.Size]byte]*remoteKeys
 	backends map[[sha256.Size]byte]*backend
 	limiter  *limiter
 }
@@ -117,7 +117,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: o, log: o.Log, sdkLog: slog.New(warnings{o.Log.Handler()}), now: o.Now, metrics: newMetrics(), tokens: tokens,
-		sources: map[[sha256.Size]byte]*remoteKeys{}, backends: map[[sha256.Size]byte]*backend{},
+		issuers: identity.NewIssuers(identity.Options{Now: o.Now, Loopback: o.LoopbackIssuers}), backends: map[[sha256.Size]byte]*backend{},
 	}
 	s.keys = &keyring{dir: o.KeysDir, log: o.Log, metrics: s.metrics}
 	s.health = health.New(health.Options{TokenFile: o.WorkloadTokenFile, Observed: s.metrics.dependency, Dropped: s.metrics.dropDependency, Now: o.Now})
@@ -198,7 +198,7 @@ func (s *Server) snapshot(doc access.Document) (*snapshot, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if snap.issuers, err = s.trusted(doc.Issuers); err != nil {
+	if snap.callers, err = s.issuers.Federation(trust(doc)); err != nil {
 		return nil, err
 	}
 	if snap.backend, err = s.reach(doc.Workspace); err != nil {
@@ -207,44 +207,17 @@ func (s *Server) snapshot(doc access.Document) (*snapshot, error) {
 	if snap.limiter, err = s.counting(doc.Limits.Store); err != nil {
 		return nil, err
 	}
+	if err := s.define(snap); err != nil {
+		if snap.limiter != s.limiter {
+			snap.limiter.close()
+		}
+		return nil, err
+	}
 	for rule, err := range snap.broken {
 		s.log.Error("Cannot use a condition; the cells that hang on it are denied", "rule", rule, "reason", err.Error())
 	}
 	snap.server = s.newMCPServer(snap)
 	return snap, nil
-}
-
-// trusted groups the policies of the document by issuer.
-func (s *Server) trusted(policies []access.Issuer) (map[string]*issuer, error) {
-	out := map[string]*issuer{}
-	used := map[[sha256.Size]byte]*remoteKeys{}
-	for _, p := range policies {
-		var keys keySource
-		if p.JWKS != "" {
-			inline, err := parseInlineKeys(p.JWKS)
-			if err != nil {
-				return nil, fmt.Errorf("policy %s: %w", p.Policy, err)
-			}
-			keys = inline
-		} else {
-			id := sha256.Sum256([]byte(strings.Join([]string{p.Issuer, p.JWKSURI, p.Network, p.CABundle}, "\x00")))
-			source := s.sources[id]
-			if source == nil {
-				client, err := keyClient(reach{private: p.Network == "Any", loopback: s.opts.LoopbackIssuers}, p.CABundle)
-				if err != nil {
-					return nil, fmt.Errorf("policy %s: %w", p.Policy, err)
-				}
-				source = &remoteKeys{issuer: p.Issuer, uri: p.JWKSURI, client: client, now: s.now}
-			}
-			used[id], keys = source, source
-		}
-		if out[p.Issuer] == nil {
-			out[p.Issuer] = &issuer{url: p.Issuer}
-		}
-		out[p.Issuer].policies = append(out[p.Issuer].policies, policy{Issuer: p, keys: keys})
-	}
-	maps.Copy(s.sources, used)
-	return out, nil
 }
 
 // reach returns the client of the workspace.

@@ -5,41 +5,41 @@ package server
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/mcp/identity"
 	"github.com/gatehouse-dev/gatehouse/mcp/tools"
 )
 
 // snapshot is an access document made ready: everything that a request needs,
-// looked up and not computed. It is immutable, but for what it remembers.
+// looked up and not computed. It is immutable, but for the caches of its authenticator.
 type snapshot struct {
 	doc     access.Document
 	tools   map[string]*tools.Definition
 	cells   map[string]map[string]*cell // role, tool
-	denied  map[access.Subject]bool
-	issuers map[string]*issuer
+	callers identity.Authenticator
 	backend *backend
 	limiter *limiter
 	server  *mcp.Server
 	// resourceHost is the host that callers address.
 	resourceHost string
 	metadataURL  string
+	// authorizationServers are the issuers of the document, sorted.
+	authorizationServers []string
 
 	// broken are the conditions that cannot be used, by rule, with the reason.
 	broken map[string]error
-
-	// verified are the tokens that were verified under this document.
-	verified verified
 }
 
 // cell is the cell of a role and a tool; nil says no.
 func (s *snapshot) cell(role, tool string) *cell { return s.cells[role][tool] }
 
-// prepare makes a document ready, without any call to the outside.
+// prepare makes a document ready but for its tools, without any call to the outside.
 func prepare(doc access.Document) (*snapshot, error) {
 	resource, err := url.Parse(doc.Resource)
 	if err != nil || resource.Scheme != "https" || resource.Host == "" {
@@ -50,20 +50,20 @@ func prepare(doc access.Document) (*snapshot, error) {
 	}
 	s := &snapshot{
 		doc: doc, resourceHost: resource.Host,
-		tools:  make(map[string]*tools.Definition, len(doc.Tools)),
-		cells:  make(map[string]map[string]*cell, len(doc.Matrix)),
-		denied: make(map[access.Subject]bool, len(doc.DeniedSubjects)),
+		tools: make(map[string]*tools.Definition, len(doc.Tools)),
+		cells: make(map[string]map[string]*cell, len(doc.Matrix)),
 	}
+	issuers := map[string]bool{}
+	for _, i := range doc.Issuers {
+		issuers[i.Issuer] = true
+	}
+	s.authorizationServers = slices.Sorted(maps.Keys(issuers))
 	s.metadataURL = (&url.URL{Scheme: "https", Host: resource.Host, Path: metadataPath + resource.Path}).String()
 	for _, t := range doc.Tools {
-		if s.tools[t.Name] != nil {
+		if _, twice := s.tools[t.Name]; twice {
 			return nil, fmt.Errorf("the access document names the tool %s twice", t.Name)
 		}
-		d, err := tools.Define(t)
-		if err != nil {
-			return nil, err
-		}
-		s.tools[t.Name] = d
+		s.tools[t.Name] = nil // define makes it, once its clients are there
 	}
 	conditions, broken := compileConditions(doc)
 	s.broken = broken
@@ -73,7 +73,7 @@ func prepare(doc access.Document) (*snapshot, error) {
 		}
 		row := make(map[string]*cell, len(names))
 		for _, name := range names {
-			if s.tools[name] == nil {
+			if _, defined := s.tools[name]; !defined {
 				return nil, fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
 			}
 			row[name] = cellOf(doc.Terms[role][name], conditions)
@@ -86,9 +86,6 @@ func prepare(doc access.Document) (*snapshot, error) {
 				return nil, fmt.Errorf("the access document has terms for the role %s and the tool %s, of which its matrix does not say yes", role, tool)
 			}
 		}
-	}
-	for _, d := range doc.DeniedSubjects {
-		s.denied[d] = true
 	}
 	return s, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/mcp/server"
+	"github.com/gatehouse-dev/gatehouse/mcp/tools/registry"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
@@ -89,7 +90,7 @@ func talking(t testing.TB, keys string, change ...func(*access.Document)) (*gate
 	g = start(t, func(o *server.Options) {
 		o.KeysDir = keys
 		o.NewBackend = func(string, server.Clients) server.Backend {
-			return server.Backend{Exchanger: g.workspace, Statements: g.workspace, Genie: genie}
+			return server.Backend{Exchanger: g.workspace, Tools: registry.Clients{Statements: g.workspace, Genie: genie}}
 		}
 	})
 	d := document(t, g.key.public("RS256"))

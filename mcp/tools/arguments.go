@@ -179,13 +179,13 @@ func objectMismatch(s *jsonschema.Schema, v map[string]any) string {
 }
 
 func isInteger(n json.Number) bool {
-	r, ok := rational(n)
+	r, ok := Rational(n)
 	return ok && r.IsInt()
 }
 
-// rational parses a number exactly. Exponents of more than a few digits are
+// Rational parses a number exactly. Exponents of more than a few digits are
 // refused, because their value would fill the memory.
-func rational(n json.Number) (*big.Rat, bool) {
+func Rational(n json.Number) (*big.Rat, bool) {
 	s := n.String()
 	if i := strings.IndexAny(s, "eE"); i >= 0 && len(s)-i > 5 || len(s) > 64 {
 		return nil, false
@@ -209,7 +209,7 @@ func stringMismatch(s *jsonschema.Schema, v string) string {
 }
 
 func numberMismatch(s *jsonschema.Schema, n json.Number) string {
-	v, ok := rational(n)
+	v, ok := Rational(n)
 	if !ok {
 		return "must be a number of at most 64 digits"
 	}

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxForeignText is how many bytes of a text from outside an answer holds.
-const maxForeignText = 16 << 10
+// MaxForeignText is how many bytes of a text from outside an answer holds.
+const MaxForeignText = 16 << 10
 
-// maxForeignRows is how many bytes of rows from outside an answer holds.
-const maxForeignRows = 1 << 20
+// MaxForeignRows is how many bytes of rows from outside an answer holds.
+const MaxForeignRows = 1 << 20
 
 // Clean makes a text from outside safe to hand to a model: what cannot be seen but
 // is read (format, bidi and tag characters, variation selectors, controls) goes,
@@ -45,9 +45,9 @@ func Clean(s string, most int) string {
 	return s[:cut] + mark
 }
 
-// cleanValue is Clean for all the text in a JSON value, names included. Integers that
+// CleanValue is Clean for all the text in a JSON value, names included. Integers that
 // a float64 would round become text, which keeps their digits.
-func cleanValue(v any, most int) any {
+func CleanValue(v any, most int) any {
 	switch v := v.(type) {
 	case string:
 		return Clean(v, most)
@@ -56,13 +56,13 @@ func cleanValue(v any, most int) any {
 	case []any:
 		out := make([]any, len(v))
 		for i, one := range v {
-			out[i] = cleanValue(one, most)
+			out[i] = CleanValue(one, most)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for _, name := range slices.Sorted(maps.Keys(v)) { // sorted, so that of two names that become one the same wins each time
-			out[Clean(name, most)] = cleanValue(v[name], most)
+			out[Clean(name, most)] = CleanValue(v[name], most)
 		}
 		return out
 	}
@@ -88,8 +88,8 @@ func exact(n json.Number) any {
 	return n
 }
 
-// fitting is how many of the rows fit into most bytes, as they are written.
-func fitting(rows []map[string]any, most int) int {
+// Fitting returns how many of the rows fit into most bytes, as they are written.
+func Fitting(rows []map[string]any, most int) int {
 	for i, row := range rows {
 		raw, err := json.Marshal(row)
 		if most -= len(raw); err != nil || most < 0 {

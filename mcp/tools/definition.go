@@ -4,10 +4,12 @@
 package tools
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -21,13 +23,15 @@ type Definition struct {
 	properties map[string]*jsonschema.Schema
 	required   []string
 	resolved   *jsonschema.Resolved
-	covered    bool // by the checks of Check
-	executor   executor
+	executor   Executor
 }
 
-// Define prepares a tool of the access document. It fails when the schema
-// cannot be used or the type is not known.
-func Define(t access.Tool) (*Definition, error) {
+// Define prepares a tool of the access document, which the executor runs. It fails when the
+// schema cannot be used.
+func Define(t access.Tool, e Executor) (*Definition, error) {
+	if e == nil {
+		return nil, fmt.Errorf("tool %s: an executor is required", t.Name)
+	}
 	var schema jsonschema.Schema
 	if err := json.Unmarshal(t.InputSchema, &schema); err != nil {
 		return nil, fmt.Errorf("tool %s: the input schema is not a JSON Schema", t.Name)
@@ -39,37 +43,30 @@ func Define(t access.Tool) (*Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tool %s: the input schema cannot be resolved: %w", t.Name, err)
 	}
-	d := &Definition{Tool: t, properties: schema.Properties, required: schema.Required, resolved: resolved, covered: covered(&schema)}
-	types := executors(t)
-	if len(types) != 1 {
-		return nil, fmt.Errorf("tool %s: exactly one type must be set", t.Name)
-	}
-	d.executor = types[0]
-	return d, nil
+	return &Definition{Tool: t, properties: schema.Properties, required: schema.Required, resolved: resolved, executor: e}, nil
 }
 
-// Run checks the arguments and runs the tool as the caller of ctx.
-func (d *Definition) Run(ctx Context, raw json.RawMessage) (*Output, error) {
+// Timeout returns how long a call of the tool may take, standard being what most tools have.
+func (d *Definition) Timeout(standard time.Duration) time.Duration {
+	return d.executor.Timeout(standard)
+}
+
+// A Gate may refuse a call whose arguments fit the tool's input schema.
+type Gate func(args Arguments) error
+
+// Run checks the arguments, asks the gates in their order, and runs the tool as the caller.
+func (d *Definition) Run(ctx context.Context, c Call, raw json.RawMessage, gates ...Gate) (*Output, error) {
 	args, err := d.Check(raw)
 	if err != nil {
 		return nil, err
 	}
-	if missing := d.missing(ctx); missing != "" {
-		return nil, Errorf(CodeInternal, "the server cannot run %s as it is set up; quote the request id when you report it", d.Name).
-			Because(fmt.Errorf("run the tool %s: its context has no %s", d.Name, missing))
-	}
-	if ctx.Permit != nil {
-		if err := ctx.Permit(args); err != nil {
+	for _, allows := range gates {
+		if err := allows(args); err != nil {
 			return nil, err
 		}
 	}
-	if ctx.Admit != nil {
-		if err := ctx.Admit(); err != nil {
-			return nil, err
-		}
-	}
-	ctx.repeatable = d.ReadOnly && d.Idempotent
-	return d.executor.run(ctx, args)
+	c.Repeatable = d.ReadOnly && d.Idempotent
+	return d.executor.Run(ctx, c, args)
 }
 
 // Check decodes the arguments and holds them against the input schema. Its
@@ -102,9 +99,6 @@ func (d *Definition) Check(raw json.RawMessage) (Arguments, error) {
 		}
 	}
 	// The schema as a whole has the last word: it may hold keywords that the checks above do not name.
-	if d.covered && plainNumbers(args) {
-		return args, nil
-	}
 	if err := d.resolved.Validate(plain(args)); err != nil {
 		return nil, Errorf(CodeInvalidArgument, "the arguments do not fit the input schema of %s", d.Name)
 	}

@@ -50,6 +50,11 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// BadTool returns the error of a tool of the access document that cannot be run as it is.
+func BadTool(what string) error {
+	return Errorf(CodeInternal, "the tool has %s; the platform team must look at it", what).Because(errors.New("the tool has " + what))
+}
+
 // Because keeps the cause for errors.Is; it is never shown to a caller.
 func (e *Error) Because(cause error) *Error {
 	e.cause = cause
@@ -131,6 +136,17 @@ type Output struct {
 	clarification bool
 }
 
+// Identity is what an identity tool answers: who called, and who the SQL engine
+// says is asking.
+type Identity struct {
+	Email       string          `json:"email,omitempty"`
+	Name        string          `json:"name,omitempty"`
+	Issuer      string          `json:"issuer"`
+	Role        string          `json:"role"`
+	CurrentUser string          `json:"current_user"`
+	Groups      map[string]bool `json:"groups,omitempty"`
+}
+
 // Response is the answer of an external API. Its body comes from outside: it is data.
 type Response struct {
 	Status int `json:"status"`
@@ -139,6 +155,9 @@ type Response struct {
 	// Truncated says that the body was too long, and is cut text.
 	Truncated bool `json:"truncated,omitempty"`
 }
+
+// Clarify marks the message of the output as a question to the caller.
+func (o *Output) Clarify() { o.clarification = true }
 
 // Clarifies says that the tool asks back.
 func (o *Output) Clarifies() bool { return o != nil && o.clarification }

@@ -24,6 +24,7 @@ import (
 // API server, and holds what they say against what a Boundary allows.
 func TestEarlyFeedback(t *testing.T) {
 	_, c := env.Cluster(t)
+	t.Cleanup(func() { policiesGone(t, c) })
 	for _, name := range []string{"tenant", "elsewhere"} {
 		if err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			t.Fatal(err)
@@ -48,9 +49,11 @@ kind: Boundary
 metadata: {name: other}
 spec:
   namespaces: [{name: somewhere}]`} {
-		if err := c.Create(t.Context(), parsed(t, b)); err != nil {
+		o := parsed(t, b)
+		if err := c.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
+		remove(t, c, o)
 	}
 	install(t, c, filepath.Join(env.Root(t), "config/early-feedback"))
 	role := func(namespace, spec string) string {
@@ -135,7 +138,7 @@ spec:
 // mcpServer is the smallest one that is accepted.
 func mcpServer(t *testing.T) string {
 	t.Helper()
-	o := documents(t, filepath.Join(env.Root(t), accepted, "mcpserver", "minimal.yaml"))[0]
+	o := examplesOf(t, "mcpserver").minimal[0]
 	o.SetNamespace("tenant")
 	if err := unstructured.SetNestedField(o.Object, "main", "spec", "workspaceRef", "name"); err != nil {
 		t.Fatal(err)
@@ -156,7 +159,7 @@ func parsed(t *testing.T, text string) *unstructured.Unstructured {
 	return o
 }
 
-// install makes what a kustomization names.
+// install makes what a kustomization names, until the test ends.
 func install(t *testing.T, c client.Client, dir string) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(dir, "kustomization.yaml"))
@@ -174,7 +177,19 @@ func install(t *testing.T, c client.Client, dir string) {
 			if err := c.Create(t.Context(), o); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
+			remove(t, c, o)
 		}
+	}
+}
+
+// policiesGone waits until no policy speaks any more: the next test uses the same API
+// server. Without a Boundary, the policies refuse every object.
+func policiesGone(t *testing.T, c client.Client) {
+	t.Helper()
+	c = client.NewDryRunClient(client.NewNamespacedClient(c, metav1.NamespaceDefault))
+	for _, d := range definitions(t) {
+		o := examplesOf(t, folder(d)).minimal[0]
+		waitFor(t, func(ctx context.Context) bool { return c.Create(ctx, o.DeepCopy()) == nil })
 	}
 }
 
@@ -182,7 +197,7 @@ func install(t *testing.T, c client.Client, dir string) {
 func waitFor(t *testing.T, yes func(context.Context) bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if yes(t.Context()) {
+		if yes(context.WithoutCancel(t.Context())) {
 			return
 		}
 	}

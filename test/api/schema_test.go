@@ -111,53 +111,34 @@ func own(d definition, visit func(path string, s schema)) {
 	})
 }
 
-// TestEveryRuleHasARefusedExample looks for each rule in the messages of the refused
-// examples of its kind: CEL by its message, the rest by field and kind of refusal.
-func TestEveryRuleHasARefusedExample(t *testing.T) {
-	root := env.Root(t)
-	names := manifests(t, refused)
+// TestRulesSpeak keeps rules and fields such that a refusal says what to write.
+func TestRulesSpeak(t *testing.T) {
 	for _, d := range definitions(t) {
-		var messages []string
-		for _, name := range names {
-			if filepath.Dir(name) == folder(d) {
-				messages = append(messages, reason(t, filepath.Join(root, refused, name)))
-			}
-		}
-		covered := func(path, message string) bool {
-			return slices.ContainsFunc(messages, func(m string) bool {
-				field, _, _ := strings.Cut(m, ": ")
-				return unindexed(field) == path && strings.Contains(m, message)
-			})
-		}
 		own(d, func(path string, s schema) {
 			for _, r := range s.XValidations {
 				if r.Message == "" {
 					t.Errorf("%s %s: the rule %q has no message", folder(d), path, r.Rule)
-				} else if !covered(path, r.Message) {
-					t.Errorf("%s %s: no refused example has the message %q", folder(d), path, r.Message)
 				}
-			}
-			if len(s.Enum) > 0 && !covered(path, "Unsupported value") {
-				t.Errorf("%s %s: no refused example of the enum", folder(d), path)
 			}
 			if s.Pattern != "" {
 				t.Errorf("%s %s: a pattern tells nobody what to write: let a rule match it and say so", folder(d), path)
 			}
-			if s.XListType != nil && *s.XListType != "atomic" && !covered(path+"[]", "Duplicate value") {
-				t.Errorf("%s %s: no refused example of an entry that is there twice", folder(d), path)
-			}
-			for _, name := range s.Required {
-				if !covered(path+"."+name, "Required value") {
-					t.Errorf("%s %s: no refused example without %s", folder(d), path, name)
-				}
+		})
+	}
+}
+
+// TestMaximalExamplesSetEveryField holds the maximal examples of a kind to their name.
+func TestMaximalExamplesSetEveryField(t *testing.T) {
+	for _, d := range definitions(t) {
+		e := examplesOf(t, folder(d))
+		own(d, func(path string, _ schema) {
+			if !slices.ContainsFunc(e.maximal, func(o object) bool {
+				_, ok := locate(o.Object, tokens(path))
+				return ok
+			}) {
+				t.Errorf("hack/examples/%s/maximal.yaml does not set %s", folder(d), path)
 			}
 		})
-		for _, b := range bounds(d) {
-			// Long values would make long files; TestManifests makes them from the schema.
-			if b.size <= longest && !covered(b.path, b.message) {
-				t.Errorf("%s %s: no refused example of %q", folder(d), b.path, b.message)
-			}
-		}
 	}
 }
 

@@ -4,66 +4,50 @@
 package api_test
 
 import (
-	"context"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/tooldef"
+	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/tooltype"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
-const (
-	accepted = "hack/valid-examples"
-	refused  = "hack/invalid-examples"
-)
-
-// TestManifests applies every manifest to one API server. A file of two documents is
-// an update: the first is created and the second replaces it.
-func TestManifests(t *testing.T) {
-	root, kinds := env.Root(t), definitions(t)
-	_, direct := env.Cluster(t)
-	// Strict, so that a field that does not exist is no example of anything.
-	c := client.WithFieldValidation(direct, metav1.FieldValidationStrict)
-
-	t.Run("accepted", func(t *testing.T) {
-		for _, name := range manifests(t, accepted) {
-			t.Run(name, func(t *testing.T) {
-				if err := apply(t, c, documents(t, filepath.Join(root, accepted, name))); err != nil {
-					t.Errorf("refused, and should not be: %v", err)
-				}
-			})
-		}
-	})
-	t.Run("refused", func(t *testing.T) {
-		for _, name := range manifests(t, refused) {
-			t.Run(name, func(t *testing.T) {
-				file := filepath.Join(root, refused, name)
-				want := reason(t, file)
-				err := apply(t, c, documents(t, file))
-				switch {
-				case err == nil:
-					t.Errorf("accepted, and should be refused with %q", want)
-				case !strings.Contains(err.Error(), want):
-					t.Errorf("refused with\n  %v\nwhich does not contain\n  %s", err, want)
-				}
-			})
-		}
-	})
-	t.Run("at the bounds", func(t *testing.T) {
-		for _, d := range kinds {
-			for _, b := range bounds(d) {
-				t.Run(folder(d)+"/"+b.name, func(t *testing.T) { atBound(t, c, d, b) })
+// TestExamples sends the examples, and all that is made from them, to one API server.
+func TestExamples(t *testing.T) {
+	writes, dry := server(t)
+	kinds := definitions(t)
+	group := func(name string, check func(t *testing.T, d definition)) {
+		t.Run(name, func(t *testing.T) {
+			for _, d := range kinds {
+				t.Run(folder(d), func(t *testing.T) { check(t, d) })
+			}
+		})
+	}
+	group("accepted", func(t *testing.T, d definition) {
+		for _, o := range examplesOf(t, folder(d)).all() {
+			if err := dry.Create(t.Context(), o.DeepCopy()); err != nil {
+				t.Errorf("%s is refused, and should not be: %v", o.GetName(), err)
 			}
 		}
+	})
+	group("refused", func(t *testing.T, d definition) { checkRefusals(t, writes, dry, d) })
+	group("derived from the schema", func(t *testing.T, d definition) { checkDerived(t, dry, d) })
+	group("minimal", func(t *testing.T, d definition) { checkMinimal(t, dry, d) })
+	group("a new object", func(t *testing.T, d definition) {
+		o := examplesOf(t, folder(d)).minimal[0]
+		if err := writes.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		remove(t, writes, o)
+		startsUnknown(t, writes, d, o)
 	})
 	t.Run("samples", func(t *testing.T) {
 		for _, name := range manifests(t, "config/samples") {
@@ -71,35 +55,52 @@ func TestManifests(t *testing.T) {
 				continue
 			}
 			t.Run(name, func(t *testing.T) {
-				for _, o := range documents(t, filepath.Join(root, "config/samples", name)) {
+				for _, o := range documents(t, filepath.Join(env.Root(t), "config/samples", name)) {
 					if o.GetKind() == "Namespace" {
 						continue
 					}
-					// In a namespace that is there: without a controller, one made here would never go.
-					o.SetNamespace("")
-					if err := apply(t, c, []*unstructured.Unstructured{o}); err != nil {
+					o.SetNamespace("") // the server has only the namespace default
+					if err := dry.Create(t.Context(), o); err != nil {
 						t.Errorf("%s %s: %v", o.GetKind(), o.GetName(), err)
 					}
 				}
 			})
 		}
 	})
-	t.Run("a new object", func(t *testing.T) {
-		for _, d := range kinds {
-			t.Run(folder(d), func(t *testing.T) {
-				o := documents(t, filepath.Join(root, accepted, folder(d), "minimal.yaml"))[0]
-				if err := apply(t, c, []*unstructured.Unstructured{o}); err != nil {
-					t.Fatal(err)
-				}
-				startsUnknown(t, c, d, o)
-			})
+}
+
+// checkMinimal takes each field out of the minimal examples: none can be left out.
+func checkMinimal(t *testing.T, dry client.Client, d definition) {
+	t.Helper()
+	for _, o := range examplesOf(t, folder(d)).minimal {
+		for _, at := range fields(o.Object["spec"], place{"spec"}) {
+			if err := dry.Create(t.Context(), changed(o, at, func(any) any { return nil })); causes(err) == nil {
+				t.Errorf("%s without %s is answered with %v, and should be refused", o.GetName(), at, err)
+			}
 		}
-	})
+	}
+}
+
+// fields are the places of all fields in a value.
+func fields(in any, at place) []place {
+	var out []place
+	switch in := in.(type) {
+	case map[string]any:
+		for name, v := range in {
+			at := append(at[:len(at):len(at)], name)
+			out = append(append(out, at), fields(v, at)...)
+		}
+	case []any:
+		for i, v := range in {
+			out = append(out, fields(v, append(at[:len(at):len(at)], i))...)
+		}
+	}
+	return out
 }
 
 // startsUnknown checks that an object has the conditions that its schema declares as
 // default before any controller has seen it.
-func startsUnknown(t *testing.T, c client.Client, d definition, o *unstructured.Unstructured) {
+func startsUnknown(t *testing.T, c client.Client, d definition, o object) {
 	t.Helper()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
 		t.Fatal(err)
@@ -118,50 +119,24 @@ func startsUnknown(t *testing.T, c client.Client, d definition, o *unstructured.
 	}
 }
 
-// TestEveryRefusalHasANeighbour checks the convention by which examples are found.
-func TestEveryRefusalHasANeighbour(t *testing.T) {
-	root := env.Root(t)
-	for _, name := range manifests(t, refused) {
-		bad, good := documents(t, filepath.Join(root, refused, name)), filepath.Join(root, accepted, name)
-		if _, err := os.Stat(good); err != nil {
-			t.Errorf("%s has no accepted neighbour %s", name, good)
-			continue
-		}
-		neighbour := documents(t, good)
-		if len(bad) != len(neighbour) {
-			t.Errorf("%s has %d documents and its neighbour %d", name, len(bad), len(neighbour))
-			continue
-		}
-		for i, o := range bad {
-			differ := differences("", o.Object, neighbour[i].Object)
-			if last := i == len(bad)-1; last && len(differ) != 1 || !last && len(differ) != 0 {
-				t.Errorf("document %d of %s differs from its neighbour in %q: it should be one field of the last document", i+1, name, differ)
-			}
-		}
-	}
-}
-
 // TestExamplesOfToolsCanBeServed holds the examples that people copy from against what
 // the API server cannot check.
 func TestExamplesOfToolsCanBeServed(t *testing.T) {
-	dir := filepath.Join(accepted, "tool")
-	for _, name := range manifests(t, dir) {
-		if !strings.HasPrefix(name, "maximal") && !strings.HasPrefix(name, "minimal") {
+	for _, o := range examplesOf(t, "tool").all() {
+		var tool v1alpha1.Tool
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, &tool, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := tooltype.Check(tool.Spec); err != nil {
+			t.Errorf("%s: %v", o.GetName(), err)
 			continue
 		}
-		raw, err := os.ReadFile(filepath.Join(env.Root(t), dir, name))
+		typ, err := tooltype.All().Of(tool.Spec)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var tool v1alpha1.Tool
-		if err := yaml.UnmarshalStrict(raw, &tool); err != nil {
-			t.Fatal(err)
-		}
-		if err := tooldef.Check(tool.Spec); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := tooldef.InputSchema(tool.Spec, tooldef.Signature{}); err != nil {
-			t.Errorf("%s: %v", name, err)
+		if _, err := typ.InputSchema(tool.Spec, access.Lookups{}); err != nil {
+			t.Errorf("%s: %v", o.GetName(), err)
 		}
 	}
 }
@@ -181,78 +156,4 @@ func manifests(t *testing.T, dir string) []string {
 		t.Fatalf("%d manifests in %s: %v", len(out), dir, err)
 	}
 	return out
-}
-
-// documents reads a file of one document or more.
-func documents(t *testing.T, file string) []*unstructured.Unstructured {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []*unstructured.Unstructured
-	for text := range strings.SplitSeq(string(raw), "\n---\n") {
-		o := &unstructured.Unstructured{}
-		if err := yaml.UnmarshalStrict([]byte(text), &o.Object); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		out = append(out, o)
-	}
-	return out
-}
-
-// reason is what the API server must say to a refused manifest.
-func reason(t *testing.T, file string) string {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, _, _ := strings.Cut(string(raw), "\n")
-	want, ok := strings.CutPrefix(first, "# refused: ")
-	if !ok || want == "" {
-		t.Fatalf("%s does not begin with '# refused: <message>'", file)
-	}
-	return want
-}
-
-// apply creates the first document, replaces it by each that follows, and returns the
-// error of the last; one before it fails the test. What was made goes with the test.
-func apply(t *testing.T, c client.Client, docs []*unstructured.Unstructured) error {
-	t.Helper()
-	version := ""
-	for i, o := range docs {
-		namespaced, err := c.IsObjectNamespaced(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if namespaced && o.GetNamespace() == "" {
-			o.SetNamespace(metav1.NamespaceDefault)
-		}
-		if i == 0 {
-			err = c.Create(t.Context(), o)
-		} else {
-			o.SetResourceVersion(version)
-			err = c.Update(t.Context(), o)
-		}
-		switch {
-		case err != nil && i < len(docs)-1:
-			t.Fatalf("document %d: %v", i+1, err)
-		case err != nil:
-			return err
-		case i == 0:
-			remove(t, c, o)
-		}
-		version = o.GetResourceVersion()
-	}
-	return nil
-}
-
-func remove(t *testing.T, c client.Client, o *unstructured.Unstructured) {
-	t.Helper()
-	t.Cleanup(func() {
-		if err := c.Delete(context.WithoutCancel(t.Context()), o); err != nil {
-			t.Error(err)
-		}
-	})
 }

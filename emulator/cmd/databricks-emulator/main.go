@@ -9,7 +9,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,16 +16,16 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/daemon"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/server"
 )
 
 type flags struct {
 	account, workspace, admin, accountURL, workspaceURL string
-	cert, key, state, bootstrap, issuerCA               string
+	state, bootstrap, issuerCA                          string
+	tls                                                 daemon.TLS
 	scale                                               float64
 }
 
@@ -37,19 +36,12 @@ func main() {
 	flag.StringVar(&f.admin, "admin-listen", "127.0.0.1:0", "address of the admin port: faults, calls, state")
 	flag.StringVar(&f.accountURL, "account-url", "", "how clients address the account console; from the listener when empty")
 	flag.StringVar(&f.workspaceURL, "workspace-url", "", "how clients address the workspace; from the listener when empty")
-	flag.StringVar(&f.cert, "tls-cert", "", "certificate in PEM; without it plain HTTP is served")
-	flag.StringVar(&f.key, "tls-key", "", "key of the certificate in PEM")
+	f.tls.Flags()
 	flag.StringVar(&f.state, "state-dir", "", "folder that keeps state over a restart; empty keeps none")
 	flag.StringVar(&f.bootstrap, "bootstrap", "", "YAML file that says what exists from the start (required)")
 	flag.StringVar(&f.issuerCA, "issuer-ca", "", "certificates in PEM that sign those of identity providers; beside the system's")
 	flag.Float64Var(&f.scale, "time-scale", 1, "factor for delays: 0.01 makes minutes seconds")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	if err := run(ctx, f); err != nil {
-		fmt.Fprintln(os.Stderr, "databricks-emulator:", err)
-		os.Exit(1)
-	}
+	daemon.Main("databricks-emulator", func(ctx context.Context) error { return run(ctx, f) })
 }
 
 func run(ctx context.Context, f flags) error {
@@ -81,41 +73,22 @@ func run(ctx context.Context, f flags) error {
 	if listeners["account"] == nil {
 		handlers["workspace"] = s.Handler()
 	}
-	ended := make(chan error, len(listeners))
-	var servers []*http.Server
+	var servers []daemon.Server
 	for name, l := range listeners {
-		srv := &http.Server{Handler: handlers[name], ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-		servers = append(servers, srv)
-		go func() {
-			if f.cert != "" && name != "admin" {
-				// HTTP/1 only: a fault that resets a connection must hit one call.
-				srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
-				ended <- srv.ServeTLS(l, f.cert, f.key)
-				return
-			}
-			ended <- srv.Serve(l)
-		}()
+		one := daemon.NewServer(l, handlers[name])
+		one.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+		if f.tls.On() && name != "admin" {
+			one.TLS = f.tls
+			// HTTP/1 only: a fault that resets a connection must hit one call.
+			one.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+		}
+		servers = append(servers, one)
 	}
 	ready := map[string]string{
 		"account_url": f.accountURL, "workspace_url": f.workspaceURL, "admin_url": "http://" + listeners["admin"].Addr().String(),
 		"account_id": config.AccountID, "workspace_id": config.Workspace.ID,
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
-		return err
-	}
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	for _, srv := range servers {
-		if srv.Shutdown(drain) != nil {
-			_ = srv.Close()
-		}
-	}
-	return nil
+	return daemon.Serve(ctx, ready, servers...)
 }
 
 // listen opens the ports and fills in the URLs that were left to them.
@@ -138,15 +111,11 @@ func listen(ctx context.Context, f *flags) (map[string]net.Listener, error) {
 			return nil, err
 		}
 	}
-	scheme := "http://"
-	if f.cert != "" {
-		scheme = "https://"
-	}
 	if f.workspaceURL == "" {
-		f.workspaceURL = scheme + out["workspace"].Addr().String()
+		f.workspaceURL = f.tls.URL(out["workspace"])
 	}
 	if f.accountURL == "" {
-		f.accountURL = scheme + out["account"].Addr().String()
+		f.accountURL = f.tls.URL(out["account"])
 	}
 	return out, nil
 }

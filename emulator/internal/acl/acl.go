@@ -1,28 +1,23 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package acl keeps who may do what with the objects of one kind in a workspace,
-// and serves /api/2.0/permissions/{kind}/{id} for it: GET, PATCH (upserts one level
-// per principal, never removes), PUT (replaces all direct entries) and the list of
-// levels. Administrators of the workspace may do everything, and are listed as the
-// group "admins" with an inherited CAN_MANAGE.
 package acl
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"sync"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 )
 
 // Kind is a kind of objects.
 type Kind struct {
 	// Path is the kind's part of the URL, such as genie.
 	Path string
+	// MorePaths are further parts of URLs under which the same lists are served.
+	MorePaths []string
 	// Type is object_type in answers, such as genie-space.
 	Type string
 	// Noun is what people call one of them, such as Genie space.
@@ -33,6 +28,31 @@ type Kind struct {
 	Alias map[string]string
 	// Exists says whether there is an object with an id.
 	Exists func(id string) bool
+	// Owner is a level beside CAN_MANAGE that may manage; empty for most kinds.
+	Owner string
+	// MayResign says that a caller may take its own right to manage away.
+	MayResign bool
+	// Missing is the message for an id without an object. Empty names the noun and the id.
+	Missing string
+	// Plural is how the message for a level that the kind lacks names the kind. Empty is
+	// the noun with its article.
+	Plural string
+}
+
+// managers are the levels that may read and change an access list.
+func (k Kind) managers() []string {
+	if k.Owner == "" {
+		return []string{manage}
+	}
+	return []string{manage, k.Owner}
+}
+
+func (k Kind) missing(id string) string {
+	return cmp.Or(k.Missing, k.Noun+" "+id+" does not exist.")
+}
+
+func (k Kind) lacksLevel() string {
+	return "Permission level is not applicable to " + cmp.Or(k.Plural, "a "+k.Noun)
 }
 
 // manage is the level that may read and change access lists.
@@ -60,44 +80,22 @@ func (e Entry) key() string { return e.Kind + ":" + e.Name }
 type Store struct {
 	kind      Kind
 	directory Directory
-	file      string // empty: nothing is kept over a restart
-	mu        sync.RWMutex
-	lists     map[string][]Entry // by object
+	state     *store.Store
+	lists     *store.Collection[[]Entry] // by object
 }
 
-// Open reads the access lists of a folder, or begins without any. An empty folder keeps none.
-func Open(dir string, kind Kind, d Directory) (*Store, error) {
-	s := &Store{kind: kind, directory: d, lists: map[string][]Entry{}}
-	if dir == "" {
-		return s, nil
-	}
-	s.file = filepath.Join(dir, "permissions-"+kind.Path+".json")
-	raw, err := os.ReadFile(s.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return s, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &s.lists)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the access lists of %s: %w", kind.Path, err)
-	}
-	return s, nil
+// Open opens the access lists of a kind in a state.
+func Open(s *store.Store, kind Kind, d Directory) (*Store, error) {
+	lists, err := store.Collect[[]Entry](s, "permissions."+kind.Path)
+	return &Store{kind: kind, directory: d, state: s, lists: lists}, err
 }
 
-// save writes the lists in one step. The caller holds the lock.
-func (s *Store) save() error {
-	if s.file == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(s.lists, "", " ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(s.file+".tmp", raw, 0o600); err != nil {
-		return fmt.Errorf("keep the access lists of %s: %w", s.kind.Path, err)
-	}
-	return os.Rename(s.file+".tmp", s.file)
+// list is the access list of an object.
+func (s *Store) list(id string) []Entry {
+	tx := s.state.Read()
+	defer tx.End()
+	out, _ := s.lists.Get(tx, id)
+	return out
 }
 
 // Allows says whether a principal holds one of the levels on an object, by itself,
@@ -106,10 +104,7 @@ func (s *Store) Allows(principal, id string, levels ...string) bool {
 	if s.directory.IsAdmin(principal) {
 		return true
 	}
-	groups := s.directory.GroupsOf(principal)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return holds(s.lists[id], principal, groups, levels)
+	return holds(s.list(id), principal, s.directory.GroupsOf(principal), levels)
 }
 
 func holds(list []Entry, principal string, groups, levels []string) bool {
@@ -125,22 +120,23 @@ var errRetain = errors.New("the caller must retain its permission to manage")
 // write upserts entries, or replaces all that there are.
 func (s *Store) write(caller, id string, wanted map[string]Entry, replace bool) error {
 	admin, groups := s.directory.IsAdmin(caller), s.directory.GroupsOf(caller)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !replace {
-		for _, e := range s.lists[id] {
-			if _, ok := wanted[e.key()]; !ok {
-				wanted[e.key()] = e
+	return s.state.Change(func(tx *store.Tx) error {
+		if !replace {
+			old, _ := s.lists.Get(tx, id)
+			for _, e := range old {
+				if _, ok := wanted[e.key()]; !ok {
+					wanted[e.key()] = e
+				}
 			}
 		}
-	}
-	out := make([]Entry, 0, len(wanted))
-	for _, k := range slices.Sorted(maps.Keys(wanted)) {
-		out = append(out, wanted[k])
-	}
-	if !admin && !holds(out, caller, groups, []string{manage}) {
-		return errRetain
-	}
-	s.lists[id] = out
-	return s.save()
+		out := make([]Entry, 0, len(wanted))
+		for _, k := range slices.Sorted(maps.Keys(wanted)) {
+			out = append(out, wanted[k])
+		}
+		if !admin && !s.kind.MayResign && !holds(out, caller, groups, s.kind.managers()) {
+			return errRetain
+		}
+		s.lists.Put(tx, id, out)
+		return nil
+	})
 }

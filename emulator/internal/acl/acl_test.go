@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/acl"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -30,7 +31,11 @@ var kind = acl.Kind{
 
 func open(t *testing.T, dir string, p people) *acl.Store {
 	t.Helper()
-	s, err := acl.Open(dir, kind, p)
+	state, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := acl.Open(state, kind, p)
 	if err != nil {
 		t.Fatal(err)
 	}

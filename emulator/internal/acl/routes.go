@@ -14,25 +14,27 @@ import (
 
 // Routes serve the store. Their scope is access-management.
 func (s *Store) Routes() []wire.Route {
-	at := "/api/2.0/permissions/" + s.kind.Path + "/{id}"
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: pattern, Audience: wire.Workspace, Scopes: []string{"access-management"}, Handle: h}
+	route := wire.Group{Prefix: "/api/2.0/permissions/", Scopes: []string{"access-management"}}.Route
+	var out []wire.Route
+	for _, path := range append([]string{s.kind.Path}, s.kind.MorePaths...) {
+		at := path + "/{id}"
+		out = append(out,
+			route("GET", at, s.get(path)),
+			route("PATCH", at, s.change(path, false)),
+			route("PUT", at, s.change(path, true)),
+			route("GET", at+"/permissionLevels", s.permissionLevels),
+		)
 	}
-	return []wire.Route{
-		route("GET", at, s.get),
-		route("PATCH", at, s.change(false)),
-		route("PUT", at, s.change(true)),
-		route("GET", at+"/permissionLevels", s.permissionLevels),
-	}
+	return out
 }
 
 // managed is the id of a request's object if the caller may manage it.
 func (s *Store) managed(r *wire.Request) (string, error) {
 	id := r.PathValue("id")
 	if !s.kind.Exists(id) {
-		return "", wire.NotFound(s.kind.Noun + " " + id + " does not exist.")
+		return "", wire.NotFound(s.kind.missing(id))
 	}
-	if !s.Allows(r.Caller.Principal(), id, manage) {
+	if !s.Allows(r.Caller.Principal(), id, s.kind.managers()...) {
 		return "", wire.Denied("You do not have permission to manage this " + s.kind.Noun + ".")
 	}
 	return id, nil
@@ -49,15 +51,18 @@ func (s *Store) permissionLevels(_ context.Context, r *wire.Request) (any, error
 	return map[string]any{"permission_levels": out}, nil
 }
 
-func (s *Store) get(_ context.Context, r *wire.Request) (any, error) {
-	id, err := s.managed(r)
-	if err != nil {
-		return nil, err
+func (s *Store) get(path string) wire.Handle {
+	return func(_ context.Context, r *wire.Request) (any, error) {
+		id, err := s.managed(r)
+		if err != nil {
+			return nil, err
+		}
+		return s.body(path, id), nil
 	}
-	return s.answer(id), nil
 }
 
-func (s *Store) answer(id string) any {
+// body is the access list of an object as a path shows it.
+func (s *Store) body(path, id string) any {
 	type permission struct {
 		Level     string   `json:"permission_level"`
 		Inherited bool     `json:"inherited"`
@@ -70,10 +75,8 @@ func (s *Store) answer(id string) any {
 		}
 		return out
 	}
-	list := []any{entry("group_name", "admins", "", permission{manage, true, []string{"/" + s.kind.Path + "/"}})}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, e := range s.lists[id] {
+	list := []any{entry("group_name", "admins", "", permission{manage, true, []string{"/" + path + "/"}})}
+	for _, e := range s.list(id) {
 		if !s.directory.PrincipalExists(e.Name) {
 			continue // who was deleted is on no list, and writing a list back must work
 		}
@@ -83,11 +86,11 @@ func (s *Store) answer(id string) any {
 		}
 		list = append(list, entry(e.Kind, e.Name, display, permission{e.Level, false, []string{}}))
 	}
-	return map[string]any{"object_id": "/" + s.kind.Path + "/" + id, "object_type": s.kind.Type, "access_control_list": list}
+	return map[string]any{"object_id": "/" + path + "/" + id, "object_type": s.kind.Type, "access_control_list": list}
 }
 
 // change upserts entries, or replaces all direct ones.
-func (s *Store) change(replace bool) func(context.Context, *wire.Request) (any, error) {
+func (s *Store) change(path string, replace bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		id, err := s.managed(r)
 		if err != nil {
@@ -104,7 +107,7 @@ func (s *Store) change(replace bool) func(context.Context, *wire.Request) (any, 
 		if err != nil {
 			return nil, err
 		}
-		return s.answer(id), nil
+		return s.body(path, id), nil
 	}
 }
 
@@ -139,7 +142,7 @@ func (s *Store) wanted(r *wire.Request) (map[string]Entry, error) {
 			e.Level = to
 		}
 		if !slices.Contains(s.kind.Levels, e.Level) {
-			return nil, wire.BadParameter("Permission level is not applicable to a " + s.kind.Noun)
+			return nil, wire.BadParameter(s.kind.lacksLevel())
 		}
 		for kind, name := range names {
 			if !s.directory.PrincipalExists(name) {

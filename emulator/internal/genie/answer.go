@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/genie/rules"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 )
 
 var (
@@ -69,7 +70,7 @@ func (s *Service) think(ctx context.Context, space Space, m *message, previous *
 	if err := s.mayUse(space, m.owner); err != nil {
 		return err
 	}
-	if err := sleep(ctx, s.Stage); err != nil {
+	if err := session.Sleep(ctx, s.Stage); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -81,7 +82,7 @@ func (s *Service) think(ctx context.Context, space Space, m *message, previous *
 
 // stage waits as long as the status before lasts, and then takes the message to the next.
 func (s *Service) stage(ctx context.Context, m *message, status string) error {
-	if err := sleep(ctx, s.Stage); err != nil {
+	if err := session.Sleep(ctx, s.Stage); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -90,22 +91,11 @@ func (s *Service) stage(ctx context.Context, m *message, status string) error {
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // tables are those of a space that exist.
 func (s *Service) tables(space Space) ([]rules.Table, error) {
 	var out []rules.Table
 	for _, full := range space.Tables {
-		o, ok := s.Metastore.Get(uc.Securable{Type: uc.TypeTable, Name: strings.ToLower(full)})
+		o, ok := s.Metastore.Get(metastore.Securable{Type: metastore.TypeTable, Name: strings.ToLower(full)})
 		if !ok {
 			continue
 		}
@@ -143,9 +133,7 @@ func (s *Service) lookup(space Space, principal string) rules.Lookup {
 			quoted := "`" + strings.ReplaceAll(c, "`", "``") + "`"
 			list = append(list, fmt.Sprintf("MIN(CASE WHEN LOWER(%s) = LOWER(:value) THEN %s END) AS c%d", quoted, quoted, i))
 		}
-		result, err := s.Executor.Execute(ctx, sqlengine.Session{
-			Principal: principal, Groups: s.Directory.GroupsOf(principal), WorkspaceGroups: s.Directory.WorkspaceGroupsOf(principal),
-		}, sqlengine.Statement{
+		result, err := s.Executor.Execute(ctx, session.Of(s.Directory, principal), sqlengine.Statement{
 			SQL:    "SELECT " + strings.Join(list, ", ") + " FROM `" + strings.ReplaceAll(table, ".", "`.`") + "`",
 			Params: []sqlengine.Param{{Name: "value", Value: &value, Type: "STRING"}},
 		})
@@ -163,7 +151,7 @@ func (s *Service) lookup(space Space, principal string) rules.Lookup {
 
 // clarify ends a message with a question back.
 func (s *Service) clarify(ctx context.Context, m *message, question string) error {
-	if err := sleep(ctx, s.Stage); err != nil {
+	if err := session.Sleep(ctx, s.Stage); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -183,7 +171,7 @@ func (s *Service) begin(m *message) (statement string) {
 func (s *Service) finish(ctx context.Context, m *message, id string) error {
 	defer context.AfterFunc(ctx, func() { s.Statements.Cancel(id) })()
 	// A query of a few rows would be over before anybody saw that it runs.
-	if err := sleep(ctx, s.Stage); err != nil {
+	if err := session.Sleep(ctx, s.Stage); err != nil {
 		return err
 	}
 	outcome, ok := s.Statements.Wait(ctx, id)

@@ -44,6 +44,26 @@ func (s *Service) conversation(r *wire.Request, space Space) (*conversation, err
 	return nil, wire.Denied("You do not have permission to access the conversation " + id + ".")
 }
 
+// mine is the space of a request and the conversation in it. The caller holds the lock.
+func (s *Service) mine(r *wire.Request) (Space, *conversation, error) {
+	space, err := s.runnable(r)
+	if err != nil {
+		return space, nil, err
+	}
+	c, err := s.conversation(r, space)
+	return space, c, err
+}
+
+// question reads the question of a request, and counts it, with when that was.
+func (s *Service) question(r *wire.Request) (string, time.Time, error) {
+	question, err := content(r)
+	now := s.now()
+	if err == nil {
+		err = s.limit.take(now)
+	}
+	return question, now, err
+}
+
 // content reads the question of a request.
 func content(r *wire.Request) (string, error) {
 	var in struct {
@@ -67,12 +87,8 @@ func (s *Service) start(_ context.Context, r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	question, err := content(r)
+	question, now, err := s.question(r)
 	if err != nil {
-		return nil, err
-	}
-	now := s.now()
-	if err := s.limit.take(now); err != nil {
 		return nil, err
 	}
 	user, _ := strconv.ParseInt(r.Caller.ID, 10, 64) // ids are numbers
@@ -85,22 +101,14 @@ func (s *Service) start(_ context.Context, r *wire.Request) (any, error) {
 }
 
 func (s *Service) createMessage(_ context.Context, r *wire.Request) (any, error) {
-	space, err := s.runnable(r)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.conversation(r, space)
+	space, c, err := s.mine(r)
 	if err != nil {
 		return nil, err
 	}
-	question, err := content(r)
+	question, now, err := s.question(r)
 	if err != nil {
-		return nil, err
-	}
-	now := s.now()
-	if err := s.limit.take(now); err != nil {
 		return nil, err
 	}
 	return s.body(s.submit(space, c, question, now)), nil
@@ -166,13 +174,9 @@ func (s *Service) listConversations(_ context.Context, r *wire.Request) (any, er
 }
 
 func (s *Service) deleteConversation(_ context.Context, r *wire.Request) (any, error) {
-	space, err := s.runnable(r)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.conversation(r, space)
+	_, c, err := s.mine(r)
 	if err != nil {
 		return nil, err
 	}

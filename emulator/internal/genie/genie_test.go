@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -31,10 +32,10 @@ type world struct {
 	ran    []string
 }
 
-func (w *world) Get(s uc.Securable) (uc.Object, bool) {
+func (w *world) Get(s metastore.Securable) (metastore.Object, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return uc.Object{Type: uc.TypeTable, Name: s.Name, Columns: []uc.Column{{Name: "amount", Type: "INT"}}}, w.tables > 0
+	return metastore.Object{Type: metastore.TypeTable, Name: s.Name, Columns: []metastore.Column{{Name: "amount", Type: "INT"}}}, w.tables > 0
 }
 
 func (w *world) Execute(ctx context.Context, s sqlengine.Session, st sqlengine.Statement) (*sqlengine.Result, error) {
@@ -70,8 +71,12 @@ type bench struct {
 func open(t *testing.T, w *world, change func(*Options)) *bench {
 	t.Helper()
 	b := &bench{t: t, run: statements.New(statements.Options{Executor: w, Directory: w, Warehouses: w}), time: time.Unix(1_700_000_000, 0)}
+	state, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := Options{
-		Spaces:    []Space{{ID: "s", Title: "S", WarehouseID: "w", Tables: []string{"main.sales.deals"}}},
+		State: state, Spaces: []Space{{ID: "s", Title: "S", WarehouseID: "w", Tables: []string{"main.sales.deals"}}},
 		Directory: w, Warehouses: w, Metastore: w, Executor: w, Statements: b.run, Stage: time.Millisecond, QuestionsPerMinute: -1,
 	}
 	if change != nil {
@@ -89,7 +94,7 @@ func open(t *testing.T, w *world, change func(*Options)) *bench {
 func (b *bench) wait(d time.Duration) { b.mu.Lock(); defer b.mu.Unlock(); b.time = b.time.Add(d) }
 
 // call calls a handler as a principal on a path's values.
-func (b *bench) call(h func(context.Context, *wire.Request) (any, error), body string, path ...string) (map[string]any, error) {
+func (b *bench) call(h wire.Handle, body string, path ...string) (map[string]any, error) {
 	b.t.Helper()
 	raw := httptest.NewRequest("POST", "/", nil)
 	for i, key := range []string{"space", "conversation", "message", "attachment"} {

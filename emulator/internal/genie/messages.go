@@ -68,11 +68,7 @@ func (m *message) ended() bool {
 
 // message finds the message of a request. The caller holds the lock.
 func (s *Service) message(r *wire.Request) (*conversation, *message, error) {
-	space, err := s.runnable(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := s.conversation(r, space)
+	_, c, err := s.mine(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,13 +102,9 @@ func (s *Service) listMessages(_ context.Context, r *wire.Request) (any, error) 
 	if err := known(r, "page_size", "page_token"); err != nil {
 		return nil, err
 	}
-	space, err := s.runnable(r)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.conversation(r, space)
+	_, c, err := s.mine(r)
 	if err != nil {
 		return nil, err
 	}

@@ -13,9 +13,10 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/acl"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -28,35 +29,25 @@ type Space struct {
 // Directory knows principals and their groups.
 type Directory interface {
 	acl.Directory
-	WorkspaceGroupsOf(principal string) []string
-}
-
-// Warehouses say where a principal may run statements.
-type Warehouses interface {
-	Exists(id string) bool
-	MayUse(principal, id string) bool
+	session.Directory
 }
 
 // Metastore knows tables and their columns.
 type Metastore interface {
-	Get(s uc.Securable) (uc.Object, bool)
-}
-
-// Executor runs the small queries that find a question's values in the caller's rows.
-type Executor interface {
-	Execute(ctx context.Context, s sqlengine.Session, st sqlengine.Statement) (*sqlengine.Result, error)
+	Get(s metastore.Securable) (metastore.Object, bool)
 }
 
 // Options are what a Service is made of.
 type Options struct {
 	Spaces     []Space
 	Directory  Directory
-	Warehouses Warehouses
+	Warehouses session.Warehouses
 	Metastore  Metastore
-	Executor   Executor
+	// Executor runs the small queries that find a question's values in the caller's rows.
+	Executor   session.Executor
 	Statements *statements.Service
-	// StateDir keeps the access lists over a restart; empty keeps none. Conversations are never kept.
-	StateDir string
+	// State keeps the access lists. Conversations are never kept over a restart.
+	State *store.Store
 	// TimeScale multiplies every duration below; 0 is 1, real time.
 	TimeScale float64
 	// QuestionsPerMinute bounds what the workspace is asked in any minute. 0 is 5, the
@@ -113,7 +104,7 @@ func New(o Options) (*Service, error) {
 	s := &Service{Options: o, now: time.Now, conversations: map[string]*conversation{}}
 	s.limit = &limiter{most: cmp.Or(o.QuestionsPerMinute, defaultQPM), window: scaled(time.Minute)}
 	var err error
-	s.permissions, err = acl.Open(o.StateDir, acl.Kind{
+	s.permissions, err = acl.Open(o.State, acl.Kind{
 		Path: "genie", Type: "genie-space", Noun: "Genie space", Levels: []string{canRead, canRun, canEdit, canManage},
 		Alias: map[string]string{"CAN_VIEW": canRead}, Exists: func(id string) bool { _, ok := s.find(id); return ok },
 	}, o.Directory)
@@ -147,18 +138,15 @@ func (s *Service) Routes() []wire.Route {
 	)
 }
 
-func (s *Service) route(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-	return wire.Route{
-		Method: method, Pattern: "/api/2.0/genie/spaces" + pattern, Audience: wire.Workspace, Scopes: scopes,
-		Handle: func(ctx context.Context, r *wire.Request) (any, error) {
-			for _, scope := range scopes {
-				if s.BothScopes && !r.Caller.HasScope(scope) {
-					return nil, wire.Denied("Provided OAuth token does not have required scopes: " + strings.Join(scopes, " "))
-				}
+func (s *Service) route(method, pattern string, h wire.Handle) wire.Route {
+	return wire.Group{Prefix: "/api/2.0/genie/spaces", Scopes: scopes}.Route(method, pattern, func(ctx context.Context, r *wire.Request) (any, error) {
+		for _, scope := range scopes {
+			if s.BothScopes && !r.Caller.HasScope(scope) {
+				return nil, wire.Denied("Provided OAuth token does not have required scopes: " + strings.Join(scopes, " "))
 			}
-			return h(ctx, r)
-		},
-	}
+		}
+		return h(ctx, r)
+	})
 }
 
 func (s *Service) find(id string) (Space, bool) {

@@ -6,6 +6,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
-type accountRoute func(method, pattern, scope string, h func(context.Context, *wire.Request) (any, error)) wire.Route
+type accountRoute func(method, pattern, scope string, h wire.Handle) wire.Route
 
 func (st *Store) assignmentRoutes(account accountRoute, workspaceID string) []wire.Route {
 	base := "/workspaces/" + workspaceID + "/permissionassignments"
@@ -25,34 +26,26 @@ func (st *Store) assignmentRoutes(account accountRoute, workspaceID string) []wi
 }
 
 func (st *Store) listAssignments(_ context.Context, _ *wire.Request) (any, error) {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
+	s := st.read()
+	defer s.end()
 	out := []any{}
-	for _, id := range sortedKeys(st.s.Assignments) {
+	all := maps.Collect(s.assignments.All(s.tx))
+	for _, id := range slices.SortedFunc(maps.Keys(all), byNumber) {
 		n, err := strconv.ParseInt(id, 10, 64)
 		if err != nil {
 			return nil, err
 		}
 		principal := map[string]any{"principal_id": n}
-		if g, ok := st.s.Groups[id]; ok {
+		if g, ok := s.group(id); ok {
 			principal["display_name"], principal["group_name"] = g.DisplayName, g.DisplayName
-		} else if p := st.s.Principals[id]; p.ApplicationID != "" {
+		} else if p, _ := s.byID(id); p.ApplicationID != "" {
 			principal["display_name"], principal["service_principal_name"] = p.DisplayName, p.ApplicationID
 		} else {
 			principal["display_name"], principal["user_name"] = p.DisplayName, p.UserName
 		}
-		out = append(out, map[string]any{"principal": principal, "permissions": st.s.Assignments[id]})
+		out = append(out, map[string]any{"principal": principal, "permissions": all[id]})
 	}
 	return map[string]any{"permission_assignments": out}, nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.SortFunc(out, byNumber)
-	return out
 }
 
 func (st *Store) assign(_ context.Context, r *wire.Request) (any, error) {
@@ -68,15 +61,15 @@ func (st *Store) assign(_ context.Context, r *wire.Request) (any, error) {
 		}
 	}
 	id := r.PathValue("id")
-	err := st.change(func(s *state) error {
+	err := st.change(func(s state) error {
 		if !s.exists(id) {
 			return wire.NotFound("Principal " + id + " does not exist in the account")
 		}
 		if len(in.Permissions) == 0 {
-			delete(s.Assignments, id)
+			s.assignments.Delete(s.tx, id)
 			return nil
 		}
-		s.Assignments[id] = in.Permissions
+		s.assignments.Put(s.tx, id, in.Permissions)
 		return nil
 	})
 	return map[string]any{"permissions": in.Permissions}, err
@@ -84,11 +77,11 @@ func (st *Store) assign(_ context.Context, r *wire.Request) (any, error) {
 
 func (st *Store) unassign(_ context.Context, r *wire.Request) (any, error) {
 	id := r.PathValue("id")
-	err := st.change(func(s *state) error {
-		if _, ok := s.Assignments[id]; !ok {
+	err := st.change(func(s state) error {
+		if _, ok := s.assignments.Get(s.tx, id); !ok {
 			return wire.NotFound("Principal " + id + " is not assigned to the workspace")
 		}
-		delete(s.Assignments, id)
+		s.assignments.Delete(s.tx, id)
 		return nil
 	})
 	return wire.Reply{Status: http.StatusOK, Body: map[string]any{}}, err

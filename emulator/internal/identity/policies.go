@@ -7,16 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
+	"github.com/google/uuid"
 )
 
 // mostPolicies is how many policies a service principal may have.
@@ -70,9 +68,9 @@ func (h policies) shown(sp string, p Policy) policyOnWire {
 	}
 }
 
-// of returns the service principal of a request. The caller holds the lock.
-func (s *state) of(r *wire.Request) (Principal, error) {
-	p, ok := s.Principals[r.PathValue("sp")]
+// of returns the service principal of a request.
+func (s state) of(r *wire.Request) (Principal, error) {
+	p, ok := s.byID(r.PathValue("sp"))
 	if !ok || p.ApplicationID == "" {
 		return p, wire.NotFound("Service principal with id " + r.PathValue("sp") + " does not exist.")
 	}
@@ -80,9 +78,9 @@ func (s *state) of(r *wire.Request) (Principal, error) {
 }
 
 func (h policies) list(_ context.Context, r *wire.Request) (any, error) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	p, err := h.s.of(r)
+	s := h.read()
+	defer s.end()
+	p, err := s.of(r)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +126,7 @@ func (h policies) create(_ context.Context, r *wire.Request) (any, error) {
 		return nil, err
 	}
 	var out policyOnWire
-	err := h.change(func(s *state) error {
+	err := h.change(func(s state) error {
 		p, err := s.of(r)
 		if err != nil {
 			return err
@@ -142,7 +140,7 @@ func (h policies) create(_ context.Context, r *wire.Request) (any, error) {
 		now := time.Now().UTC()
 		one := Policy{PolicyID: id, UID: uuid.NewString(), Description: in.Description, CreateTime: now, UpdateTime: now, OIDC: *in.OIDC}
 		p.Policies = append(slices.Clone(p.Policies), one)
-		s.Principals[p.ID] = p
+		s.put(p)
 		out = h.shown(p.ID, one)
 		return nil
 	})
@@ -165,9 +163,9 @@ func valid(o OIDCPolicy) error {
 }
 
 func (h policies) get(_ context.Context, r *wire.Request) (any, error) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	p, i, err := h.s.policy(r)
+	s := h.read()
+	defer s.end()
+	p, i, err := s.policy(r)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +173,7 @@ func (h policies) get(_ context.Context, r *wire.Request) (any, error) {
 }
 
 // policy returns the principal of a request and the place of the policy in it.
-func (s *state) policy(r *wire.Request) (Principal, int, error) {
+func (s state) policy(r *wire.Request) (Principal, int, error) {
 	p, err := s.of(r)
 	if err != nil {
 		return p, 0, err
@@ -196,7 +194,7 @@ func (h policies) update(_ context.Context, r *wire.Request) (any, error) {
 		in.OIDC = &OIDCPolicy{}
 	}
 	var out policyOnWire
-	err := h.change(func(s *state) error {
+	err := h.change(func(s state) error {
 		p, i, err := s.policy(r)
 		if err != nil {
 			return err
@@ -210,7 +208,7 @@ func (h policies) update(_ context.Context, r *wire.Request) (any, error) {
 			return err
 		}
 		one.UpdateTime = time.Now().UTC()
-		s.Principals[p.ID] = p
+		s.put(p)
 		out = h.shown(p.ID, *one)
 		return nil
 	})
@@ -261,66 +259,14 @@ func merge(p *Policy, in policyOnWire, mask string) error {
 }
 
 func (h policies) remove(_ context.Context, r *wire.Request) (any, error) {
-	err := h.change(func(s *state) error {
+	err := h.change(func(s state) error {
 		p, i, err := s.policy(r)
 		if err != nil {
 			return err
 		}
 		p.Policies = slices.Delete(slices.Clone(p.Policies), i, i+1)
-		s.Principals[p.ID] = p
+		s.put(p)
 		return nil
 	})
 	return map[string]any{}, err
-}
-
-func (h policies) listSecrets(_ context.Context, r *wire.Request) (any, error) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	p, err := h.s.of(r)
-	if err != nil {
-		return nil, err
-	}
-	out := []any{}
-	for _, s := range p.Secrets {
-		out = append(out, map[string]any{"id": s.ID, "secret_hash": s.Hash, "status": "ACTIVE"})
-	}
-	return map[string]any{"secrets": out}, nil
-}
-
-func (h policies) createSecret(_ context.Context, r *wire.Request) (any, error) {
-	if len(r.Body) > 0 {
-		var in struct{}
-		if err := r.Decode(&in); err != nil { // a lifetime is not implemented, and says so
-			return nil, err
-		}
-	}
-	secret := newSecret()
-	id := strings.ReplaceAll(uuid.NewString(), "-", "")
-	err := h.change(func(s *state) error {
-		p, err := s.of(r)
-		if err != nil {
-			return err
-		}
-		p.Secrets = append(slices.Clone(p.Secrets), Secret{ID: id, Hash: hash(secret)})
-		s.Principals[p.ID] = p
-		return nil
-	})
-	return map[string]any{"id": id, "secret": secret, "secret_hash": hash(secret), "status": "ACTIVE"}, err
-}
-
-func (h policies) removeSecret(_ context.Context, r *wire.Request) (any, error) {
-	err := h.change(func(s *state) error {
-		p, err := s.of(r)
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(p.Secrets, func(o Secret) bool { return o.ID == r.PathValue("id") })
-		if i < 0 {
-			return wire.NotFound("Secret does not exist.")
-		}
-		p.Secrets = slices.Delete(slices.Clone(p.Secrets), i, i+1)
-		s.Principals[p.ID] = p
-		return nil
-	})
-	return wire.Reply{Status: http.StatusOK, Body: map[string]any{}}, err
 }

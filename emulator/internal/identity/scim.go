@@ -9,15 +9,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
+	"github.com/google/uuid"
 )
 
 const (
@@ -30,7 +28,7 @@ const (
 // Routes serves account SCIM, workspace assignments, policies, secrets and Me.
 func (st *Store) Routes(accountID, workspaceID string) []wire.Route {
 	base := "/api/2.0/accounts/" + accountID
-	admin := func(h func(context.Context, *wire.Request) (any, error)) func(context.Context, *wire.Request) (any, error) {
+	admin := func(h wire.Handle) wire.Handle {
 		return func(ctx context.Context, r *wire.Request) (any, error) {
 			if !r.Caller.Admin {
 				return nil, wire.Denied("Only account admins can perform this operation")
@@ -38,7 +36,7 @@ func (st *Store) Routes(accountID, workspaceID string) []wire.Route {
 			return h(ctx, r)
 		}
 	}
-	account := func(method, pattern, scope string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
+	account := func(method, pattern, scope string, h wire.Handle) wire.Route {
 		return wire.Route{
 			Method: method, Pattern: base + pattern, Audience: wire.Account, Scopes: []string{scope},
 			SCIM: strings.HasPrefix(pattern, "/scim/"), Handle: admin(h),
@@ -65,8 +63,6 @@ func (st *Store) Routes(accountID, workspaceID string) []wire.Route {
 	routes = append(routes, st.assignmentRoutes(account, workspaceID)...)
 	return append(routes, st.policyRoutes(account, accountID)...)
 }
-
-type handler = func(context.Context, *wire.Request) (any, error)
 
 // page cuts a list as SCIM pages do; past the end it is empty, which ends the SDK's loop.
 func page[T any](r *wire.Request, all []T) (any, error) {
@@ -121,16 +117,16 @@ func byNumber(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-func (st *Store) listPrincipals(services bool) handler {
+func (st *Store) listPrincipals(services bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		filter, err := parseFilter(r.URL.Query().Get("filter"))
 		if err != nil {
 			return nil, err
 		}
-		st.mu.RLock()
-		defer st.mu.RUnlock()
+		s := st.read()
+		defer s.end()
 		var all []scimPrincipal
-		for _, p := range st.s.Principals {
+		for _, p := range s.principals.All(s.tx) {
 			if (p.ApplicationID != "") != services || !st.visible(p.ID) {
 				continue
 			}
@@ -149,11 +145,11 @@ func (st *Store) listPrincipals(services bool) handler {
 	}
 }
 
-func (st *Store) getPrincipal(services bool) handler {
+func (st *Store) getPrincipal(services bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
-		st.mu.RLock()
-		defer st.mu.RUnlock()
-		p, ok := st.s.Principals[r.PathValue("id")]
+		s := st.read()
+		defer s.end()
+		p, ok := s.byID(r.PathValue("id"))
 		if !ok || (p.ApplicationID != "") != services || !st.visible(p.ID) {
 			return nil, notFound("Principal", r.PathValue("id"))
 		}
@@ -179,9 +175,9 @@ func (st *Store) createServicePrincipal(_ context.Context, r *wire.Request) (any
 		return nil, wire.BadParameter("applicationId can be given on Azure only; id and userName never")
 	}
 	p := Principal{ApplicationID: uuid.NewString(), DisplayName: in.DisplayName, ExternalID: in.ExternalID, Active: in.Active == nil || *in.Active}
-	err := st.change(func(s *state) error {
+	err := st.change(func(s state) error {
 		p.ID = s.newID()
-		s.Principals[p.ID] = p // display names are not unique
+		s.put(p) // display names are not unique
 		st.born[p.ID] = time.Now()
 		return nil
 	})
@@ -215,8 +211,8 @@ func (st *Store) patchPrincipal(_ context.Context, r *wire.Request) (any, error)
 		return nil, err
 	}
 	var out Principal
-	err = st.change(func(s *state) error {
-		p, ok := s.Principals[r.PathValue("id")]
+	err = st.change(func(s state) error {
+		p, ok := s.byID(r.PathValue("id"))
 		if !ok {
 			return notFound("ServicePrincipal", r.PathValue("id"))
 		}
@@ -239,7 +235,8 @@ func (st *Store) patchPrincipal(_ context.Context, r *wire.Request) (any, error)
 				return badPath(o.Path)
 			}
 		}
-		s.Principals[p.ID], out = p, p
+		s.put(p)
+		out = p
 		return nil
 	})
 	return shown(out), err
@@ -255,15 +252,15 @@ func badPath(path string) error {
 	return &wire.Error{Status: http.StatusBadRequest, Code: "invalidPath", Message: "the emulator does not implement the operation " + path}
 }
 
-func (st *Store) deletePrincipal(services bool) handler {
+func (st *Store) deletePrincipal(services bool) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		id := r.PathValue("id")
-		err := st.change(func(s *state) error {
-			p, ok := s.Principals[id]
+		err := st.change(func(s state) error {
+			p, ok := s.byID(id)
 			if !ok || (p.ApplicationID != "") != services {
 				return notFound("Principal", id)
 			}
-			delete(s.Principals, id) // and with it its policies and secrets; grants become orphans
+			s.principals.Delete(s.tx, id) // and with it its policies and secrets; grants become orphans
 			s.forget(id)
 			return nil
 		})
@@ -272,18 +269,18 @@ func (st *Store) deletePrincipal(services bool) handler {
 }
 
 // forget ends memberships and the assignment of an id.
-func (s *state) forget(id string) {
-	delete(s.Assignments, id)
-	for gid, g := range s.Groups {
+func (s state) forget(id string) {
+	s.assignments.Delete(s.tx, id)
+	for _, g := range s.groups.All(s.tx) {
 		if i := slices.Index(g.Members, id); i >= 0 {
 			g.Members = slices.Delete(slices.Clone(g.Members), i, i+1)
-			s.Groups[gid] = g
+			s.putGroup(g)
 		}
 	}
 }
 
 // me answers who the caller is to the workspace.
-func (st *Store) me(workspaceID string) handler {
+func (st *Store) me(workspaceID string) wire.Handle {
 	return func(_ context.Context, r *wire.Request) (any, error) {
 		p, ok := st.Find(r.Caller.Principal())
 		if !ok {
@@ -296,173 +293,4 @@ func (st *Store) me(workspaceID string) handler {
 		out.ApplicationID = ""
 		return wire.Reply{Status: http.StatusOK, Header: http.Header{"X-Databricks-Org-Id": {workspaceID}}, Body: out}, nil
 	}
-}
-
-var memberPath = regexp.MustCompile(`^members\[value eq "([0-9]+)"\]$`)
-
-// scimGroup is a group on the wire.
-type scimGroup struct {
-	Schemas     []string     `json:"schemas,omitempty"`
-	ID          string       `json:"id,omitempty"`
-	DisplayName string       `json:"displayName,omitempty"`
-	ExternalID  string       `json:"externalId,omitempty"`
-	Members     []scimMember `json:"members,omitempty"`
-	Meta        *struct {
-		ResourceType string `json:"resourceType"`
-	} `json:"meta,omitempty"`
-}
-
-type scimMember struct {
-	Value   string `json:"value"`
-	Display string `json:"display,omitempty"`
-	Ref     string `json:"$ref,omitempty"`
-}
-
-func (s *state) shownGroup(g Group, members bool) scimGroup {
-	out := scimGroup{ID: g.ID, DisplayName: g.DisplayName, ExternalID: g.ExternalID, Meta: &struct {
-		ResourceType string `json:"resourceType"`
-	}{"Group"}}
-	if members {
-		for _, m := range g.Members {
-			display := s.Principals[m].DisplayName
-			if display == "" {
-				display = s.Groups[m].DisplayName
-			}
-			out.Members = append(out.Members, scimMember{Value: m, Display: display})
-		}
-	}
-	return out
-}
-
-func (st *Store) listGroups(_ context.Context, r *wire.Request) (any, error) {
-	filter, err := parseFilter(r.URL.Query().Get("filter"))
-	if err != nil {
-		return nil, err
-	}
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	var all []scimGroup
-	for _, g := range st.s.Groups {
-		ok, err := matches(filter, map[string]string{"displayname": g.DisplayName, "id": g.ID, "externalid": g.ExternalID})
-		if err != nil {
-			return nil, err
-		}
-		if ok && st.visible(g.ID) {
-			all = append(all, st.s.shownGroup(g, false)) // lists leave members out
-		}
-	}
-	slices.SortFunc(all, func(a, b scimGroup) int { return byNumber(a.ID, b.ID) })
-	return page(r, all)
-}
-
-func (st *Store) getGroup(_ context.Context, r *wire.Request) (any, error) {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	g, ok := st.s.Groups[r.PathValue("id")]
-	if !ok || !st.visible(g.ID) {
-		return nil, notFound("Group", r.PathValue("id"))
-	}
-	return st.s.shownGroup(g, true), nil
-}
-
-func (st *Store) createGroup(_ context.Context, r *wire.Request) (any, error) {
-	var in scimGroup
-	if err := r.Decode(&in); err != nil {
-		return nil, err
-	}
-	if in.DisplayName == "" {
-		return nil, wire.BadParameter("displayName is required")
-	}
-	var out scimGroup
-	err := st.change(func(s *state) error {
-		for _, g := range s.Groups {
-			if strings.EqualFold(g.DisplayName, in.DisplayName) {
-				return wire.Exists(fmt.Sprintf("Group with name %s already exists.", in.DisplayName))
-			}
-		}
-		g := Group{DisplayName: in.DisplayName, ExternalID: in.ExternalID}
-		for _, m := range in.Members {
-			if !s.exists(m.Value) {
-				return notFound("Principal", m.Value)
-			}
-			g.Members = append(g.Members, m.Value)
-		}
-		g.ID = s.newID()
-		s.Groups[g.ID] = g
-		st.born[g.ID] = time.Now()
-		out = s.shownGroup(g, true)
-		return nil
-	})
-	return wire.Reply{Status: http.StatusCreated, Body: out}, err
-}
-
-func (s *state) exists(id string) bool {
-	_, principal := s.Principals[id]
-	_, group := s.Groups[id]
-	return principal || group
-}
-
-func (st *Store) patchGroup(_ context.Context, r *wire.Request) (any, error) {
-	in, err := decodePatch(r)
-	if err != nil {
-		return nil, err
-	}
-	var out scimGroup
-	err = st.change(func(s *state) error {
-		g, ok := s.Groups[r.PathValue("id")]
-		if !ok {
-			return notFound("Group", r.PathValue("id"))
-		}
-		g.Members = slices.Clone(g.Members)
-		for _, o := range in.Operations {
-			if err := s.applyToGroup(&g, strings.ToLower(o.Op), o.Path, o.Value); err != nil {
-				return err
-			}
-		}
-		s.Groups[g.ID] = g
-		out = s.shownGroup(g, true)
-		return nil
-	})
-	return out, err
-}
-
-func (s *state) applyToGroup(g *Group, op, path string, value json.RawMessage) error {
-	switch {
-	case op == "add" && path == "members":
-		var members []scimMember
-		if err := json.Unmarshal(value, &members); err != nil {
-			return wire.BadParameter("members must be a list of {value}")
-		}
-		for _, m := range members {
-			if !s.exists(m.Value) {
-				return notFound("Principal", m.Value)
-			}
-			if !slices.Contains(g.Members, m.Value) {
-				g.Members = append(g.Members, m.Value)
-			}
-		}
-	case op == "remove" && memberPath.MatchString(path):
-		id := memberPath.FindStringSubmatch(path)[1]
-		g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == id })
-	case op == "replace" && path == "displayName":
-		g.DisplayName = unquoted(value)
-	case op == "replace" && path == "externalId":
-		g.ExternalID = unquoted(value)
-	default:
-		return badPath(op + " " + path)
-	}
-	return nil
-}
-
-func (st *Store) deleteGroup(_ context.Context, r *wire.Request) (any, error) {
-	id := r.PathValue("id")
-	err := st.change(func(s *state) error {
-		if _, ok := s.Groups[id]; !ok {
-			return notFound("Group", id)
-		}
-		delete(s.Groups, id)
-		s.forget(id)
-		return nil
-	})
-	return wire.Reply{Status: http.StatusNoContent}, err
 }

@@ -8,161 +8,103 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 )
 
-// Principal is a service principal or a user. Users have no ApplicationID.
-type Principal struct {
-	ID            string `json:"id"`
-	ApplicationID string `json:"applicationId,omitempty"`
-	UserName      string `json:"userName,omitempty"`
-	DisplayName   string `json:"displayName"`
-	ExternalID    string `json:"externalId,omitempty"`
-	Active        bool   `json:"active"`
-	// AccountAdmin may administer the account.
-	AccountAdmin bool `json:"accountAdmin,omitempty"`
-	// Secrets are the hashes of OAuth secrets.
-	Secrets  []Secret `json:"secrets,omitempty"`
-	Policies []Policy `json:"policies,omitempty"`
+// collections are all that is kept over a restart.
+type collections struct {
+	principals *store.Collection[Principal]
+	groups     *store.Collection[Group]
+	// assignments map the id of a principal or a group to USER, ADMIN.
+	assignments *store.Collection[[]string]
+	// counters has one row, the last id that was given.
+	counters *store.Collection[int64]
 }
 
-// Name is how grants and SQL name the principal.
-func (p Principal) Name() string {
-	if p.ApplicationID != "" {
-		return p.ApplicationID
-	}
-	return p.UserName
-}
-
-// Secret is an OAuth secret, of which only the hash is kept.
-type Secret struct {
-	ID   string `json:"id"`
-	Hash string `json:"secret_hash"`
-}
-
-// Policy is a federation policy of a service principal.
-type Policy struct {
-	PolicyID    string     `json:"policy_id"`
-	UID         string     `json:"uid"`
-	Description string     `json:"description,omitempty"`
-	CreateTime  time.Time  `json:"create_time"`
-	UpdateTime  time.Time  `json:"update_time"`
-	OIDC        OIDCPolicy `json:"oidc_policy"`
-}
-
-// OIDCPolicy is what a JWT is held against.
-type OIDCPolicy struct {
-	Issuer       string   `json:"issuer,omitempty"`
-	Audiences    []string `json:"audiences,omitempty"`
-	Subject      string   `json:"subject,omitempty"`
-	SubjectClaim string   `json:"subject_claim,omitempty"`
-	JWKSJSON     string   `json:"jwks_json,omitempty"`
-	JWKSURI      string   `json:"jwks_uri,omitempty"`
-}
-
-// Group is an account group. Members are numeric ids of principals and groups.
-type Group struct {
-	ID          string   `json:"id"`
-	DisplayName string   `json:"displayName"`
-	ExternalID  string   `json:"externalId,omitempty"`
-	Members     []string `json:"members,omitempty"`
-}
-
-// state is all that is kept over a restart.
-type state struct {
-	Next        int64                `json:"next"`
-	Principals  map[string]Principal `json:"principals"`
-	Groups      map[string]Group     `json:"groups"`
-	Assignments map[string][]string  `json:"assignments"` // principal or group id to USER, ADMIN
-}
+const (
+	lastID  = "last id"
+	firstID = 1_000_000_000
+)
 
 // Store keeps identities. It is safe for concurrent use.
 type Store struct {
-	mu   sync.RWMutex
-	file string // empty: nothing is kept over a restart
-	s    state
-	lag  time.Duration
-	born map[string]time.Time
+	collections
+	state *store.Store
+	lag   atomic.Int64         // a time.Duration
+	born  map[string]time.Time // under the lock of the state
 }
 
 // Lag has SCIM reads see what is created only after a while, as those of Databricks can.
-func (st *Store) Lag(d time.Duration) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.lag = d
-}
+func (st *Store) Lag(d time.Duration) { st.lag.Store(int64(d)) }
 
-// visible says whether SCIM reads see an id yet. The caller holds the lock.
+// visible says whether SCIM reads see an id yet. The caller is in a transaction.
 func (st *Store) visible(id string) bool {
 	born, known := st.born[id]
-	return !known || time.Since(born) >= st.lag
+	return !known || time.Since(born) >= time.Duration(st.lag.Load())
 }
 
-// Open reads the store of a folder, or makes an empty one.
-func Open(dir string) (*Store, error) {
-	st := &Store{born: map[string]time.Time{}, s: state{Next: 1_000_000_000, Principals: map[string]Principal{}, Groups: map[string]Group{}, Assignments: map[string][]string{}}}
-	if dir == "" {
-		return st, nil
-	}
-	st.file = filepath.Join(dir, "identity.json")
-	raw, err := os.ReadFile(st.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return st, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the identities: %w", err)
-	}
-	if err := json.Unmarshal(raw, &st.s); err != nil {
-		return nil, fmt.Errorf("read the identities: %w", err)
-	}
-	return st, nil
+// Open opens the identities of a state.
+func Open(s *store.Store) (*Store, error) {
+	st := &Store{state: s, born: map[string]time.Time{}}
+	var errs [4]error
+	st.principals, errs[0] = store.Collect[Principal](s, "identity.principals")
+	st.groups, errs[1] = store.Collect[Group](s, "identity.groups")
+	st.assignments, errs[2] = store.Collect[[]string](s, "identity.assignments")
+	st.counters, errs[3] = store.Collect[int64](s, "identity.counters")
+	return st, errors.Join(errs[:]...)
 }
 
-// save writes the state in one step. The caller holds the lock.
-func (st *Store) save() error {
-	if st.file == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(st.s, "", " ")
-	if err != nil {
-		return err
-	}
-	tmp := st.file + ".tmp"
-	if err := os.WriteFile(tmp, raw, 0o600); err != nil {
-		return fmt.Errorf("keep the identities: %w", err)
-	}
-	return os.Rename(tmp, st.file)
+// state is the identities in a transaction.
+type state struct {
+	collections
+	tx *store.Tx
 }
 
-// change runs f under the lock and keeps what it did.
-func (st *Store) change(f func(*state) error) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if err := f(&st.s); err != nil {
-		return err
-	}
-	return st.save()
+// read begins a transaction that changes nothing. The caller must call end.
+func (st *Store) read() state { return state{st.collections, st.state.Read()} }
+
+func (s state) end() { s.tx.End() }
+
+// change runs f in a transaction and keeps what it did, or nothing if it fails.
+func (st *Store) change(f func(state) error) error {
+	return st.state.Change(func(tx *store.Tx) error { return f(state{st.collections, tx}) })
 }
 
-func (s *state) newID() string {
-	s.Next++
-	return strconv.FormatInt(s.Next, 10)
+func (s state) newID() string {
+	last, ok := s.counters.Get(s.tx, lastID)
+	if !ok {
+		last = firstID
+	}
+	s.counters.Put(s.tx, lastID, last+1)
+	return strconv.FormatInt(last+1, 10)
+}
+
+// byID finds a principal by its numeric id.
+func (s state) byID(id string) (Principal, bool) { return s.principals.Get(s.tx, id) }
+
+func (s state) put(p Principal) { s.principals.Put(s.tx, p.ID, p) }
+
+func (s state) group(id string) (Group, bool) { return s.groups.Get(s.tx, id) }
+
+func (s state) putGroup(g Group) { s.groups.Put(s.tx, g.ID, g) }
+
+// assigned are the permissions that an id itself has on the workspace.
+func (s state) assigned(id string) []string {
+	out, _ := s.assignments.Get(s.tx, id)
+	return out
 }
 
 // principal finds by application id or user name.
-func (s *state) principal(name string) (Principal, bool) {
-	for _, p := range s.Principals {
+func (s state) principal(name string) (Principal, bool) {
+	for _, p := range s.principals.All(s.tx) {
 		if p.Name() == name && name != "" {
 			return p, true
 		}
@@ -172,16 +114,16 @@ func (s *state) principal(name string) (Principal, bool) {
 
 // Find returns a principal by its application id or user name.
 func (st *Store) Find(name string) (Principal, bool) {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	return st.s.principal(name)
+	s := st.read()
+	defer s.end()
+	return s.principal(name)
 }
 
 // groupIDs returns the ids of the groups that an id is a member of, directly or nested.
-func (s *state) groupIDs(id string) map[string]bool {
+func (s state) groupIDs(id string) map[string]bool {
 	found := map[string]bool{}
 	for todo := []string{id}; len(todo) > 0; todo = todo[1:] {
-		for gid, g := range s.Groups {
+		for gid, g := range s.groups.All(s.tx) {
 			if !found[gid] && slices.Contains(g.Members, todo[0]) {
 				found[gid] = true
 				todo = append(todo, gid)
@@ -193,33 +135,28 @@ func (s *state) groupIDs(id string) map[string]bool {
 
 // GroupsOf returns the names of a principal's account groups, nested ones too, sorted.
 func (st *Store) GroupsOf(principal string) []string {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	p, ok := st.s.principal(principal)
-	if !ok {
-		return nil
-	}
-	var out []string
-	for gid := range st.s.groupIDs(p.ID) {
-		out = append(out, st.s.Groups[gid].DisplayName)
-	}
-	slices.Sort(out)
-	return out
+	return st.groupsOf(principal, func(state, string) bool { return true })
 }
 
 // WorkspaceGroupsOf returns the account groups that are also assigned to the
 // workspace: what is_member() sees, in the reading of Databricks' own pages.
 func (st *Store) WorkspaceGroupsOf(principal string) []string {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	p, ok := st.s.principal(principal)
+	return st.groupsOf(principal, func(s state, id string) bool { return len(s.assigned(id)) > 0 })
+}
+
+// groupsOf returns the names of those of a principal's groups that count, sorted.
+func (st *Store) groupsOf(principal string, counts func(s state, id string) bool) []string {
+	s := st.read()
+	defer s.end()
+	p, ok := s.principal(principal)
 	if !ok {
 		return nil
 	}
 	var out []string
-	for gid := range st.s.groupIDs(p.ID) {
-		if len(st.s.Assignments[gid]) > 0 {
-			out = append(out, st.s.Groups[gid].DisplayName)
+	for id := range s.groupIDs(p.ID) {
+		if counts(s, id) {
+			g, _ := s.group(id)
+			out = append(out, g.DisplayName)
 		}
 	}
 	slices.Sort(out)
@@ -231,40 +168,36 @@ func (st *Store) PrincipalExists(name string) bool {
 	if name == "account users" {
 		return true
 	}
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	if _, ok := st.s.principal(name); ok {
+	s := st.read()
+	defer s.end()
+	if _, ok := s.principal(name); ok {
 		return true
 	}
-	for _, g := range st.s.Groups {
-		if g.DisplayName == name {
-			return true
-		}
-	}
-	return false
+	_, ok := s.groupNamed(name)
+	return ok
 }
 
 // IsAdmin says whether a principal administers the workspace and its metastore.
 func (st *Store) IsAdmin(principal string) bool {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	p, ok := st.s.principal(principal)
-	return ok && (p.AccountAdmin || slices.Contains(st.s.permissions(p.ID), "ADMIN"))
+	s := st.read()
+	defer s.end()
+	p, ok := s.principal(principal)
+	return ok && (p.AccountAdmin || slices.Contains(s.permissions(p.ID), "ADMIN"))
 }
 
 // AssignedToWorkspace says whether a principal may use the workspace, by an
 // assignment of its own or of a group.
 func (st *Store) AssignedToWorkspace(principal string) bool {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	p, ok := st.s.principal(principal)
-	return ok && len(st.s.permissions(p.ID)) > 0
+	s := st.read()
+	defer s.end()
+	p, ok := s.principal(principal)
+	return ok && len(s.permissions(p.ID)) > 0
 }
 
-func (s *state) permissions(id string) []string {
-	out := slices.Clone(s.Assignments[id])
+func (s state) permissions(id string) []string {
+	out := slices.Clone(s.assigned(id))
 	for gid := range s.groupIDs(id) {
-		out = append(out, s.Assignments[gid]...)
+		out = append(out, s.assigned(gid)...)
 	}
 	return out
 }
@@ -291,95 +224,30 @@ func hash(secret string) string {
 
 func newSecret() string { return "dose" + strings.ToLower(rand.Text()) }
 
-// Seed is a principal that exists from the start.
-type Seed struct {
-	DisplayName   string
-	ApplicationID string
-	UserName      string
-	AccountAdmin  bool
-	// Workspace is USER, ADMIN or empty.
-	Workspace string
-	Secret    string
-	Policies  []OIDCPolicy
-	Groups    []string
-}
-
-// Plant makes sure that a seed exists as described; running twice changes nothing.
-func (st *Store) Plant(seed Seed) error {
-	return st.change(func(s *state) error {
-		name := seed.ApplicationID
-		if name == "" {
-			name = seed.UserName
-		}
-		if name == "" {
-			return errors.New("a seed needs an application id or a user name")
-		}
-		p, ok := s.principal(name)
-		if !ok {
-			p = Principal{ID: s.newID(), ApplicationID: seed.ApplicationID, UserName: seed.UserName}
-		}
-		p.DisplayName, p.Active, p.AccountAdmin = seed.DisplayName, true, seed.AccountAdmin
-		p.Secrets = nil
-		if seed.Secret != "" {
-			p.Secrets = []Secret{{ID: "bootstrap", Hash: hash(seed.Secret)}}
-		}
-		p.Policies = nil
-		for i, o := range seed.Policies {
-			p.Policies = append(p.Policies, Policy{PolicyID: "bootstrap-" + strconv.Itoa(i), UID: uuid.NewString(), OIDC: o})
-		}
-		s.Principals[p.ID] = p
-		if seed.Workspace != "" {
-			s.Assignments[p.ID] = []string{seed.Workspace}
-		}
-		for _, g := range seed.Groups {
-			s.plantGroup(g, p.ID)
-		}
-		return nil
-	})
-}
-
-func (s *state) plantGroup(name, member string) {
-	for id, g := range s.Groups {
+// groupNamed finds a group by its exact name.
+func (s state) groupNamed(name string) (Group, bool) {
+	for _, g := range s.groups.All(s.tx) {
 		if g.DisplayName == name {
-			if member != "" && !slices.Contains(g.Members, member) {
-				g.Members = append(g.Members, member)
-				s.Groups[id] = g
-			}
-			return
+			return g, true
 		}
 	}
-	g := Group{ID: s.newID(), DisplayName: name}
-	if member != "" {
-		g.Members = []string{member}
-	}
-	s.Groups[g.ID] = g
+	return Group{}, false
 }
 
 // Dump is the state for tests, without secrets.
 func (st *Store) Dump() any {
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	raw, err := json.Marshal(st.s)
-	if err != nil {
-		return nil
-	}
-	var copied state
-	if json.Unmarshal(raw, &copied) != nil {
-		return nil
-	}
-	for id, p := range copied.Principals {
+	s := st.read()
+	defer s.end()
+	last, _ := s.counters.Get(s.tx, lastID)
+	principals := maps.Collect(s.principals.All(s.tx))
+	for id, p := range principals {
 		p.Secrets = nil
-		copied.Principals[id] = p
+		principals[id] = p
 	}
-	return copied
-}
-
-// PlantGroup makes sure that an account group exists.
-func (st *Store) PlantGroup(name string) error {
-	return st.change(func(s *state) error {
-		s.plantGroup(name, "")
-		return nil
-	})
+	return map[string]any{
+		"next": max(last, firstID), "principals": principals,
+		"groups": maps.Collect(s.groups.All(s.tx)), "assignments": maps.Collect(s.assignments.All(s.tx)),
+	}
 }
 
 // DisplayName is what people call a principal, or empty.

@@ -19,7 +19,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/mcpproxy"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -33,7 +33,7 @@ func over(t *testing.T, h http.Handler, timeout time.Duration, selectors ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := uc.Object{Type: uc.TypeConnection, Name: "c"}
+	o := metastore.Object{Type: metastore.TypeConnection, Name: "c"}
 	if err := o.SetOptions(map[string]string{"host": "http://127.0.0.1", "port": at.Port(), "bearer_token": "a-token"}, true); err != nil {
 		t.Fatal(err)
 	}
@@ -100,40 +100,54 @@ func TestSelectors(t *testing.T) {
 		{[]string{"a", "et*"}, ""},
 	} {
 		s := over(t, h, time.Minute, c.selectors...)
-		var listed, callable []string
-		for cursor := "{}"; cursor != ""; {
-			var page struct {
-				Body struct {
-					Result struct {
-						Tools []struct {
-							Name string `json:"name"`
-						} `json:"tools"`
-						Next string `json:"nextCursor"`
-					} `json:"result"`
-				}
-			}
-			raw := serve(t.Context(), t, s, "tools/list", cursor)
-			if err := json.Unmarshal([]byte(raw), &page); err != nil || !strings.Contains(raw, `"tools":[`) {
-				t.Fatalf("%s: %v", raw, err)
-			}
-			for _, tool := range page.Body.Result.Tools {
-				listed = append(listed, tool.Name)
-			}
-			if cursor = ""; page.Body.Result.Next != "" {
-				cursor = fmt.Sprintf(`{"cursor":%q}`, page.Body.Result.Next)
-			}
-		}
-		for _, name := range names {
-			if got := serve(t.Context(), t, s, "tools/call", fmt.Sprintf(`{"name":%q}`, name)); strings.Contains(got, `"content":[]`) {
-				callable = append(callable, name)
-			} else if !strings.Contains(got, `-32602,"message":"unknown tool \"`+name) {
-				t.Errorf("%q: %s answered %s", c.selectors, name, got)
-			}
-		}
+		listed, callable := listed(t, s), callable(t, s, names)
 		if got := strings.Join(listed, " "); got != c.want || got != strings.Join(callable, " ") {
 			t.Errorf("%q lists %q and calls %q, want %q", c.selectors, got, callable, c.want)
 		}
 	}
+}
+
+// listed are the tools of a service, page by page.
+func listed(t *testing.T, s mcpproxy.Service) []string {
+	t.Helper()
+	var out []string
+	for cursor := "{}"; cursor != ""; {
+		var page struct {
+			Body struct {
+				Result struct {
+					Tools []struct {
+						Name string `json:"name"`
+					} `json:"tools"`
+					Next string `json:"nextCursor"`
+				} `json:"result"`
+			}
+		}
+		raw := serve(t.Context(), t, s, "tools/list", cursor)
+		if err := json.Unmarshal([]byte(raw), &page); err != nil || !strings.Contains(raw, `"tools":[`) {
+			t.Fatalf("%s: %v", raw, err)
+		}
+		for _, tool := range page.Body.Result.Tools {
+			out = append(out, tool.Name)
+		}
+		if cursor = ""; page.Body.Result.Next != "" {
+			cursor = fmt.Sprintf(`{"cursor":%q}`, page.Body.Result.Next)
+		}
+	}
+	return out
+}
+
+// callable are those of some tools that a service calls; it must not know the others.
+func callable(t *testing.T, s mcpproxy.Service, names []string) []string {
+	t.Helper()
+	var out []string
+	for _, name := range names {
+		if got := serve(t.Context(), t, s, "tools/call", fmt.Sprintf(`{"name":%q}`, name)); strings.Contains(got, `"content":[]`) {
+			out = append(out, name)
+		} else if !strings.Contains(got, `-32602,"message":"unknown tool \"`+name) {
+			t.Errorf("%q: %s answered %s", s.Selectors, name, got)
+		}
+	}
+	return out
 }
 
 // TestAToolThatIsNotThereIsRefusedAsOneThatIsNotSelected, in whatever form an upstream refuses it.

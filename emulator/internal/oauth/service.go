@@ -10,12 +10,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -32,9 +29,9 @@ import (
 type Options struct {
 	AccountURL, AccountID     string
 	WorkspaceURL, WorkspaceID string
-	// StateDir keeps the signing key; empty makes a new one.
-	StateDir string
-	Store    *identity.Store
+	// State keeps the signing key.
+	State *store.Store
+	Store *identity.Store
 	// Client fetches the keys of issuers.
 	Client *http.Client
 	// UnassignedExchange lets service principals that are not assigned to the
@@ -55,7 +52,7 @@ const lifetime = time.Hour
 
 // New makes a Service.
 func New(o Options) (*Service, error) {
-	key, err := signingKey(o.StateDir)
+	key, err := signingKey(o.State)
 	if err != nil {
 		return nil, err
 	}
@@ -63,28 +60,28 @@ func New(o Options) (*Service, error) {
 	return &Service{Options: o, key: key, kid: hex.EncodeToString(sum[:]), keys: newIssuerKeys(o.Client)}, nil
 }
 
-func signingKey(dir string) (*rsa.PrivateKey, error) {
-	if dir == "" {
-		return rsa.GenerateKey(rand.Reader, 2048)
-	}
-	file := filepath.Join(dir, "signing-key.pem")
-	raw, err := os.ReadFile(file)
-	if err == nil {
-		block, _ := pem.Decode(raw)
-		if block == nil {
-			return nil, errors.New("the signing key is not PEM")
-		}
-		return x509.ParsePKCS1PrivateKey(block.Bytes)
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+// signingKey is the key of a state; it is made once.
+func signingKey(s *store.Store) (*rsa.PrivateKey, error) {
+	// Keys are in the form of PKCS #1.
+	keys, err := store.Collect[[]byte](s, "oauth.keys")
+	if err != nil {
 		return nil, err
+	}
+	const signing = "signing"
+	tx := s.Read()
+	kept, ok := keys.Get(tx, signing)
+	tx.End()
+	if ok {
+		return x509.ParsePKCS1PrivateKey(kept)
 	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
 	}
-	raw = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	return key, os.WriteFile(file, raw, 0o600)
+	return key, s.Change(func(tx *store.Tx) error {
+		keys.Put(tx, signing, x509.MarshalPKCS1PrivateKey(key))
+		return nil
+	})
 }
 
 // Routes serves metadata, discovery, keys and the token endpoints.

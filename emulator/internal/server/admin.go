@@ -20,10 +20,10 @@ const longestWait = 60 * time.Second
 
 // admin is the port of tests.
 type admin struct {
-	faults *faults.Set
-	calls  *calllog.Log
-	store  *identity.Store
-	genie  http.Handler
+	faults    *faults.Set
+	calls     *calllog.Log
+	directory *identity.Store
+	genie     http.Handler
 	// endpoints tell of the rows that they could not log.
 	endpoints *serving.Service
 }
@@ -59,7 +59,7 @@ func (a admin) handler() http.Handler {
 	})
 	mux.HandleFunc("PUT /admin/lag", a.setLag)
 	mux.Handle("POST /admin/genie", a.genie)
-	mux.HandleFunc("GET /admin/state", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, a.store.Dump()) })
+	mux.HandleFunc("GET /admin/state", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, a.directory.Dump()) })
 	return mux
 }
 
@@ -72,7 +72,7 @@ func (a admin) setLag(w http.ResponseWriter, r *http.Request) {
 		send(w, http.StatusBadRequest, map[string]string{"error": "ms must be a number of milliseconds"})
 		return
 	}
-	a.store.Lag(time.Duration(float64(in.Millis)*a.faults.Scale) * time.Millisecond)
+	a.directory.Lag(time.Duration(float64(in.Millis)*a.faults.Scale) * time.Millisecond)
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -144,9 +144,9 @@ func (c Config) check() error {
 }
 
 // plant makes what the Config names exist.
-func (c Config) plant(store *identity.Store) error {
+func (c Config) plant(directory *identity.Store) error {
 	for _, name := range c.Groups {
-		if err := store.PlantGroup(name); err != nil {
+		if err := directory.PlantGroup(name); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,7 @@ func (c Config) plant(store *identity.Store) error {
 			}
 			seed.Policies = append(seed.Policies, o)
 		}
-		if err := store.Plant(seed); err != nil {
+		if err := directory.Plant(seed); err != nil {
 			return fmt.Errorf("plant %s: %w", p.DisplayName, err)
 		}
 	}

@@ -52,7 +52,7 @@ func (c Connections) check() error {
 }
 
 // connections lets the engine call upstreams, and serves the connections.
-func (o Options) connections(store *identity.Store, engine *sqlengine.Engine) ([]wire.Route, error) {
+func (o Options) connections(directory *identity.Store, engine *sqlengine.Engine) ([]wire.Route, error) {
 	c := o.Config.Connections
 	var roots *x509.CertPool
 	if c.CAFile != "" {
@@ -67,7 +67,7 @@ func (o Options) connections(store *identity.Store, engine *sqlengine.Engine) ([
 			return nil, errors.New("read the authorities of upstreams: there is no certificate")
 		}
 	}
-	scopes := secretScopes{store: store, values: map[[2]string]string{}, readers: map[string][]string{}}
+	scopes := secretScopes{directory: directory, values: map[[2]string]string{}, readers: map[string][]string{}}
 	for _, s := range c.SecretScopes {
 		scopes.readers[s.Name] = s.Readers
 		for key, file := range s.Files {
@@ -87,15 +87,15 @@ func (o Options) connections(store *identity.Store, engine *sqlengine.Engine) ([
 
 // secretScopes are the secrets that the bootstrap file names.
 type secretScopes struct {
-	store   *identity.Store
-	values  map[[2]string]string
-	readers map[string][]string
+	directory *identity.Store
+	values    map[[2]string]string
+	readers   map[string][]string
 }
 
 // Secret is a secret that a principal may read.
 func (s secretScopes) Secret(principal, scope, key string) (string, bool) {
-	names := append(s.store.GroupsOf(principal), principal)
-	if !s.store.IsAdmin(principal) && !slices.ContainsFunc(s.readers[scope], func(r string) bool { return slices.Contains(names, r) }) {
+	names := append(s.directory.GroupsOf(principal), principal)
+	if !s.directory.IsAdmin(principal) && !slices.ContainsFunc(s.readers[scope], func(r string) bool { return slices.Contains(names, r) }) {
 		return "", false
 	}
 	value, ok := s.values[[2]string{scope, key}]

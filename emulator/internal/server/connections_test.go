@@ -65,6 +65,25 @@ func quiet(t *testing.T, what string, v any) {
 	}
 }
 
+// refusal is a call with the status and the code that it is refused with.
+type refusal struct {
+	who          seat
+	method, path string
+	body         string
+	status       int
+	code         string
+}
+
+// check makes the call and returns its answer.
+func (c refusal) check() map[string]any {
+	c.who.t.Helper()
+	status, out := c.who.do(c.method, c.path, c.body)
+	if status != c.status || out["error_code"] != c.code {
+		c.who.t.Errorf("%s %.120s %.120s: %d %v, want %d %s", c.method, c.path, c.body, status, out, c.status, c.code)
+	}
+	return out
+}
+
 func TestConnectionsOverREST(t *testing.T) {
 	e, port, log := connected(t, "", nil)
 	owner, role, _, app := e.setup()
@@ -82,13 +101,7 @@ func TestConnectionsOverREST(t *testing.T) {
 		t.Errorf("who made it, and when: %v", made)
 	}
 	west := role("unity-catalog sql")
-	for _, c := range []struct {
-		who          seat
-		method, path string
-		body         string
-		status       int
-		code         string
-	}{
+	for _, c := range []refusal{
 		{owner, "POST", connectionsPath, body("gh", ""), 400, "CONNECTION_ALREADY_EXISTS"},
 		{owner, "POST", connectionsPath, body("x", `,"bearerToken":"y"`), 400, "INVALID_PARAMETER_VALUE"},
 		{owner, "POST", connectionsPath, `{"name":"x","connection_type":"MYSQL"}`, 501, "NOT_IMPLEMENTED"},
@@ -103,11 +116,7 @@ func TestConnectionsOverREST(t *testing.T) {
 		{owner, "PATCH", permission("connection", "gh"), change(app, "add", "USE CONNECTION"), 400, "INVALID_PARAMETER_VALUE"},
 		{owner, "PATCH", permission("connection", "gh"), change(app, "add", "SELECT"), 400, "INVALID_PARAMETER_VALUE"},
 	} {
-		status, out := c.who.do(c.method, c.path, c.body)
-		if status != c.status || out["error_code"] != c.code {
-			t.Errorf("%s %s %s: %d %v, want %d %s", c.method, c.path, c.body, status, out, c.status, c.code)
-		}
-		quiet(t, c.path, out)
+		quiet(t, c.path, c.check())
 	}
 	const call = "SELECT http_request(conn => 'gh', method => 'GET', path => '/x', params => map('q','a')).text AS t"
 	if _, refusal := west.sql(call); !strings.Contains(refusal, "42501") {

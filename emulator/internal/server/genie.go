@@ -70,15 +70,15 @@ func (g Genie) check() error {
 }
 
 // genie puts the spaces together with what their answers run on.
-func (o Options) genie(store *identity.Store, house *warehouses.Store, engine *sqlengine.Engine, run *statements.Service) ([]wire.Route, error) {
+func (o Options) genie(directory *identity.Store, house *warehouses.Store, engine *sqlengine.Engine, run *statements.Service) ([]wire.Route, error) {
 	g := o.Config.Genie
 	var spaces []genie.Space
 	for _, s := range g.Spaces {
 		spaces = append(spaces, genie.Space{ID: s.ID, Title: s.Title, Description: s.Description, WarehouseID: s.WarehouseID, Tables: s.Tables})
 	}
 	service, err := genie.New(genie.Options{
-		Spaces: spaces, Directory: o.sessions(store), Warehouses: house, Metastore: engine.Store, Executor: engine, Statements: run,
-		StateDir: o.StateDir, TimeScale: o.TimeScale, QuestionsPerMinute: g.QuestionsPerMinute,
+		Spaces: spaces, Directory: o.sessions(directory), Warehouses: house, Metastore: engine.Store, Executor: engine, Statements: run,
+		State: o.state, TimeScale: o.TimeScale, QuestionsPerMinute: g.QuestionsPerMinute,
 		Stage: time.Duration(g.StageMillis) * time.Millisecond, ResultTTL: time.Duration(g.ResultSeconds) * time.Second,
 		BothScopes: o.Config.Switches.GenieBothScopes, ForeignNotFound: o.Config.Switches.GenieForeignNotFound,
 	})

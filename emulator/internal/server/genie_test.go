@@ -334,38 +334,44 @@ func TestGenieRefusals(t *testing.T) {
 func TestGenieConversationsAreTheirOwnersAlone(t *testing.T) {
 	for _, want := range []int{403, 404} {
 		t.Run(strconv.Itoa(want), func(t *testing.T) {
-			g := startGenie(t, func(o *server.Options) { o.Config.Switches.GenieForeignNotFound = want == 404 })
-			boss, west := g.as(bossApp, "genie"), g.as(westApp, "genie")
-			message := boss.ask("total revenue by region")
-			m, _ := boss.settled(message)
-			result := message + "/attachments/" + attachment(t, m, "query")["id"].(string)
-			messages := message[:strings.LastIndex(message, "/")]
-			for _, who := range []seat{west, g.owner} {
-				for _, c := range [][2]string{
-					{"GET", message}, {"GET", messages}, {"POST", messages}, {"DELETE", message}, {"GET", result + "/query-result"}, {"POST", result + "/execute-query"},
-					{"GET", message + "/query-result"}, {"POST", message + "/feedback"}, {"DELETE", strings.TrimSuffix(messages, "/messages")},
-				} {
-					if status, out := who.do(c[0], c[1], question("x")); status != want {
-						t.Errorf("%s %s answers another %d %v", c[0], c[1], status, out)
-					}
-				}
-			}
-			if list := west.must("GET", space+"/conversations", ""); len(list) != 0 {
-				t.Errorf("west lists %v", list)
-			}
-			if status, _ := boss.do("GET", space+"/conversations?include_all=true", ""); status != 403 {
-				t.Errorf("who does not manage lists all: %d", status)
-			}
-			for _, who := range []seat{boss, g.owner} {
-				if list := who.must("GET", space+"/conversations?include_all="+strconv.FormatBool(who == g.owner), ""); len(list["conversations"].([]any)) != 1 {
-					t.Errorf("the list is %v", list)
-				}
-			}
-			boss.must("DELETE", strings.TrimSuffix(messages, "/messages"), "")
-			if status, _ := boss.do("GET", message, ""); status != 404 {
-				t.Errorf("a deleted conversation answers %d", status)
-			}
+			checkConversations(t, want)
 		})
+	}
+}
+
+// checkConversations reads conversations of others, which is answered with a status.
+func checkConversations(t *testing.T, want int) {
+	t.Helper()
+	g := startGenie(t, func(o *server.Options) { o.Config.Switches.GenieForeignNotFound = want == 404 })
+	boss, west := g.as(bossApp, "genie"), g.as(westApp, "genie")
+	message := boss.ask("total revenue by region")
+	m, _ := boss.settled(message)
+	result := message + "/attachments/" + attachment(t, m, "query")["id"].(string)
+	messages := message[:strings.LastIndex(message, "/")]
+	for _, who := range []seat{west, g.owner} {
+		for _, c := range [][2]string{
+			{"GET", message}, {"GET", messages}, {"POST", messages}, {"DELETE", message}, {"GET", result + "/query-result"}, {"POST", result + "/execute-query"},
+			{"GET", message + "/query-result"}, {"POST", message + "/feedback"}, {"DELETE", strings.TrimSuffix(messages, "/messages")},
+		} {
+			if status, out := who.do(c[0], c[1], question("x")); status != want {
+				t.Errorf("%s %s answers another %d %v", c[0], c[1], status, out)
+			}
+		}
+	}
+	if list := west.must("GET", space+"/conversations", ""); len(list) != 0 {
+		t.Errorf("west lists %v", list)
+	}
+	if status, _ := boss.do("GET", space+"/conversations?include_all=true", ""); status != 403 {
+		t.Errorf("who does not manage lists all: %d", status)
+	}
+	for _, who := range []seat{boss, g.owner} {
+		if list := who.must("GET", space+"/conversations?include_all="+strconv.FormatBool(who == g.owner), ""); len(list["conversations"].([]any)) != 1 {
+			t.Errorf("the list is %v", list)
+		}
+	}
+	boss.must("DELETE", strings.TrimSuffix(messages, "/messages"), "")
+	if status, _ := boss.do("GET", message, ""); status != 404 {
+		t.Errorf("a deleted conversation answers %d", status)
 	}
 }
 

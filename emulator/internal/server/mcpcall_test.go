@@ -24,39 +24,45 @@ func TestToolsOfAnMCPService(t *testing.T) {
 	for name, o := range map[string]mcp.StreamableHTTPOptions{"an upstream with sessions": {}, "one without": {Stateless: true}, "one that answers in JSON": {JSONResponse: true}} {
 		for _, version := range []string{"", "2025-11-25", "2025-06-18"} {
 			t.Run(name+", client "+version, func(t *testing.T) {
-				g := newGateway(t, o, "get_issue", "search_*", "whoami", "search_none")
-				g.grant("add", callGrants...)
-				session := g.west.open(version)
-				if requests, _ := g.up.seen(); requests != 0 {
-					t.Errorf("%d requests to open a session", requests)
-				}
-				if got := tools(t, session); got != "get_issue search_code search_users whoami" {
-					t.Errorf("tools %q", got)
-				}
-				for tool, want := range map[string]string{
-					"get_issue": `get_issue {"q":"<a>"}false`, "search_users": `search_users {"q":"<a>"}false`, "whoami": "Bearer [redacted]false",
-				} {
-					if got := called(t, session, tool); got != want {
-						t.Errorf("%s answered %q", tool, got)
-					}
-				}
-				requests, before := g.up.seen()
-				hidden := called(t, session, "get_issues")
-				if after, _ := g.up.seen(); after != requests {
-					t.Error("the upstream was asked for a tool that is not selected")
-				}
-				if got := called(t, session, "search_none"); got != strings.ReplaceAll(hidden, "get_issues", "search_none") || !strings.Contains(got, "unknown tool") {
-					t.Errorf("not selected: %q, not there: %q", hidden, got)
-				}
-				if _, after := g.up.seen(); !slices.Equal(before, after) {
-					t.Errorf("called %q", after)
-				}
-				for _, h := range g.up.sent() {
-					if h.Get("Authorization") != "Bearer "+upToken || h.Get("Cookie") != "" || h.Get("X-Databricks-Token") != "" {
-						t.Errorf("the upstream got %v", h)
-					}
-				}
+				checkTools(t, o, version)
 			})
+		}
+	}
+}
+
+// checkTools lists and calls tools with a client of a version of the protocol.
+func checkTools(t *testing.T, o mcp.StreamableHTTPOptions, version string) {
+	t.Helper()
+	g := newGateway(t, o, "get_issue", "search_*", "whoami", "search_none")
+	g.grant("add", callGrants...)
+	session := g.west.open(version)
+	if requests, _ := g.up.seen(); requests != 0 {
+		t.Errorf("%d requests to open a session", requests)
+	}
+	if got := tools(t, session); got != "get_issue search_code search_users whoami" {
+		t.Errorf("tools %q", got)
+	}
+	for tool, want := range map[string]string{
+		"get_issue": `get_issue {"q":"<a>"}false`, "search_users": `search_users {"q":"<a>"}false`, "whoami": "Bearer [redacted]false",
+	} {
+		if got := called(t, session, tool); got != want {
+			t.Errorf("%s answered %q", tool, got)
+		}
+	}
+	requests, before := g.up.seen()
+	hidden := called(t, session, "get_issues")
+	if after, _ := g.up.seen(); after != requests {
+		t.Error("the upstream was asked for a tool that is not selected")
+	}
+	if got := called(t, session, "search_none"); got != strings.ReplaceAll(hidden, "get_issues", "search_none") || !strings.Contains(got, "unknown tool") {
+		t.Errorf("not selected: %q, not there: %q", hidden, got)
+	}
+	if _, after := g.up.seen(); !slices.Equal(before, after) {
+		t.Errorf("called %q", after)
+	}
+	for _, h := range g.up.sent() {
+		if h.Get("Authorization") != "Bearer "+upToken || h.Get("Cookie") != "" || h.Get("X-Databricks-Token") != "" {
+			t.Errorf("the upstream got %v", h)
 		}
 	}
 }

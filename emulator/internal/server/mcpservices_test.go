@@ -35,6 +35,15 @@ func serviceOver(connection string, tools ...string) string {
 	return fmt.Sprintf(`{"comment":"c","config":{"source_connection":{"name":"connections/%s"},"include_tool_selectors":%s}}`, connection, raw)
 }
 
+// serviceGH is where the service gh is.
+const serviceGH = servicesPath + "/main.sales.gh"
+
+// mcpWorld is a workspace with the service gh, its owner and a service principal.
+type mcpWorld struct {
+	owner, west seat
+	app         string
+}
+
 func TestMCPServices(t *testing.T) {
 	owner, role, app := mcpConnected(t, nil)
 	made := owner.must("POST", serviceAt("GH"), serviceOver("gh", "get_issue", "search_*"))
@@ -44,16 +53,11 @@ func TestMCPServices(t *testing.T) {
 		t.Errorf("created %v", made)
 	}
 	west := role("unity-catalog")
-	at := servicesPath + "/main.sales.gh"
+	const at = serviceGH
+	w := mcpWorld{owner, west, app}
 	long := strings.Repeat("x", 257)
 	many := strings.Split(strings.Repeat("tool,", 1024)+"tool", ",")
-	for _, c := range []struct {
-		who          seat
-		method, path string
-		body         string
-		status       int
-		code         string
-	}{
+	for _, c := range []refusal{
 		{owner, "POST", serviceAt("gh"), serviceOver("gh"), 409, "RESOURCE_ALREADY_EXISTS"},
 		{owner, "POST", serviceAt("a.b"), serviceOver("gh"), 400, "INVALID_PARAMETER_VALUE"},
 		{owner, "POST", serviceAt("x"), serviceOver("plain"), 400, "INVALID_PARAMETER_VALUE"},
@@ -83,91 +87,101 @@ func TestMCPServices(t *testing.T) {
 		{west, "POST", serviceAt("x"), serviceOver("gh"), 403, "PERMISSION_DENIED"},
 		{role("sql"), "GET", at, "", 403, "PERMISSION_DENIED"},
 	} {
-		if status, out := c.who.do(c.method, c.path, c.body); status != c.status || out["error_code"] != c.code {
-			t.Errorf("%s %.120s %.120s: %d %v, want %d %s", c.method, c.path, c.body, status, out, c.status, c.code)
-		}
+		c.check()
 	}
-	t.Run("each privilege is needed", func(t *testing.T) {
-		create := func() (int, string) {
-			status, out := west.do("POST", serviceAt("theirs"), serviceOver("gh"))
-			return status, fmt.Sprint(out["message"])
-		}
-		for _, g := range []struct{ kind, name, privilege string }{
-			{"catalog", "main", "USE_CATALOG"}, {"schema", "main.sales", "USE_SCHEMA"}, {"schema", "main.sales", "CREATE_SERVICE"}, {"connection", "gh", "USE_CONNECTION"},
-		} {
-			if status, message := create(); status != 403 && status != 404 {
-				t.Errorf("before %s: %d %s", g.privilege, status, message)
-			}
-			owner.must("PATCH", permission(g.kind, g.name), change(app, "add", g.privilege))
-		}
-		if status, message := create(); status != 200 {
-			t.Fatalf("with all of them: %d %s", status, message)
-		}
-		if list := west.must("GET", servicesPath+"?parent=schemas/main.sales", "")["mcp_services"].([]any); len(list) != 1 {
-			t.Errorf("west sees %v", list)
-		}
-		if status, _ := west.do("GET", at, ""); status != 404 {
-			t.Errorf("west sees a service without EXECUTE: %d", status)
-		}
-		owner.must("PATCH", permission("mcp_service", "main.sales.gh"), change(app, "add", "EXECUTE"))
-		if status, _ := west.do("GET", at, ""); status != 200 {
-			t.Errorf("west does not see a service with EXECUTE: %d", status)
-		}
-		if status, out := west.do("DELETE", at, ""); status != 403 {
-			t.Errorf("west deletes a service with EXECUTE: %d %v", status, out)
-		}
-		west.must("DELETE", servicesPath+"/main.sales.theirs", "")
-	})
-	t.Run("an update changes what its mask names, and the etag", func(t *testing.T) {
-		before := owner.must("GET", at, "")
-		after := owner.must("PATCH", at+"?update_mask=config.include_tool_selectors&etag="+url.QueryEscape(before["etag"].(string)), `{"comment":"other","config":{"include_tool_selectors":["one"]}}`)
-		if tools := after["config"].(map[string]any)["include_tool_selectors"]; fmt.Sprint(tools) != "[one]" || after["comment"] != "c" || after["etag"] == before["etag"] || after["updated_by"] != adminApp {
-			t.Errorf("got %v", after)
-		}
-		after = owner.must("PATCH", at+"?update_mask=comment,config", serviceOver("gh"))
-		if _, some := after["config"].(map[string]any)["include_tool_selectors"]; some {
-			t.Errorf("the selectors were kept: %v", after)
-		}
-	})
-	t.Run("pages", func(t *testing.T) {
-		for _, id := range []string{"a", "b"} {
-			owner.must("POST", serviceAt(id), serviceOver("gh"))
-		}
-		var seen []string
-		for token, n := "", 0; n < 5; n++ {
-			page := owner.must("GET", servicesPath+"?parent=schemas/main.sales&page_size=1&page_token="+token, "")
-			for _, s := range page["mcp_services"].([]any) {
-				seen = append(seen, s.(map[string]any)["name"].(string))
-			}
-			if token, _ = page["next_page_token"].(string); token == "" {
-				break
-			}
-		}
-		if fmt.Sprint(seen) != "[mcp-services/main.sales.a mcp-services/main.sales.b mcp-services/main.sales.gh]" {
-			t.Errorf("the pages have %v", seen)
-		}
-	})
-	t.Run("a connection that is made again under the name is another one", func(t *testing.T) {
-		owner.must("PATCH", connectionsPath+"/gh", `{"options":null,"new_name":"gh2"}`)
-		source := func() string {
-			return fmt.Sprint(owner.must("GET", at, "")["config"].(map[string]any)["source_connection"])
-		}
-		if got := source(); got != "map[name:connections/gh2]" {
-			t.Errorf("after a rename: %s", got)
-		}
-		owner.must("DELETE", connectionsPath+"/gh2", "")
-		owner.must("POST", connectionsPath, `{"name":"gh","connection_type":"HTTP","options":{"host":"https://127.0.0.1","bearer_token":"t","is_mcp_connection":"true"}}`)
-		if got := source(); got != "map[is_deleted:true name:connections/gh]" {
-			t.Errorf("after it was deleted and made again: %s", got)
-		}
-		owner.must("PATCH", at+"?update_mask=config.source_connection.name", serviceOver("gh"))
-		if got := source(); got != "map[name:connections/gh]" {
-			t.Errorf("after it was pointed to the new one: %s", got)
-		}
-	})
+	t.Run("each privilege is needed", w.privileges)
+	t.Run("an update changes what its mask names, and the etag", w.updates)
+	t.Run("pages", w.pages)
+	t.Run("a connection that is made again under the name is another one", w.remadeConnection)
 	owner.must("DELETE", at, "")
 	if status, _ := owner.do("GET", at, ""); status != 404 {
 		t.Errorf("deleted: %d", status)
+	}
+}
+
+// privileges takes away and gives each privilege.
+func (w mcpWorld) privileges(t *testing.T) {
+	create := func() (int, string) {
+		status, out := w.west.do("POST", serviceAt("theirs"), serviceOver("gh"))
+		return status, fmt.Sprint(out["message"])
+	}
+	for _, g := range []struct{ kind, name, privilege string }{
+		{"catalog", "main", "USE_CATALOG"}, {"schema", "main.sales", "USE_SCHEMA"}, {"schema", "main.sales", "CREATE_SERVICE"}, {"connection", "gh", "USE_CONNECTION"},
+	} {
+		if status, message := create(); status != 403 && status != 404 {
+			t.Errorf("before %s: %d %s", g.privilege, status, message)
+		}
+		w.owner.must("PATCH", permission(g.kind, g.name), change(w.app, "add", g.privilege))
+	}
+	if status, message := create(); status != 200 {
+		t.Fatalf("with all of them: %d %s", status, message)
+	}
+	if list := w.west.must("GET", servicesPath+"?parent=schemas/main.sales", "")["mcp_services"].([]any); len(list) != 1 {
+		t.Errorf("west sees %v", list)
+	}
+	if status, _ := w.west.do("GET", serviceGH, ""); status != 404 {
+		t.Errorf("west sees a service without EXECUTE: %d", status)
+	}
+	w.owner.must("PATCH", permission("mcp_service", "main.sales.gh"), change(w.app, "add", "EXECUTE"))
+	if status, _ := w.west.do("GET", serviceGH, ""); status != 200 {
+		t.Errorf("west does not see a service with EXECUTE: %d", status)
+	}
+	if status, out := w.west.do("DELETE", serviceGH, ""); status != 403 {
+		t.Errorf("west deletes a service with EXECUTE: %d %v", status, out)
+	}
+	w.west.must("DELETE", servicesPath+"/main.sales.theirs", "")
+}
+
+// updates changes what a mask names.
+func (w mcpWorld) updates(t *testing.T) {
+	before := w.owner.must("GET", serviceGH, "")
+	after := w.owner.must("PATCH", serviceGH+"?update_mask=config.include_tool_selectors&etag="+url.QueryEscape(before["etag"].(string)), `{"comment":"other","config":{"include_tool_selectors":["one"]}}`)
+	if tools := after["config"].(map[string]any)["include_tool_selectors"]; fmt.Sprint(tools) != "[one]" || after["comment"] != "c" || after["etag"] == before["etag"] || after["updated_by"] != adminApp {
+		t.Errorf("got %v", after)
+	}
+	after = w.owner.must("PATCH", serviceGH+"?update_mask=comment,config", serviceOver("gh"))
+	if _, some := after["config"].(map[string]any)["include_tool_selectors"]; some {
+		t.Errorf("the selectors were kept: %v", after)
+	}
+}
+
+// pages reads a list page by page.
+func (w mcpWorld) pages(t *testing.T) {
+	for _, id := range []string{"a", "b"} {
+		w.owner.must("POST", serviceAt(id), serviceOver("gh"))
+	}
+	var seen []string
+	for token, n := "", 0; n < 5; n++ {
+		page := w.owner.must("GET", servicesPath+"?parent=schemas/main.sales&page_size=1&page_token="+token, "")
+		for _, s := range page["mcp_services"].([]any) {
+			seen = append(seen, s.(map[string]any)["name"].(string))
+		}
+		if token, _ = page["next_page_token"].(string); token == "" {
+			break
+		}
+	}
+	if fmt.Sprint(seen) != "[mcp-services/main.sales.a mcp-services/main.sales.b mcp-services/main.sales.gh]" {
+		t.Errorf("the pages have %v", seen)
+	}
+}
+
+// remadeConnection deletes the connection of a service and makes one of the same name.
+func (w mcpWorld) remadeConnection(t *testing.T) {
+	w.owner.must("PATCH", connectionsPath+"/gh", `{"options":null,"new_name":"gh2"}`)
+	source := func() string {
+		return fmt.Sprint(w.owner.must("GET", serviceGH, "")["config"].(map[string]any)["source_connection"])
+	}
+	if got := source(); got != "map[name:connections/gh2]" {
+		t.Errorf("after a rename: %s", got)
+	}
+	w.owner.must("DELETE", connectionsPath+"/gh2", "")
+	w.owner.must("POST", connectionsPath, `{"name":"gh","connection_type":"HTTP","options":{"host":"https://127.0.0.1","bearer_token":"t","is_mcp_connection":"true"}}`)
+	if got := source(); got != "map[is_deleted:true name:connections/gh]" {
+		t.Errorf("after it was deleted and made again: %s", got)
+	}
+	w.owner.must("PATCH", serviceGH+"?update_mask=config.source_connection.name", serviceOver("gh"))
+	if got := source(); got != "map[name:connections/gh]" {
+		t.Errorf("after it was pointed to the new one: %s", got)
 	}
 }
 

@@ -53,31 +53,47 @@ func (s seat) run(statements ...string) {
 	}
 }
 
+// loggedWorld is an endpoint whose invocations are logged.
+type loggedWorld struct {
+	owner seat
+	// rows is how many there are in each table, and answer is that of the request mine.
+	rows   int
+	answer map[string]any
+}
+
+var refunds = messages("When are refunds paid?")
+
+func (w loggedWorld) configure(body string) {
+	w.owner.t.Helper()
+	w.owner.must("PUT", endpoint+"/ai-gateway", body)
+}
+
+func (w loggedWorld) ask(who seat, body string, want int) map[string]any {
+	w.owner.t.Helper()
+	got, out := who.do("POST", chat, body)
+	if got != want {
+		w.owner.t.Fatalf("%s: %d %v, want %d", body, got, out, want)
+	}
+	return out
+}
+
 func TestInvocationsAreLogged(t *testing.T) {
 	e := startWith(t, "", withServing)
 	owner, role, _, app := e.setup()
 	asker := role("model-serving")
-	configure := func(body string) { e.t.Helper(); owner.must("PUT", endpoint+"/ai-gateway", body) }
-	ask := func(who seat, body string, want int) map[string]any {
-		e.t.Helper()
-		got, out := who.do("POST", chat, body)
-		if got != want {
-			e.t.Fatalf("%s: %d %v, want %d", body, got, out, want)
-		}
-		return out
-	}
-	refunds := messages("When are refunds paid?")
-	configure("{" + logged + fmt.Sprintf(`,"rate_limits":[{"key":"service_principal","principal":%q,"calls":2,"renewal_period":"minute"}],`, app) +
+	w := loggedWorld{owner: owner}
+	w.configure("{" + logged + fmt.Sprintf(`,"rate_limits":[{"key":"service_principal","principal":%q,"calls":2,"renewal_period":"minute"}],`, app) +
 		`"guardrails":{"input":{"invalid_keywords":["falcon"]}}}`)
-	ask(asker, refunds, 403)
+	w.ask(asker, refunds, 403)
 	owner.allow("serving-endpoints", owner.endpointID("small-chat"), app, "CAN_QUERY")
-	answer := ask(owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"mine","usage_context":{"team":"west"}}`, 200)
-	ask(asker, refunds, 200)
-	ask(asker, messages("What is falcon?"), 400)
-	ask(asker, refunds, 429)
-	ask(owner, `{"client_request_id":7}`, 400)
+	w.answer = w.ask(owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"mine","usage_context":{"team":"west"}}`, 200)
+	w.ask(asker, refunds, 200)
+	w.ask(asker, messages("What is falcon?"), 400)
+	w.ask(asker, refunds, 429)
+	w.ask(owner, `{"client_request_id":7}`, 400)
 
 	want := []string{adminApp + " 200 mine", app + " 200 -", app + " 400 -", app + " 429 -", adminApp + " 400 -"}
+	w.rows = len(want)
 	const said = "concat_ws(' ', requester, CAST(status_code AS STRING), coalesce(client_request_id, '-'))"
 	owner.mayReadUsage(adminApp)
 	for _, from := range []string{payloadRows, usageRows} {
@@ -85,81 +101,91 @@ func TestInvocationsAreLogged(t *testing.T) {
 			t.Errorf("%s has %q, want %q", from, got, want)
 		}
 	}
-	t.Run("the tables tell of the same requests", func(t *testing.T) {
-		e.t = t
-		got := owner.eventually("SELECT concat_ws(' ', CAST(p.status_code AS STRING), e.endpoint_name, e.endpoint_id, e.task, e.entity_type) FROM "+payloadRows+" p JOIN "+usageRows+
-			" u ON p.databricks_request_id = u.databricks_request_id JOIN system.serving.served_entities e ON u.served_entity_id = e.served_entity_id AND p.served_entity_id = e.served_entity_id", len(want))
-		for _, row := range got {
-			if !strings.HasSuffix(row, "small-chat "+owner.endpointID("small-chat")+" llm/v1/chat FOUNDATION_MODEL") {
-				t.Errorf("a request of %s", row)
-			}
-		}
-	})
-	t.Run("bodies are as they were sent and answered", func(t *testing.T) {
-		e.t = t
-		response, _ := json.Marshal(answer)
-		got := owner.eventually("SELECT response FROM "+payloadRows+" WHERE client_request_id = 'mine'", 1)
-		var kept map[string]any
-		if err := json.Unmarshal([]byte(got[0]), &kept); err != nil {
-			t.Fatal(err)
-		}
-		if again, _ := json.Marshal(kept); string(again) != string(response) {
-			t.Errorf("the response is %s, answered was %s", again, response)
-		}
-		if got := owner.eventually("SELECT request FROM "+payloadRows+" WHERE status_code = 429", 1); got[0] != refunds {
-			t.Errorf("the request is %s", got[0])
-		}
-		if got := owner.eventually("SELECT response FROM "+payloadRows+" WHERE status_code = 429", 1); !strings.Contains(got[0], "REQUEST_LIMIT_EXCEEDED") {
-			t.Errorf("the refusal is %s", got[0])
-		}
-	})
-	t.Run("all columns hold what they are for", func(t *testing.T) {
-		e.t = t
-		today := time.Now().UTC()
-		got := owner.eventually("SELECT concat_ws('|', CAST(request_date AS STRING), CAST(sampling_fraction AS STRING), CAST(execution_duration_ms >= 0 AS STRING), CAST(logging_error_codes AS STRING)) FROM "+payloadRows+" WHERE client_request_id = 'mine'", 1)
-		if got[0] != today.Format(time.DateOnly)+"|1.0|true|[]" && got[0] != today.Add(-time.Minute).Format(time.DateOnly)+"|1.0|true|[]" {
-			t.Errorf("the payload is %s", got[0])
-		}
-		for status, want := range map[string]string{
-			"client_request_id = 'mine'": accountID + "|" + workspaceID + "|4|6|22|32|false|{team=west}",
-			"status_code = 429":          accountID + "|" + workspaceID + "|-|-|22|-|false|-",
-		} {
-			cell := func(c string) string { return "coalesce(CAST(" + c + " AS STRING), '-')" }
-			got := owner.eventually("SELECT concat_ws('|', account_id, workspace_id, "+cell("input_token_count")+", "+cell("output_token_count")+", "+cell("input_character_count")+", "+cell("output_character_count")+
-				", CAST(request_streaming AS STRING), "+cell("usage_context")+") FROM "+usageRows+" WHERE "+status, 1)
-			if got[0] != want {
-				t.Errorf("%s: the usage is %s, want %s", status, got[0], want)
-			}
-		}
-	})
-	t.Run("a request too large for a row is answered, and its row says so", func(t *testing.T) {
-		e.t = t
-		configure("{" + logged + "}")
-		ask(owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"large","context":{"x":"`+strings.Repeat("x", 1<<20)+`"}}`, 200)
-		got := owner.eventually("SELECT concat_ws(' ', coalesce(request, 'NULL'), CAST(length(response) > 0 AS STRING), array_join(logging_error_codes, ',')) FROM "+payloadRows+" WHERE client_request_id = 'large'", 1)
-		if got[0] != "NULL true MAX_REQUEST_SIZE_EXCEEDED" {
-			t.Errorf("the row is %s", got[0])
-		}
-	})
-	t.Run("what is not asked for is not logged", func(t *testing.T) {
-		e.t = t
-		for _, body := range []string{
-			`{}`, `{"usage_tracking_config":{"enabled":false},"inference_table_config":{"enabled":false,"catalog_name":"main","schema_name":"sales"}}`,
-			`{"usage_tracking_config":{"enabled":true}}`, table("sales", "chat"), // one more row each
-		} {
-			configure(body)
-			ask(owner, refunds, 200)
-		}
-		configure("{" + logged + "}")
-		ask(owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"last"}`, 200) // rows are written in the order of the calls
-		for _, from := range []string{payloadRows, usageRows} {
-			owner.eventually("SELECT 1 FROM "+from+" WHERE client_request_id = 'last'", 1)
-			owner.eventually("SELECT 1 FROM "+from, len(want)+3)
-		}
-	})
+	t.Run("the tables tell of the same requests", func(t *testing.T) { e.t = t; w.sameRequests(t) })
+	t.Run("bodies are as they were sent and answered", func(t *testing.T) { e.t = t; w.bodies(t) })
+	t.Run("all columns hold what they are for", func(t *testing.T) { e.t = t; w.columns(t) })
+	t.Run("a request too large for a row is answered, and its row says so", func(t *testing.T) { e.t = t; w.largeRequest(t) })
+	t.Run("what is not asked for is not logged", func(t *testing.T) { e.t = t; w.unlogged(t) })
 	e.t = t
 	if out := unlogged(e); out.Total != 0 {
 		t.Errorf("not logged: %+v", out)
+	}
+}
+
+// sameRequests joins the tables.
+func (w loggedWorld) sameRequests(t *testing.T) {
+	got := w.owner.eventually("SELECT concat_ws(' ', CAST(p.status_code AS STRING), e.endpoint_name, e.endpoint_id, e.task, e.entity_type) FROM "+payloadRows+" p JOIN "+usageRows+
+		" u ON p.databricks_request_id = u.databricks_request_id JOIN system.serving.served_entities e ON u.served_entity_id = e.served_entity_id AND p.served_entity_id = e.served_entity_id", w.rows)
+	for _, row := range got {
+		if !strings.HasSuffix(row, "small-chat "+w.owner.endpointID("small-chat")+" llm/v1/chat FOUNDATION_MODEL") {
+			t.Errorf("a request of %s", row)
+		}
+	}
+}
+
+// bodies compares requests and responses with what was sent and answered.
+func (w loggedWorld) bodies(t *testing.T) {
+	response, _ := json.Marshal(w.answer)
+	got := w.owner.eventually("SELECT response FROM "+payloadRows+" WHERE client_request_id = 'mine'", 1)
+	var kept map[string]any
+	if err := json.Unmarshal([]byte(got[0]), &kept); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := json.Marshal(kept); string(again) != string(response) {
+		t.Errorf("the response is %s, answered was %s", again, response)
+	}
+	if got := w.owner.eventually("SELECT request FROM "+payloadRows+" WHERE status_code = 429", 1); got[0] != refunds {
+		t.Errorf("the request is %s", got[0])
+	}
+	if got := w.owner.eventually("SELECT response FROM "+payloadRows+" WHERE status_code = 429", 1); !strings.Contains(got[0], "REQUEST_LIMIT_EXCEEDED") {
+		t.Errorf("the refusal is %s", got[0])
+	}
+}
+
+// columns reads the other columns.
+func (w loggedWorld) columns(t *testing.T) {
+	today := time.Now().UTC()
+	got := w.owner.eventually("SELECT concat_ws('|', CAST(request_date AS STRING), CAST(sampling_fraction AS STRING), CAST(execution_duration_ms >= 0 AS STRING), CAST(logging_error_codes AS STRING)) FROM "+payloadRows+" WHERE client_request_id = 'mine'", 1)
+	if got[0] != today.Format(time.DateOnly)+"|1.0|true|[]" && got[0] != today.Add(-time.Minute).Format(time.DateOnly)+"|1.0|true|[]" {
+		t.Errorf("the payload is %s", got[0])
+	}
+	for status, want := range map[string]string{
+		"client_request_id = 'mine'": accountID + "|" + workspaceID + "|4|6|22|32|false|{team=west}",
+		"status_code = 429":          accountID + "|" + workspaceID + "|-|-|22|-|false|-",
+	} {
+		cell := func(c string) string { return "coalesce(CAST(" + c + " AS STRING), '-')" }
+		got := w.owner.eventually("SELECT concat_ws('|', account_id, workspace_id, "+cell("input_token_count")+", "+cell("output_token_count")+", "+cell("input_character_count")+", "+cell("output_character_count")+
+			", CAST(request_streaming AS STRING), "+cell("usage_context")+") FROM "+usageRows+" WHERE "+status, 1)
+		if got[0] != want {
+			t.Errorf("%s: the usage is %s, want %s", status, got[0], want)
+		}
+	}
+}
+
+// largeRequest sends one that is too large for a row.
+func (w loggedWorld) largeRequest(t *testing.T) {
+	w.configure("{" + logged + "}")
+	w.ask(w.owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"large","context":{"x":"`+strings.Repeat("x", 1<<20)+`"}}`, 200)
+	got := w.owner.eventually("SELECT concat_ws(' ', coalesce(request, 'NULL'), CAST(length(response) > 0 AS STRING), array_join(logging_error_codes, ',')) FROM "+payloadRows+" WHERE client_request_id = 'large'", 1)
+	if got[0] != "NULL true MAX_REQUEST_SIZE_EXCEEDED" {
+		t.Errorf("the row is %s", got[0])
+	}
+}
+
+// unlogged asks while nothing, or not everything, is logged.
+func (w loggedWorld) unlogged(*testing.T) {
+	for _, body := range []string{
+		`{}`, `{"usage_tracking_config":{"enabled":false},"inference_table_config":{"enabled":false,"catalog_name":"main","schema_name":"sales"}}`,
+		`{"usage_tracking_config":{"enabled":true}}`, table("sales", "chat"), // one more row each
+	} {
+		w.configure(body)
+		w.ask(w.owner, refunds, 200)
+	}
+	w.configure("{" + logged + "}")
+	w.ask(w.owner, strings.TrimSuffix(refunds, "}")+`,"client_request_id":"last"}`, 200) // rows are written in the order of the calls
+	for _, from := range []string{payloadRows, usageRows} {
+		w.owner.eventually("SELECT 1 FROM "+from+" WHERE client_request_id = 'last'", 1)
+		w.owner.eventually("SELECT 1 FROM "+from, w.rows+3)
 	}
 }
 

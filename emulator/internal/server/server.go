@@ -14,11 +14,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/faults"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/genie"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/identity"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/oauth"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/serving"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/statements"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/unitycatalog"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/warehouses"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
@@ -36,7 +37,8 @@ type Options struct {
 	// TimeScale multiplies delays; 1 is real time.
 	TimeScale float64
 	Log       *slog.Logger
-	// genieControl is set by New.
+	// state and genieControl are set by New.
+	state        *store.Store
 	genieControl *genie.Control
 }
 
@@ -61,23 +63,27 @@ func New(o Options) (*Server, error) {
 	if err := o.Config.check(); err != nil {
 		return nil, err
 	}
-	store, err := identity.Open(o.StateDir)
+	var err error
+	if o.state, err = store.Open(o.StateDir); err != nil {
+		return nil, err
+	}
+	directory, err := identity.Open(o.state)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.Config.plant(store); err != nil {
+	if err := o.Config.plant(directory); err != nil {
 		return nil, err
 	}
 	tokens, err := oauth.New(oauth.Options{
 		AccountURL: o.AccountURL, AccountID: o.Config.AccountID, WorkspaceURL: o.WorkspaceURL, WorkspaceID: o.Config.Workspace.ID,
-		StateDir: o.StateDir, Store: store, Client: o.IssuerClient, UnassignedExchange: o.Config.Switches.UnassignedExchange,
+		State: o.state, Store: directory, Client: o.IssuerClient, UnassignedExchange: o.Config.Switches.UnassignedExchange,
 	})
 	if err != nil {
 		return nil, err
 	}
-	routes := append(tokens.Routes(), store.Routes(o.Config.AccountID, o.Config.Workspace.ID)...)
+	routes := append(tokens.Routes(), directory.Routes(o.Config.AccountID, o.Config.Workspace.ID)...)
 	o.genieControl = &genie.Control{}
-	engine, endpoints, sqlRoutes, err := o.sql(store)
+	engine, endpoints, sqlRoutes, err := o.sql(directory)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +97,13 @@ func New(o Options) (*Server, error) {
 	}
 	return &Server{
 		Account: host(wire.Account), Workspace: host(wire.Workspace), opts: o, engine: engine, endpoints: endpoints,
-		Admin: admin{faults: set, calls: calls, store: store, genie: o.genieControl, endpoints: endpoints}.handler(),
+		Admin: admin{faults: set, calls: calls, directory: directory, genie: o.genieControl, endpoints: endpoints}.handler(),
 	}, nil
 }
 
 // sql puts together the metastore, the warehouses and what runs on them.
-func (o Options) sql(store *identity.Store) (*sqlengine.Engine, *serving.Service, []wire.Route, error) {
-	metastore, err := uc.Open(o.StateDir, store)
+func (o Options) sql(directory *identity.Store) (*sqlengine.Engine, *serving.Service, []wire.Route, error) {
+	metastore, err := metastore.Open(o.state, directory)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -105,7 +111,7 @@ func (o Options) sql(store *identity.Store) (*sqlengine.Engine, *serving.Service
 	for _, w := range o.Config.Warehouses {
 		list = append(list, warehouses.Warehouse{ID: w.ID, Name: w.Name})
 	}
-	house, err := warehouses.Open(warehouses.Options{Directory: store, Warehouses: list, StateDir: o.StateDir})
+	house, err := warehouses.Open(o.state, list, directory)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -113,16 +119,16 @@ func (o Options) sql(store *identity.Store) (*sqlengine.Engine, *serving.Service
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	connectionRoutes, err := o.connections(store, engine)
+	connectionRoutes, err := o.connections(directory, engine)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	run := statements.New(statements.Options{Executor: engine, Directory: o.sessions(store), Warehouses: house})
-	genieRoutes, err := o.genie(store, house, engine, run)
+	run := statements.New(statements.Options{Executor: engine, Directory: o.sessions(directory), Warehouses: house})
+	genieRoutes, err := o.genie(directory, house, engine, run)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	endpoints, aiRoutes, err := o.ai(store, house, engine)
+	endpoints, aiRoutes, err := o.ai(directory, house, engine)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -136,8 +142,8 @@ type sessions struct {
 	byAssignment bool
 }
 
-func (o Options) sessions(store *identity.Store) sessions {
-	return sessions{store, o.Config.Switches.AccountGroupsByAssignment}
+func (o Options) sessions(directory *identity.Store) sessions {
+	return sessions{directory, o.Config.Switches.AccountGroupsByAssignment}
 }
 
 // GroupsOf are the account groups that is_account_group_member() sees.

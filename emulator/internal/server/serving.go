@@ -158,24 +158,24 @@ func (e ServingEndpoint) endpoint() serving.Endpoint {
 }
 
 // serving puts the endpoints together with what their agents ask.
-func (o Options) serving(store *identity.Store, house *warehouses.Store, engine *sqlengine.Engine, indexes *vectorsearch.Service) (*serving.Service, []wire.Route, error) {
+func (o Options) serving(directory *identity.Store, house *warehouses.Store, engine *sqlengine.Engine, indexes *vectorsearch.Service) (*serving.Service, []wire.Route, error) {
 	ids := map[string]bool{}
 	var endpoints []serving.Endpoint
 	for _, e := range o.Config.Serving.Endpoints {
 		ids[serving.EndpointID(e.Name)] = true
 		endpoints = append(endpoints, e.endpoint())
 	}
-	access, err := acl.Open(o.StateDir, acl.Kind{
+	access, err := acl.Open(o.state, acl.Kind{
 		Path: "serving-endpoints", Type: "serving-endpoint", Noun: "serving endpoint", Levels: serving.Levels,
 		Exists: func(id string) bool { return ids[id] },
-	}, store)
+	}, directory)
 	if err != nil {
 		return nil, nil, err
 	}
 	service, err := serving.New(serving.Options{
-		Endpoints: endpoints, Access: access, Executor: engine, Directory: o.sessions(store), Warehouses: house, Searcher: indexes,
+		Endpoints: endpoints, Access: access, Executor: engine, Directory: o.sessions(directory), Warehouses: house, Searcher: indexes,
 		WorkspaceURL: o.WorkspaceURL, TimeScale: o.TimeScale,
-		Markers: o.Config.Switches.SupervisorMarkers, Forbid: o.Config.Switches.SupervisorForbids, StateDir: o.StateDir,
+		Markers: o.Config.Switches.SupervisorMarkers, Forbid: o.Config.Switches.SupervisorForbids, State: o.state,
 		Tables: engine, AccountID: o.Config.AccountID, WorkspaceID: o.Config.Workspace.ID, Log: o.Log,
 	})
 	if err != nil {
@@ -186,11 +186,11 @@ func (o Options) serving(store *identity.Store, house *warehouses.Store, engine 
 
 // ai puts together what answers questions from rows that are there: indexes, and the
 // endpoints whose agents ask them.
-func (o Options) ai(store *identity.Store, house *warehouses.Store, engine *sqlengine.Engine) (*serving.Service, []wire.Route, error) {
-	indexes, routes, err := o.vectorSearch(store, engine)
+func (o Options) ai(directory *identity.Store, house *warehouses.Store, engine *sqlengine.Engine) (*serving.Service, []wire.Route, error) {
+	indexes, routes, err := o.vectorSearch(directory, engine)
 	if err != nil {
 		return nil, nil, err
 	}
-	service, more, err := o.serving(store, house, engine, indexes)
+	service, more, err := o.serving(directory, house, engine, indexes)
 	return service, append(routes, more...), err
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 )
 
 // mayReadUsage lets a principal read usage.
@@ -69,8 +71,8 @@ func (e *site) idOf(app string) string {
 
 func TestTheSystemCatalogIsThePlatforms(t *testing.T) {
 	state := t.TempDir() // of a time when there was no such catalog
-	before := `{"objects":{},"grants":{"catalog:system":{"` + adminApp + `":["ALL_PRIVILEGES","MODIFY"]}}}`
-	if err := os.WriteFile(filepath.Join(state, "metastore.json"), []byte(before), 0o600); err != nil {
+	before := `{"version":1,"collections":{"metastore.grants":{"catalog:system":{"` + adminApp + `":["ALL_PRIVILEGES","MODIFY"]}}}}`
+	if err := os.WriteFile(filepath.Join(state, store.FileName), []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	e := startWith(t, state, withServing)

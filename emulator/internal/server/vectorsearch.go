@@ -67,9 +67,9 @@ func (v VectorSearch) check() error {
 }
 
 // vectorSearch puts the indexes together with the tables that they are over.
-func (o Options) vectorSearch(store *identity.Store, engine *sqlengine.Engine) (*vectorsearch.Service, []wire.Route, error) {
+func (o Options) vectorSearch(directory *identity.Store, engine *sqlengine.Engine) (*vectorsearch.Service, []wire.Route, error) {
 	options := vectorsearch.Options{
-		Endpoints: o.Config.VectorSearch.Endpoints, Metastore: engine.Store, Executor: engine, Directory: o.sessions(store), StateDir: o.StateDir,
+		Endpoints: o.Config.VectorSearch.Endpoints, Metastore: engine.Store, Executor: engine, Directory: o.sessions(directory),
 	}
 	if o.Config.Switches.VectorSearchBySQLScope {
 		options.Scopes = []string{"vector-search", "sql"}
@@ -88,10 +88,10 @@ func (o Options) vectorSearch(store *identity.Store, engine *sqlengine.Engine) (
 	if err != nil {
 		return nil, nil, err
 	}
-	access, err := acl.Open(o.StateDir, acl.Kind{
+	access, err := acl.Open(o.state, acl.Kind{
 		Path: "vector-search-endpoints", Type: "vector-search-endpoints", Noun: "vector search endpoint",
 		Levels: []string{"CAN_USE", "CAN_MANAGE"}, Exists: service.EndpointExists,
-	}, store)
+	}, directory)
 	if err != nil {
 		return nil, nil, err
 	}

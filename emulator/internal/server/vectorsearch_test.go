@@ -108,6 +108,13 @@ func TestAnIndexAnswersFromTheRowsThatAreThere(t *testing.T) {
 	if status["ready"] != true || status["indexed_row_count"] != 2.0 {
 		t.Errorf("the status is %v", status)
 	}
+}
+
+func TestAQueryThatIsWrongIsRefused(t *testing.T) {
+	e := startWith(t, "", withIndex)
+	owner, role, _, app := e.setup()
+	owner.grantIndex(app)
+	makeDocs(owner)
 	for name, c := range map[string]struct {
 		body string
 		want int
@@ -138,49 +145,55 @@ func TestAnIndexAnswersFromTheRowsThatAreThere(t *testing.T) {
 
 func TestAnIndexNeedsEachOfItsGrantsAndItsScope(t *testing.T) {
 	for _, bySQL := range []bool{false, true} {
-		e := startWith(t, "", func(o *server.Options) { withIndex(o); o.Config.Switches.VectorSearchBySQLScope = bySQL })
-		owner, role, _, app := e.setup()
-		makeDocs(owner)
-		owner.grantIndex(app)
-		const body = `{"query_text":"refund","columns":["id"]}`
-		status := func(scope string) int { t.Helper(); got, _ := role(scope).do("POST", indexQuery, body); return got }
-		if got := status("vector-search"); got != 200 {
-			t.Fatalf("with everything: %d", got)
+		t.Run(fmt.Sprintf("by the scope sql %v", bySQL), func(t *testing.T) { checkGrants(t, bySQL) })
+	}
+}
+
+// checkGrants takes away, one at a time, what a query needs. bySQL says that the scope sql is enough.
+func checkGrants(t *testing.T, bySQL bool) {
+	t.Helper()
+	e := startWith(t, "", func(o *server.Options) { withIndex(o); o.Config.Switches.VectorSearchBySQLScope = bySQL })
+	owner, role, _, app := e.setup()
+	makeDocs(owner)
+	owner.grantIndex(app)
+	const body = `{"query_text":"refund","columns":["id"]}`
+	status := func(scope string) int { t.Helper(); got, _ := role(scope).do("POST", indexQuery, body); return got }
+	if got := status("vector-search"); got != 200 {
+		t.Fatalf("with everything: %d", got)
+	}
+	if got, want := status("sql"), map[bool]int{false: 403, true: 200}[bySQL]; got != want {
+		t.Errorf("with the scope sql, switch %v: %d, want %d", bySQL, got, want)
+	}
+	if got := status("model-serving"); got != 403 {
+		t.Errorf("with another scope: %d", got)
+	}
+	for _, g := range [][3]string{{"catalog", "main", "USE_CATALOG"}, {"schema", "main.sales", "USE_SCHEMA"}, {"table", docsIndex, "SELECT"}} {
+		owner.must("PATCH", permission(g[0], g[1]), change(app, "remove", g[2]))
+		if got := status("vector-search"); got != 403 {
+			t.Errorf("without %s: %d", g[2], got)
 		}
-		if got, want := status("sql"), map[bool]int{false: 403, true: 200}[bySQL]; got != want {
-			t.Errorf("with the scope sql, switch %v: %d, want %d", bySQL, got, want)
-		}
-		if got := status("model-serving"); got != 403 {
-			t.Errorf("with another scope: %d", got)
-		}
-		for _, g := range [][3]string{{"catalog", "main", "USE_CATALOG"}, {"schema", "main.sales", "USE_SCHEMA"}, {"table", docsIndex, "SELECT"}} {
-			owner.must("PATCH", permission(g[0], g[1]), change(app, "remove", g[2]))
-			if got := status("vector-search"); got != 403 {
-				t.Errorf("without %s: %d", g[2], got)
-			}
-			owner.must("PATCH", permission(g[0], g[1]), change(app, "add", g[2]))
-		}
-		if got := status("vector-search"); got != 200 {
-			t.Errorf("with every grant again: %d", got)
-		}
-		if got, _ := role("vector-search").do("POST", strings.ReplaceAll(indexQuery, "docs_index", "other"), body); got != 404 {
-			t.Errorf("an index that does not exist: %d", got)
-		}
-		// SELECT on the index is not SELECT on its source, and an index is no table to SQL.
-		owner.must("PATCH", "/api/2.0/permissions/warehouses/"+warehouseID, fmt.Sprintf(`{"access_control_list":[{"service_principal_name":%q,"permission_level":"CAN_USE"}]}`, app))
-		if _, refusal := role("sql").sql("SELECT id FROM main.sales.docs"); !strings.Contains(refusal, "42501") {
-			t.Errorf("the source: %s", refusal)
-		}
-		if _, refusal := role("sql").sql("SELECT id FROM " + docsIndex); !strings.HasPrefix(refusal, "501") {
-			t.Errorf("the index over SQL: %s", refusal)
-		}
-		// A source that hides rows is not read past its filter.
-		if _, refusal := owner.sql("ALTER TABLE main.sales.docs SET ROW FILTER main.sales.only ON (region)"); refusal != "" {
-			t.Fatal(refusal)
-		}
-		if got := status("vector-search"); got != 400 {
-			t.Errorf("over a row filter: %d", got)
-		}
+		owner.must("PATCH", permission(g[0], g[1]), change(app, "add", g[2]))
+	}
+	if got := status("vector-search"); got != 200 {
+		t.Errorf("with every grant again: %d", got)
+	}
+	if got, _ := role("vector-search").do("POST", strings.ReplaceAll(indexQuery, "docs_index", "other"), body); got != 404 {
+		t.Errorf("an index that does not exist: %d", got)
+	}
+	// SELECT on the index is not SELECT on its source, and an index is no table to SQL.
+	owner.must("PATCH", "/api/2.0/permissions/warehouses/"+warehouseID, fmt.Sprintf(`{"access_control_list":[{"service_principal_name":%q,"permission_level":"CAN_USE"}]}`, app))
+	if _, refusal := role("sql").sql("SELECT id FROM main.sales.docs"); !strings.Contains(refusal, "42501") {
+		t.Errorf("the source: %s", refusal)
+	}
+	if _, refusal := role("sql").sql("SELECT id FROM " + docsIndex); !strings.HasPrefix(refusal, "501") {
+		t.Errorf("the index over SQL: %s", refusal)
+	}
+	// A source that hides rows is not read past its filter.
+	if _, refusal := owner.sql("ALTER TABLE main.sales.docs SET ROW FILTER main.sales.only ON (region)"); refusal != "" {
+		t.Fatal(refusal)
+	}
+	if got := status("vector-search"); got != 400 {
+		t.Errorf("over a row filter: %d", got)
 	}
 }
 

@@ -30,16 +30,29 @@ func (e *site) administrator() seat {
 
 func (s seat) do(method, path, body string) (int, map[string]any) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.workspace.URL+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := s.send(method, path, body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return res.StatusCode, decode(s.t, res)
+}
+
+func (s seat) send(method, path, body string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.workspace.URL+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	return http.DefaultClient.Do(req)
+}
+
+// attempt is a call whose answer may get lost.
+func (s seat) attempt(method, path, body string) error {
+	res, err := s.send(method, path, body)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 // must fails the test when a call is refused.
@@ -243,26 +256,7 @@ func TestStatementsRunWaitAndEnd(t *testing.T) {
 			t.Errorf("the row is %#v", row)
 		}
 	})
-	t.Run("what is asked for at once goes on, is polled and can be ended by its owner alone", func(t *testing.T) {
-		hundred := "(VALUES (0)" + strings.Repeat(", (1)", 99) + ") AS "
-		_, out := owner.post("SELECT SUM(a.x * b.x + c.x * d.x + e.x * f.x) FROM "+hundred+"a(x) CROSS JOIN "+hundred+"b(x) CROSS JOIN "+hundred+"c(x) CROSS JOIN "+
-			hundred+"d(x) CROSS JOIN "+hundred+"e(x) CROSS JOIN "+hundred+"f(x)", `,"wait_timeout":"0s"`)
-		id, _ := out["statement_id"].(string)
-		if status, _ := other.do("GET", "/api/2.0/sql/statements/"+id, ""); status != 404 {
-			t.Errorf("somebody else sees it: %d", status)
-		}
-		if status, _ := other.do("POST", "/api/2.0/sql/statements/"+id+"/cancel", ""); status != 404 {
-			t.Errorf("somebody else ends it: %d", status)
-		}
-		owner.must("POST", "/api/2.0/sql/statements/"+id+"/cancel", "")
-		for state := ""; state != "CANCELED"; {
-			state, _ = owner.must("GET", "/api/2.0/sql/statements/"+id, "")["status"].(map[string]any)["state"].(string)
-			if state == "SUCCEEDED" || state == "FAILED" {
-				t.Fatalf("it ended as %s", state)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-	})
+	t.Run("what is asked for at once goes on, is polled and can be ended by its owner alone", func(t *testing.T) { endLongStatement(t, owner, other) })
 	t.Run("a row limit says that it cut", func(t *testing.T) {
 		_, out := owner.post("SELECT * FROM VALUES (1), (2), (3) AS t(x)", `,"row_limit":2`)
 		manifest := out["manifest"].(map[string]any)
@@ -288,6 +282,29 @@ func TestStatementsRunWaitAndEnd(t *testing.T) {
 	}
 	if status, _ := owner.do("POST", "/api/2.0/sql/statements", `{"warehouse_id":"ffffffffffffffff","statement":"SELECT 1"}`); status != 400 {
 		t.Errorf("a warehouse that does not exist: %d", status)
+	}
+}
+
+// endLongStatement sends a statement that would run for long, and ends it as its owner.
+func endLongStatement(t *testing.T, owner, other seat) {
+	t.Helper()
+	hundred := "(VALUES (0)" + strings.Repeat(", (1)", 99) + ") AS "
+	_, out := owner.post("SELECT SUM(a.x * b.x + c.x * d.x + e.x * f.x) FROM "+hundred+"a(x) CROSS JOIN "+hundred+"b(x) CROSS JOIN "+hundred+"c(x) CROSS JOIN "+
+		hundred+"d(x) CROSS JOIN "+hundred+"e(x) CROSS JOIN "+hundred+"f(x)", `,"wait_timeout":"0s"`)
+	id, _ := out["statement_id"].(string)
+	if status, _ := other.do("GET", "/api/2.0/sql/statements/"+id, ""); status != 404 {
+		t.Errorf("somebody else sees it: %d", status)
+	}
+	if status, _ := other.do("POST", "/api/2.0/sql/statements/"+id+"/cancel", ""); status != 404 {
+		t.Errorf("somebody else ends it: %d", status)
+	}
+	owner.must("POST", "/api/2.0/sql/statements/"+id+"/cancel", "")
+	for state := ""; state != "CANCELED"; {
+		state, _ = owner.must("GET", "/api/2.0/sql/statements/"+id, "")["status"].(map[string]any)["state"].(string)
+		if state == "SUCCEEDED" || state == "FAILED" {
+			t.Fatalf("it ended as %s", state)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

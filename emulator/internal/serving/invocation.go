@@ -43,7 +43,7 @@ func (i *invocation) said(r reply) {
 // log has the rows of an invocation written, as the configuration was when it came in. All
 // that passed CAN_QUERY is logged, 429 and what a guardrail blocks too. Databricks promises
 // rows of refusals by no word, and says of some statuses that they may be missing.
-func (s *Service) log(k kept, i *invocation, out wire.Reply, err error) {
+func (s *Service) log(k settings, i *invocation, out wire.Reply, err error) {
 	if k.Payloads == nil && !k.Gateway.tracksUsage() {
 		return
 	}

@@ -4,6 +4,7 @@
 package serving
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -33,54 +34,18 @@ func (s *Service) admit(id, caller string, g *gateway) (counted, error) {
 	if g == nil || len(g.Limits) == 0 {
 		return c, nil
 	}
-	var own, ofGroups, ofUsers []rateLimit
 	minute := time.Duration(float64(time.Minute) * s.TimeScale)
-	groups := s.Directory.GroupsOf(caller)
+	limits := sortLimits(g.Limits, caller, s.Directory.GroupsOf(caller))
 	gs := s.gateways
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	now := gs.now()
-	refused := time.Duration(0)
-	count := func(l rateLimit, subject string) time.Duration {
+	refused := limits.wait(caller, func(l rateLimit, subject string) time.Duration {
 		if !slices.Contains(c.subjects, subject) {
 			c.subjects = append(c.subjects, subject)
 		}
 		return gs.reached(id+"|"+subject, l, now, minute)
-	}
-	for _, l := range g.Limits {
-		switch {
-		case l.Key == "" || l.Key == "endpoint":
-			refused = max(refused, count(l, "endpoint"))
-		case l.Principal == caller && l.Key != "user_group":
-			own = append(own, l)
-		case l.Key == "user_group" && slices.Contains(groups, l.Principal):
-			ofGroups = append(ofGroups, l)
-		case l.Key == "user" && l.Principal == "":
-			ofUsers = append(ofUsers, l)
-		}
-	}
-	switch {
-	case len(own) > 0:
-		for _, l := range own {
-			refused = max(refused, count(l, "principal/"+caller))
-		}
-	case len(ofGroups) > 0:
-		byGroup := map[string]time.Duration{}
-		for _, l := range ofGroups {
-			byGroup[l.Principal] = max(byGroup[l.Principal], count(l, "group/"+l.Principal))
-		}
-		least := time.Duration(-1)
-		for _, wait := range byGroup {
-			if least < 0 || wait < least {
-				least = wait
-			}
-		}
-		refused = max(refused, least)
-	default:
-		for _, l := range ofUsers {
-			refused = max(refused, count(l, "user/"+caller))
-		}
-	}
+	})
 	if refused > 0 {
 		seconds := int64((refused + time.Second - 1) / time.Second)
 		return c, &wire.Error{
@@ -90,6 +55,51 @@ func (s *Service) admit(id, caller string, g *gateway) (counted, error) {
 	}
 	gs.count(c, "calls", 1)
 	return c, nil
+}
+
+// limits are the rate limits that concern a caller.
+type limits struct{ ofEndpoint, own, ofGroups, ofUsers []rateLimit }
+
+// sortLimits finds the limits that concern a caller, who is in some groups.
+func sortLimits(all []rateLimit, caller string, groups []string) limits {
+	var out limits
+	for _, l := range all {
+		switch {
+		case l.Key == "" || l.Key == "endpoint":
+			out.ofEndpoint = append(out.ofEndpoint, l)
+		case l.Principal == caller && l.Key != "user_group":
+			out.own = append(out.own, l)
+		case l.Key == "user_group" && slices.Contains(groups, l.Principal):
+			out.ofGroups = append(out.ofGroups, l)
+		case l.Key == "user" && l.Principal == "":
+			out.ofUsers = append(out.ofUsers, l)
+		}
+	}
+	return out
+}
+
+// wait is how long the caller is refused, 0 if it is not. count says how long a limit is
+// reached for a subject.
+func (l limits) wait(caller string, count func(l rateLimit, subject string) time.Duration) time.Duration {
+	longest := func(list []rateLimit, subject string) time.Duration {
+		out := time.Duration(0)
+		for _, one := range list {
+			out = max(out, count(one, subject))
+		}
+		return out
+	}
+	refused := longest(l.ofEndpoint, "endpoint")
+	switch {
+	case len(l.own) > 0:
+		return max(refused, longest(l.own, "principal/"+caller))
+	case len(l.ofGroups) > 0:
+		byGroup := map[string]time.Duration{}
+		for _, one := range l.ofGroups {
+			byGroup[one.Principal] = max(byGroup[one.Principal], count(one, "group/"+one.Principal))
+		}
+		return max(refused, slices.Min(slices.Collect(maps.Values(byGroup))))
+	}
+	return max(refused, longest(l.ofUsers, "user/"+caller))
 }
 
 // reached says how long a counter is at its limit, 0 if it is not.

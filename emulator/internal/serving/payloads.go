@@ -9,15 +9,16 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
 // payloadColumns are those of an AI Gateway-enabled inference table, with what they are
 // said to hold, as docs.databricks.com/ai-gateway/inference-tables lists them. Types and
 // their order are those of a table that the service made.
-var payloadColumns = []uc.Column{
+var payloadColumns = []metastore.Column{
 	{Name: "databricks_request_id", Type: "STRING", Comment: "The identifier that is generated for each request."},
 	{Name: "request_date", Type: "DATE", Comment: "The UTC date on which the request was received."},
 	{Name: "client_request_id", Type: "STRING", Comment: "The identifier that the request gave itself."},
@@ -48,7 +49,7 @@ type payloadTable struct {
 // name that is there already is not documented: one that the caller owns, with the columns
 // of an inference table, is written on, as it was before logging was turned off; any other
 // is refused.
-func (s *Service) payloads(ctx context.Context, caller string, e Endpoint, before kept, in *gateway) (*payloadTable, error) {
+func (s *Service) payloads(ctx context.Context, caller string, e Endpoint, before settings, in *gateway) (*payloadTable, error) {
 	if !in.logsPayloads() {
 		return nil, nil //nolint:nilnil // payloads are not logged
 	}
@@ -59,16 +60,11 @@ func (s *Service) payloads(ctx context.Context, caller string, e Endpoint, befor
 		}
 		return before.Payloads, nil
 	}
-	table, err := s.Tables.EnsureTable(ctx, s.session(caller), full, payloadColumns, "Requests to and answers of the serving endpoint "+e.Name)
+	table, err := s.Tables.EnsureTable(ctx, session.Of(s.Directory, caller), full, payloadColumns, "Requests to and answers of the serving endpoint "+e.Name)
 	if err != nil {
 		return nil, tableRefused(err)
 	}
 	return &payloadTable{Name: full, Created: table.Created}, nil
-}
-
-// session is the session of a principal.
-func (s *Service) session(principal string) sqlengine.Session {
-	return sqlengine.Session{Principal: principal, Groups: s.Directory.GroupsOf(principal), WorkspaceGroups: s.Directory.WorkspaceGroupsOf(principal)}
 }
 
 // tableRefused is why a table cannot be had, as the API says it.

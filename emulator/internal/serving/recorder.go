@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 )
 
 const (
@@ -24,9 +24,9 @@ const (
 // Tables is what the AI Gateway logs in.
 type Tables interface {
 	// EnsureTable makes a table as a session, or takes one that is there.
-	EnsureTable(ctx context.Context, s sqlengine.Session, full string, columns []uc.Column, comment string) (uc.Object, error)
+	EnsureTable(ctx context.Context, s sqlengine.Session, full string, columns []metastore.Column, comment string) (metastore.Object, error)
 	// SystemTable makes a table of the catalog system.
-	SystemTable(ctx context.Context, full string, columns []uc.Column, comment string) error
+	SystemTable(ctx context.Context, full string, columns []metastore.Column, comment string) error
 	// Append adds a row to a table, if it is the one that was created at a time; no time is any.
 	Append(ctx context.Context, full string, created time.Time, row map[string]any) error
 }

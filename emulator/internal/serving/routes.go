@@ -13,9 +13,7 @@ import (
 
 // Routes serve the service. Their scope is model-serving.
 func (s *Service) Routes() []wire.Route {
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: pattern, Audience: wire.Workspace, Scopes: []string{"model-serving"}, Handle: h}
-	}
+	route := wire.Group{Scopes: []string{"model-serving"}}.Route
 	return []wire.Route{
 		route("GET", "/api/2.0/serving-endpoints", s.list),
 		route("GET", "/api/2.0/serving-endpoints/{name}", s.get),

@@ -11,7 +11,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/vectorsearch"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -66,23 +67,6 @@ type Index struct {
 	Results int
 }
 
-// Executor runs a statement.
-type Executor interface {
-	Execute(ctx context.Context, s sqlengine.Session, st sqlengine.Statement) (*sqlengine.Result, error)
-}
-
-// Directory knows the groups of a principal.
-type Directory interface {
-	GroupsOf(principal string) []string
-	WorkspaceGroupsOf(principal string) []string
-}
-
-// Warehouses say where a principal may run statements.
-type Warehouses interface {
-	Exists(id string) bool
-	MayUse(principal, id string) bool
-}
-
 // Searcher asks a vector search index as a principal.
 type Searcher interface {
 	Search(ctx context.Context, principal, index string, q vectorsearch.Question) (vectorsearch.Answer, error)
@@ -100,9 +84,9 @@ var Levels = []string{"CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"}
 type Options struct {
 	Endpoints  []Endpoint
 	Access     Access
-	Executor   Executor
-	Directory  Directory
-	Warehouses Warehouses
+	Executor   session.Executor
+	Directory  session.Directory
+	Warehouses session.Warehouses
 	Searcher   Searcher
 	// WorkspaceURL is the host that endpoints are invoked at.
 	WorkspaceURL string
@@ -113,8 +97,8 @@ type Options struct {
 	// Forbid answers 403 when no sub-agent that a question was for could be used, in
 	// place of 200 with a text that says so.
 	Forbid bool
-	// StateDir keeps AI Gateways and tags over a restart; empty keeps none.
-	StateDir string
+	// State keeps AI Gateways and tags.
+	State *store.Store
 	// Tables are what invocations are logged in.
 	Tables Tables
 	// AccountID and WorkspaceID are what usage is told of.
@@ -135,7 +119,7 @@ func New(o Options) (*Service, error) {
 	if o.TimeScale <= 0 {
 		o.TimeScale = 1
 	}
-	g, err := openGateways(o.StateDir)
+	g, err := openGateways(o.State)
 	if err != nil {
 		return nil, err
 	}
@@ -185,16 +169,5 @@ func (s *Service) mayQuery(principal, name string) bool {
 
 // wait is a latency in the time scale.
 func (s *Service) wait(ctx context.Context, d time.Duration) error {
-	d = time.Duration(float64(d) * s.TimeScale)
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return session.Sleep(ctx, time.Duration(float64(d)*s.TimeScale))
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/vectorsearch"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
@@ -139,29 +140,22 @@ func (s *Service) askSQL(ctx context.Context, principal string, q SQL, question 
 	if !s.Warehouses.MayUse(principal, q.WarehouseID) {
 		return "", wire.Denied("You do not have permission to use the SQL Warehouse " + q.WarehouseID + ".")
 	}
-	result, err := s.Executor.Execute(ctx, sqlengine.Session{
-		Principal: principal, Groups: s.Directory.GroupsOf(principal), WorkspaceGroups: s.Directory.WorkspaceGroupsOf(principal),
-	}, sqlengine.Statement{
+	result, err := s.Executor.Execute(ctx, session.Of(s.Directory, principal), sqlengine.Statement{
 		SQL: q.Statement, RowLimit: mostRows, Params: []sqlengine.Param{{Name: "question", Value: &question, Type: "STRING"}},
 	})
 	if err != nil {
 		return "", err
 	}
-	names := make([]string, len(result.Columns))
-	for i, c := range result.Columns {
-		names[i] = c.Name
-	}
-	var rows [][]string
-	for _, row := range result.Rows {
-		cells := make([]string, len(row))
-		for i, c := range row {
-			if cells[i] = "null"; c != nil {
-				cells[i] = *c
-			}
+	rows, err := cells(result.Rows, func(v *string) (string, error) {
+		if v == nil {
+			return "null", nil
 		}
-		rows = append(rows, cells)
+		return *v, nil
+	})
+	if err != nil {
+		return "", err
 	}
-	text := lines(names, rows)
+	text := lines(result.Columns, rows)
 	if result.Truncated {
 		text += fmt.Sprintf("\n(the first %d rows)", mostRows)
 	}
@@ -174,27 +168,33 @@ func (s *Service) askIndex(ctx context.Context, principal string, ix Index, ques
 	if err != nil {
 		return "", err
 	}
-	names := make([]string, len(answer.Columns))
-	for i, c := range answer.Columns {
-		names[i] = c.Name
-	}
-	var rows [][]string
-	for _, row := range answer.Rows {
-		cells := make([]string, len(row))
-		for i, v := range row {
-			if text, ok := v.(string); ok {
-				cells[i] = text
-				continue
-			}
-			raw, err := json.Marshal(v)
-			if err != nil {
-				return "", fmt.Errorf("write a row of the index %s: %w", ix.Name, err)
-			}
-			cells[i] = string(raw)
+	rows, err := cells(answer.Rows, func(v any) (string, error) {
+		if text, ok := v.(string); ok {
+			return text, nil
 		}
-		rows = append(rows, cells)
+		raw, err := json.Marshal(v)
+		return string(raw), err
+	})
+	if err != nil {
+		return "", fmt.Errorf("write a row of the index %s: %w", ix.Name, err)
 	}
-	return lines(names, rows), nil
+	return lines(answer.Columns, rows), nil
+}
+
+// cells are the values of rows as text.
+func cells[V any](rows [][]V, text func(V) (string, error)) ([][]string, error) {
+	var out [][]string
+	for _, row := range rows {
+		one := make([]string, len(row))
+		for i, v := range row {
+			var err error
+			if one[i], err = text(v); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }
 
 // askModel asks the model of another endpoint, which the caller must be able to query.
@@ -213,7 +213,7 @@ func (s *Service) askModel(ctx context.Context, principal, name, question string
 }
 
 // lines writes rows as text, one a line.
-func lines(names []string, rows [][]string) string {
+func lines(columns []sqlengine.ResultColumn, rows [][]string) string {
 	if len(rows) == 0 {
 		return "There are no rows."
 	}
@@ -221,7 +221,7 @@ func lines(names []string, rows [][]string) string {
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, c := range row {
-			cells[i] = names[i] + ": " + c
+			cells[i] = columns[i].Name + ": " + c
 		}
 		out = append(out, strings.Join(cells, ", "))
 	}

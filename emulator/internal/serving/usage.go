@@ -10,7 +10,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // The tables of usage tracking, of the catalog system.
@@ -23,7 +23,7 @@ const (
 // docs.databricks.com/ai-gateway/configure-ai-gateway-endpoints lists them under usage
 // tracking table schemas. Types and their order are those that DESCRIBE TABLE shows.
 var (
-	usageColumns = []uc.Column{
+	usageColumns = []metastore.Column{
 		{Name: "workspace_id", Type: "STRING"},
 		{Name: "account_id", Type: "STRING"},
 		{Name: "client_request_id", Type: "STRING"},
@@ -39,7 +39,7 @@ var (
 		{Name: "request_streaming", Type: "BOOLEAN"},
 		{Name: "served_entity_id", Type: "STRING"},
 	}
-	entityColumns = []uc.Column{
+	entityColumns = []metastore.Column{
 		{Name: "served_entity_id", Type: "STRING"},
 		{Name: "account_id", Type: "STRING"},
 		{Name: "workspace_id", Type: "STRING"},

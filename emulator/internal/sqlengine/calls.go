@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // inside rewrites the body of a function: tables as its owner, identity as the caller.
-func (r *rewriter) inside(f uc.Object) *rewriter {
+func (r *rewriter) inside(f metastore.Object) *rewriter {
 	return &rewriter{
 		ctx: r.ctx, engine: r.engine, session: r.session, definer: true, arguments: map[string]node{}, depth: r.depth + 1, http: r.http, owner: f.Owner,
 	}
@@ -20,12 +20,12 @@ func (r *rewriter) inside(f uc.Object) *rewriter {
 
 // callable is a function of Unity Catalog that the session may call by its name:
 // USE CATALOG, USE SCHEMA and EXECUTE, each of them.
-func (r *rewriter) callable(catalog, schema, function string) (uc.Object, error) {
+func (r *rewriter) callable(catalog, schema, function string) (metastore.Object, error) {
 	full, err := r.session.complete(catalog, schema, function)
 	if err != nil {
-		return uc.Object{}, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", printable(function))
+		return metastore.Object{}, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", printable(function))
 	}
-	s := uc.Securable{Type: uc.TypeFunction, Name: full}
+	s := metastore.Securable{Type: metastore.TypeFunction, Name: full}
 	f, ok := r.engine.Store.Get(s)
 	if !ok {
 		return f, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", full)
@@ -41,13 +41,13 @@ func (r *rewriter) callable(catalog, schema, function string) (uc.Object, error)
 }
 
 // positional puts named arguments in the order of the parameters.
-func positional(f uc.Object, children []any) ([]node, error) {
+func positional(f metastore.Object, children []any) ([]node, error) {
 	out := make([]node, len(f.Columns))
 	for i, c := range children {
 		child, ok := c.(node)
 		at := i
 		if key := strings.ToLower(text(child, "alias")); key != "" {
-			at = slices.IndexFunc(f.Columns, func(p uc.Column) bool { return p.Name == key })
+			at = slices.IndexFunc(f.Columns, func(p metastore.Column) bool { return p.Name == key })
 			child["alias"] = ""
 		}
 		if !ok || at < 0 || at >= len(out) || out[at] != nil {
@@ -135,7 +135,7 @@ func (r *rewriter) tableFunction(n node, ctes []string) (any, error) {
 }
 
 // tableBody is the body of a table function with the columns that it declares.
-func (r *rewriter) tableBody(f uc.Object) (node, error) {
+func (r *rewriter) tableBody(f metastore.Object) (node, error) {
 	if r.depth > deepest {
 		return nil, wrongArguments(f.Name)
 	}
@@ -170,7 +170,7 @@ func init() { //nolint:gochecknoinits // a table built from words
 // hygienic keeps a table in the body of a function from capturing a column that is
 // passed to it: such arguments are computed in a subquery of their own, and the
 // body sees them under names that nobody can write.
-func (r *rewriter) hygienic(f uc.Object, arguments []node) ([]node, node, error) {
+func (r *rewriter) hygienic(f metastore.Object, arguments []node) ([]node, node, error) {
 	tokens, err := tokenize(f.Body)
 	if err != nil {
 		return nil, nil, err
@@ -275,7 +275,7 @@ func (r *rewriter) shorten(names []any) []any {
 		if err != nil {
 			return false
 		}
-		_, ok := r.engine.Store.Get(uc.Securable{Type: uc.TypeTable, Name: full})
+		_, ok := r.engine.Store.Get(metastore.Securable{Type: metastore.TypeTable, Name: full})
 		return ok
 	}
 	if len(names) > 3 && known(part(0), part(1), part(2)) {

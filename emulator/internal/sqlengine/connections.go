@@ -7,7 +7,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -21,7 +21,7 @@ type Secrets interface {
 // createConnection runs CREATE CONNECTION n TYPE HTTP OPTIONS (host '...', ...).
 func (r *run) createConnection() (*Result, error) {
 	ifNotExists := r.c.accept("IF", "NOT", "EXISTS")
-	s, err := r.named(uc.TypeConnection)
+	s, err := r.named(metastore.TypeConnection)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (r *run) createConnection() (*Result, error) {
 		return nil, notImplemented("connections of the type " + strings.ToUpper(printable(kind)))
 	}
 	if !r.engine.Store.MayCreateConnection(r.session.Principal) {
-		return nil, insufficient("CREATE_CONNECTION", uc.TypeMetastore, uc.Metastore.Name)
+		return nil, insufficient("CREATE_CONNECTION", metastore.TypeMetastore, metastore.Root.Name)
 	}
 	options, err := r.connectionOptions()
 	if err != nil {
@@ -68,26 +68,20 @@ func (r *run) connectionOptions() (map[string]string, error) {
 		return nil, err
 	}
 	out := map[string]string{}
-	for {
+	err := r.c.elements(func() error {
 		key := r.c.peek().text
 		if k := r.c.peek().kind; k != tokenWord && k != tokenQuoted && k != tokenString {
-			return nil, syntaxError("expected an option")
+			return syntaxError("expected an option")
 		}
 		r.c.i++
 		if _, twice := out[key]; twice {
-			return nil, syntaxError("an option is given twice")
+			return syntaxError("an option is given twice")
 		}
 		var err error
-		if out[key], err = r.optionValue(); err != nil {
-			return nil, err
-		}
-		if r.c.accept(")") {
-			return out, nil
-		}
-		if err := r.c.expect(","); err != nil {
-			return nil, err
-		}
-	}
+		out[key], err = r.optionValue()
+		return err
+	})
+	return out, err
 }
 
 func (r *run) optionValue() (string, error) {

@@ -198,3 +198,18 @@ func source(tokens []token) string {
 	}
 	return b.String()
 }
+
+// elements reads elements that commas separate, up to the parenthesis that closes.
+func (c *cursor) elements(one func() error) error {
+	for {
+		if err := one(); err != nil {
+			return err
+		}
+		if c.accept(")") {
+			return nil
+		}
+		if err := c.expect(","); err != nil {
+			return err
+		}
+	}
+}

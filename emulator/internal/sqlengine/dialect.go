@@ -59,46 +59,64 @@ func translate(tokens []token, params []Param) (string, error) {
 		if t.space && b.Len() > 0 {
 			b.WriteByte(' ')
 		}
+		text, err := translated(tokens, i, params)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(text)
+	}
+	return b.String(), nil
+}
+
+// supported is translate for tokens of which none are a form that the engine lacks.
+func supported(tokens []token, params []Param) (string, error) {
+	if form := unsupported(tokens); form != "" {
+		return "", notImplemented(form)
+	}
+	return translate(tokens, params)
+}
+
+// translated is one of some tokens in DuckDB's dialect.
+func translated(tokens []token, i int, params []Param) (string, error) {
+	t := tokens[i]
+	switch t.kind {
+	case tokenParam:
+		return marker(t.text, params)
+	case tokenQuoted:
+		return name(t.text), nil
+	case tokenString:
+		return literal(t.text), nil
+	case tokenNumber:
+		return number(t.text), nil
+	case tokenWord:
+		if reserved(t.text) {
+			return "", syntaxError("names that begin with __gh are reserved")
+		}
 		next := token{}
 		if i+1 < len(tokens) {
 			next = tokens[i+1]
 		}
-		switch t.kind {
-		case tokenEngine:
-			b.WriteString(t.text)
-		case tokenParam:
-			text, err := marker(t.text, params)
-			if err != nil {
-				return "", err
-			}
-			b.WriteString(text)
-		case tokenQuoted:
-			b.WriteString(name(t.text))
-		case tokenString:
-			b.WriteString(literal(t.text))
-		case tokenNumber:
-			b.WriteString(number(t.text))
-		case tokenWord:
-			if reserved(t.text) {
-				return "", syntaxError("names that begin with __gh are reserved")
-			}
-			b.WriteString(word(tokens, i, next))
-		default:
-			switch t.text {
-			case "<=>":
-				b.WriteString(" IS NOT DISTINCT FROM ")
-			case "==":
-				b.WriteString("=")
-			case ";":
-				if i != len(tokens)-1 {
-					return "", syntaxError("only one statement may be sent")
-				}
-			default:
-				b.WriteString(t.text)
-			}
-		}
+		return word(tokens, i, next), nil
+	case tokenSymbol:
+		return symbol(t.text, i == len(tokens)-1)
 	}
-	return b.String(), nil
+	return t.text, nil
+}
+
+// symbol is a symbol in DuckDB's dialect; a semicolon may only be the last.
+func symbol(text string, last bool) (string, error) {
+	switch text {
+	case "<=>":
+		return " IS NOT DISTINCT FROM ", nil
+	case "==":
+		return "=", nil
+	case ";":
+		if !last {
+			return "", syntaxError("only one statement may be sent")
+		}
+		return "", nil
+	}
+	return text, nil
 }
 
 // reserved are names that only the engine writes.

@@ -4,11 +4,9 @@
 package sqlengine
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,7 +17,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -34,7 +32,7 @@ type Statement struct {
 
 // Engine runs statements. It is safe for concurrent use.
 type Engine struct {
-	Store *uc.Store
+	Store *metastore.Store
 	db    *sql.DB
 	// HTTP makes the calls of http_request(). Open sets one with the system's authorities.
 	HTTP *upstream.Client
@@ -49,7 +47,7 @@ type Engine struct {
 }
 
 // Open makes an engine that keeps rows in a folder, or in memory if dir is empty.
-func Open(dir string, store *uc.Store) (*Engine, error) {
+func Open(dir string, store *metastore.Store) (*Engine, error) {
 	rows := ":memory:"
 	if dir != "" {
 		rows = filepath.Join(dir, "rows.duckdb")
@@ -171,55 +169,6 @@ func (r *run) dispatch() (*Result, error) {
 	return nil, notImplemented("the statement " + strings.ToUpper(printable(first.text)))
 }
 
-// parse returns the tree of the one query in a text.
-func (e *Engine) parse(ctx context.Context, text string) (node, error) {
-	var raw string
-	if err := e.db.QueryRowContext(ctx, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", text).Scan(&raw); err != nil {
-		return nil, fmt.Errorf("parse: %w", err)
-	}
-	tree, err := decodeTree([]byte(raw))
-	if err != nil {
-		return nil, err
-	}
-	if failed, _ := tree["error"].(bool); failed {
-		return nil, syntaxError("the statement cannot be parsed")
-	}
-	statements, _ := tree["statements"].([]any)
-	if len(statements) != 1 {
-		return nil, syntaxError("only one statement may be sent")
-	}
-	statement, _ := statements[0].(node)
-	out, ok := statement["node"].(node)
-	if !ok {
-		return nil, syntaxError("the statement cannot be parsed")
-	}
-	return out, nil
-}
-
-// unparse is the opposite of parse.
-func (e *Engine) unparse(ctx context.Context, tree node) (string, error) {
-	raw, err := json.Marshal(node{"error": false, "statements": []any{node{"node": tree, "named_param_map": []any{}}}})
-	if err != nil {
-		return "", fmt.Errorf("encode a syntax tree: %w", err)
-	}
-	var text string
-	if err := e.db.QueryRowContext(ctx, "SELECT json_deserialize_sql($1::JSON)", string(raw)).Scan(&text); err != nil {
-		return "", fmt.Errorf("write a syntax tree: %w", err)
-	}
-	return text, nil
-}
-
-// decodeTree reads a tree without rounding its numbers.
-func decodeTree(raw []byte) (node, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var out node
-	if err := d.Decode(&out); err != nil {
-		return nil, fmt.Errorf("decode a syntax tree: %w", err)
-	}
-	return out, nil
-}
-
 // bound are the parameters that a text uses, by name.
 func bound(tokens []token, params []Param) []any {
 	var out []any
@@ -237,61 +186,6 @@ func bound(tokens []token, params []Param) []any {
 	}
 	return out
 }
-
-// may says whether a session holds a privilege.
-func (e *Engine) may(s Session, object uc.Securable, privilege string) error {
-	if e.Store.Holds(s.Principal, object, privilege) {
-		return nil
-	}
-	return insufficient(privilege, object.Type, object.Name)
-}
-
-// mayUse says whether a session may look into a schema at all.
-func (e *Engine) mayUse(s Session, catalog, schema string) error {
-	for _, o := range []struct {
-		securable uc.Securable
-		privilege string
-	}{
-		{uc.Securable{Type: uc.TypeCatalog, Name: catalog}, "USE_CATALOG"},
-		{uc.Securable{Type: uc.TypeSchema, Name: catalog + "." + schema}, "USE_SCHEMA"},
-	} {
-		if _, ok := e.Store.Get(o.securable); !ok {
-			return tableNotFound(o.securable.Name)
-		}
-		if err := e.may(s, o.securable, o.privilege); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mayTouch says whether a session holds a privilege on a table and may reach it.
-func (e *Engine) mayTouch(s Session, full, privilege string) error {
-	parts := strings.SplitN(full, ".", 3)
-	if err := e.mayUse(s, parts[0], parts[1]); err != nil {
-		return err
-	}
-	object := uc.Securable{Type: uc.TypeTable, Name: full}
-	o, ok := e.Store.Get(object)
-	if !ok {
-		return tableNotFound(full)
-	}
-	if o.Index {
-		return notImplemented("SQL over a vector search index")
-	}
-	if object.InSystem() && privilege != "SELECT" {
-		return insufficient(privilege, object.Type, full)
-	}
-	if err := e.may(s, object, privilege); err != nil {
-		return err
-	}
-	if o.Query != "" && privilege == "MODIFY" {
-		return wrongKind(full, "view")
-	}
-	return nil
-}
-
-func (e *Engine) mayRead(s Session, full string) error { return e.mayTouch(s, full, "SELECT") }
 
 // dataSchema is where the rows of a schema are kept.
 func dataSchema(catalog, schema string) string { return dataCatalog + "." + name(catalog+"."+schema) }

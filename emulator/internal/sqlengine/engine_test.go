@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 )
 
 // directory is who exists: an administrator, and principals with their groups.
@@ -43,11 +44,15 @@ type bench struct {
 
 func open(t *testing.T, dir string) bench {
 	t.Helper()
-	store, err := uc.Open(dir, people)
+	state, err := store.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := sqlengine.Open(dir, store)
+	metastore, err := metastore.Open(state, people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := sqlengine.Open(dir, metastore)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +60,8 @@ func open(t *testing.T, dir string) bench {
 	return bench{t, e}
 }
 
-// estate is a table with a row filter and a mask, as a data team makes it.
-var estate = []string{
+// inventory is a table with a row filter and a mask, as a data team makes it.
+var inventory = []string{
 	"CREATE CATALOG IF NOT EXISTS main",
 	"CREATE SCHEMA IF NOT EXISTS main.sales COMMENT 'x'",
 	"CREATE TABLE IF NOT EXISTS main.sales.deals (id STRING NOT NULL, region STRING, amount DECIMAL(18,2), margin DOUBLE, closed DATE, seen TIMESTAMP, won BOOLEAN, n INT) USING DELTA COMMENT 'c' TBLPROPERTIES ('delta.enableRowTracking'='true')",
@@ -79,7 +84,7 @@ var estate = []string{
 
 func (b bench) build() bench {
 	b.t.Helper()
-	for _, s := range estate {
+	for _, s := range inventory {
 		b.run("admin", s)
 	}
 	return b
@@ -358,7 +363,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 	}
 	again := open(t, dir)
 	again.want("west", "SELECT id, margin FROM main.sales.deals", "a|NULL")
-	for _, s := range estate[:3] {
+	for _, s := range inventory[:3] {
 		again.run("admin", s) // IF NOT EXISTS changes nothing
 	}
 	again.want("boss", "SELECT count(*) FROM main.sales.deals", "2")

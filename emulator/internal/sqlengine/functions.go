@@ -61,27 +61,8 @@ func (r *rewriter) function(n node, ctes []string) (any, error) {
 	if out, err := r.special(n, called, children); out != nil || err != nil {
 		return out, err
 	}
-	switch called {
-	case "/":
-		return r.template(n, "CASE WHEN $2 = 0 THEN error('gatehouse: divide by zero') ELSE $1 / $2 END", children)
-	case "%", "mod":
-		return r.template(n, "CASE WHEN $2 = 0 THEN error('gatehouse: divide by zero') ELSE $1 % $2 END", children)
-	case "nvl", "ifnull":
-		return r.template(n, "coalesce($1, $2)", children)
-	case "if":
-		return r.template(n, "CASE WHEN $1 THEN $2 ELSE $3 END", children)
-	case "try_divide":
-		return r.template(n, "CASE WHEN $2 = 0 THEN NULL ELSE $1 / $2 END", children)
-	case "to_date":
-		return r.template(n, "CAST($1 AS DATE)", children)
-	case "date_add":
-		return r.template(n, "CAST($1 AS DATE) + CAST($2 AS INTEGER)", children)
-	case "date_sub":
-		return r.template(n, "CAST($1 AS DATE) - CAST($2 AS INTEGER)", children)
-	case "datediff":
-		return r.template(n, "CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER)", children)
-	case "add_months":
-		return r.template(n, "CAST(CAST($1 AS DATE) + to_months(CAST($2 AS INTEGER)) AS DATE)", children)
+	if template, ok := templates[called]; ok {
+		return r.template(n, template, children)
 	}
 	if to, ok := renamed[called]; ok {
 		called = to
@@ -92,6 +73,24 @@ func (r *rewriter) function(n node, ctes []string) (any, error) {
 	}
 	return n, nil
 }
+
+// templates are expressions in the place of functions, with their arguments as $1 and so on.
+var templates = map[string]string{
+	"/":          "CASE WHEN $2 = 0 THEN error('gatehouse: divide by zero') ELSE $1 / $2 END",
+	"%":          modulo,
+	"mod":        modulo,
+	"nvl":        "coalesce($1, $2)",
+	"ifnull":     "coalesce($1, $2)",
+	"if":         "CASE WHEN $1 THEN $2 ELSE $3 END",
+	"try_divide": "CASE WHEN $2 = 0 THEN NULL ELSE $1 / $2 END",
+	"to_date":    "CAST($1 AS DATE)",
+	"date_add":   "CAST($1 AS DATE) + CAST($2 AS INTEGER)",
+	"date_sub":   "CAST($1 AS DATE) - CAST($2 AS INTEGER)",
+	"datediff":   "CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER)",
+	"add_months": "CAST(CAST($1 AS DATE) + to_months(CAST($2 AS INTEGER)) AS DATE)",
+}
+
+const modulo = "CASE WHEN $2 = 0 THEN error('gatehouse: divide by zero') ELSE $1 % $2 END"
 
 // printable keeps a name that a caller made up from carrying anything else.
 func printable(s string) string {

@@ -16,7 +16,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 	"github.com/google/uuid"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 )
 
@@ -37,7 +37,7 @@ type httpCalls struct {
 	mu  sync.Mutex
 	n   int
 	// connections are those the statement was permitted to use, by position.
-	connections []uc.Object
+	connections []metastore.Object
 	err         error
 }
 
@@ -105,8 +105,8 @@ func (r *rewriter) httpRequest(n node, children []any) (any, error) {
 }
 
 // connection is a connection that the expression may use.
-func (r *rewriter) connection(name string) (uc.Object, error) {
-	s := uc.Securable{Type: uc.TypeConnection, Name: name}
+func (r *rewriter) connection(name string) (metastore.Object, error) {
+	s := metastore.Securable{Type: metastore.TypeConnection, Name: name}
 	o, ok := r.engine.Store.Get(s)
 	if !ok || !plainName(name) {
 		return o, failure("42704", "[CONNECTION_NAME_NOT_FOUND] Cannot find connection `%s`.", printable(name))

@@ -15,8 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 )
 
@@ -147,7 +147,7 @@ func TestTheCredentialIsNowhere(t *testing.T) {
 			t.Errorf("%s: %v", q, err)
 		}
 	}
-	o := b.engine.Store.List(uc.TypeConnection, uc.Securable{})
+	o := b.engine.Store.List(metastore.TypeConnection, metastore.Securable{})
 	if len(o) != 1 || strings.Contains(fmt.Sprintf("%v %+v %#v", o, o, o), credential) {
 		t.Errorf("the credential is printed: %v", o)
 	}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // merge runs MERGE INTO t [alias] USING source alias ON condition WHEN ... THEN ... .
@@ -38,7 +38,7 @@ func (r *run) merge() (*Result, error) {
 	if err := r.c.expect("ON"); err != nil {
 		return nil, err
 	}
-	on, err := r.scalar(uc.Object{}, r.c.until("WHEN"))
+	on, err := r.scalar(metastore.Object{}, r.c.until("WHEN"))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (r *run) mergeClause() (string, error) {
 		return "", syntaxError("expected MATCHED or NOT MATCHED")
 	}
 	if r.c.accept("AND") {
-		condition, err := r.scalar(uc.Object{}, r.c.until("THEN"))
+		condition, err := r.scalar(metastore.Object{}, r.c.until("THEN"))
 		if err != nil {
 			return "", err
 		}
@@ -141,7 +141,7 @@ func (r *run) mergeSets() (string, error) {
 		if err := r.c.expect("="); err != nil {
 			return "", err
 		}
-		value, err := r.scalar(uc.Object{}, r.c.until(",", "WHEN"))
+		value, err := r.scalar(metastore.Object{}, r.c.until(",", "WHEN"))
 		if err != nil {
 			return "", err
 		}
@@ -168,7 +168,7 @@ func (r *run) mergeInsert() (string, error) {
 	}
 	var values []string
 	for {
-		value, err := r.scalar(uc.Object{}, r.c.until(","))
+		value, err := r.scalar(metastore.Object{}, r.c.until(","))
 		if err != nil {
 			return "", err
 		}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // alterTable runs what follows ALTER TABLE: row filters and column masks.
@@ -16,7 +16,7 @@ func (r *run) alterTable() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := uc.Securable{Type: uc.TypeTable, Name: full}
+	s := metastore.Securable{Type: metastore.TypeTable, Name: full}
 	switch {
 	case r.c.accept("SET", "ROW", "FILTER"):
 		return r.setFilter(s)
@@ -24,7 +24,7 @@ func (r *run) alterTable() (*Result, error) {
 		if err := r.c.end(); err != nil {
 			return nil, err
 		}
-		return r.change(s, func(o *uc.Object) error { o.Filter, o.FilterOn = "", nil; return nil })
+		return r.change(s, func(o *metastore.Object) error { o.Filter, o.FilterOn = "", nil; return nil })
 	case r.c.accept("SET", "TAGS"):
 		return r.setTags(s, "")
 	case r.c.accept("ALTER", "COLUMN"), r.c.accept("ALTER"):
@@ -41,7 +41,7 @@ func (r *run) alterTable() (*Result, error) {
 			if err := r.c.end(); err != nil {
 				return nil, err
 			}
-			return r.change(s, func(o *uc.Object) error {
+			return r.change(s, func(o *metastore.Object) error {
 				c, err := columnOf(o, strings.ToLower(column))
 				if err == nil {
 					c.Mask, c.MaskWith = "", nil
@@ -53,8 +53,8 @@ func (r *run) alterTable() (*Result, error) {
 	return nil, notImplemented("this form of ALTER TABLE")
 }
 
-func columnOf(o *uc.Object, column string) (*uc.Column, error) {
-	i := slices.IndexFunc(o.Columns, func(c uc.Column) bool { return c.Name == column })
+func columnOf(o *metastore.Object, column string) (*metastore.Column, error) {
+	i := slices.IndexFunc(o.Columns, func(c metastore.Column) bool { return c.Name == column })
 	if i < 0 {
 		return nil, failure("42703", "[UNRESOLVED_COLUMN.WITHOUT_SUGGESTION] The column `%s` of `%s` cannot be resolved.", printable(column), o.Name)
 	}
@@ -63,8 +63,8 @@ func columnOf(o *uc.Object, column string) (*uc.Column, error) {
 
 // policyFunction is the function of a filter or mask, if the session may use it
 // and its parameters fit.
-func (r *run) policyFunction(full string, parameters int) (uc.Object, error) {
-	s := uc.Securable{Type: uc.TypeFunction, Name: full}
+func (r *run) policyFunction(full string, parameters int) (metastore.Object, error) {
+	s := metastore.Securable{Type: metastore.TypeFunction, Name: full}
 	f, ok := r.engine.Store.Get(s)
 	if !ok {
 		return f, failure("42883", "[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`.", full)
@@ -78,7 +78,20 @@ func (r *run) policyFunction(full string, parameters int) (uc.Object, error) {
 	return f, nil
 }
 
-func (r *run) setFilter(s uc.Securable) (*Result, error) {
+// mayCarry says whether an object can have a filter or mask that is passed some columns.
+func mayCarry(o *metastore.Object, columns []string) error {
+	for _, c := range columns {
+		if _, err := columnOf(o, c); err != nil {
+			return err
+		}
+	}
+	if o.Query != "" {
+		return wrongKind(o.Name, "view")
+	}
+	return nil
+}
+
+func (r *run) setFilter(s metastore.Securable) (*Result, error) {
 	full, err := r.c.full(r.session, "a function")
 	if err != nil {
 		return nil, err
@@ -93,7 +106,7 @@ func (r *run) setFilter(s uc.Securable) (*Result, error) {
 	if err := r.c.end(); err != nil {
 		return nil, err
 	}
-	return r.change(s, func(o *uc.Object) error {
+	return r.change(s, func(o *metastore.Object) error {
 		f, err := r.policyFunction(full, len(columns))
 		if err != nil {
 			return err
@@ -101,20 +114,15 @@ func (r *run) setFilter(s uc.Securable) (*Result, error) {
 		if f.Returns != "BOOLEAN" {
 			return failure("42K09", "[DATATYPE_MISMATCH] A row filter must return BOOLEAN.")
 		}
-		for _, c := range columns {
-			if _, err := columnOf(o, c); err != nil {
-				return err
-			}
-		}
-		if o.Query != "" {
-			return wrongKind(o.Name, "view")
+		if err := mayCarry(o, columns); err != nil {
+			return err
 		}
 		o.Filter, o.FilterOn = full, columns
 		return nil
 	})
 }
 
-func (r *run) setMask(s uc.Securable, column string) (*Result, error) {
+func (r *run) setMask(s metastore.Securable, column string) (*Result, error) {
 	full, err := r.c.full(r.session, "a function")
 	if err != nil {
 		return nil, err
@@ -128,7 +136,7 @@ func (r *run) setMask(s uc.Securable, column string) (*Result, error) {
 	if err := r.c.end(); err != nil {
 		return nil, err
 	}
-	return r.change(s, func(o *uc.Object) error {
+	return r.change(s, func(o *metastore.Object) error {
 		f, err := r.policyFunction(full, 1+len(with))
 		if err != nil {
 			return err
@@ -140,13 +148,8 @@ func (r *run) setMask(s uc.Securable, column string) (*Result, error) {
 		if f.Returns != c.Type {
 			return failure("42K09", "[DATATYPE_MISMATCH] The mask returns %s and the column is %s.", f.Returns, c.Type)
 		}
-		for _, w := range with {
-			if _, err := columnOf(o, w); err != nil {
-				return err
-			}
-		}
-		if o.Query != "" {
-			return wrongKind(o.Name, "view")
+		if err := mayCarry(o, with); err != nil {
+			return err
 		}
 		c.Mask, c.MaskWith = full, with
 		return nil

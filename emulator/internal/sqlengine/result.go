@@ -67,25 +67,11 @@ func read(rows *sql.Rows, rowLimit, byteLimit int64) (*Result, error) {
 	}
 	var size int64
 	for rows.Next() {
-		values, pointers := make([]any, len(types)), make([]any, len(types))
-		for i := range values {
-			pointers[i] = &values[i]
+		cells, bytes, err := out.cells(rows, types)
+		if err != nil {
+			return nil, err
 		}
-		if err := rows.Scan(pointers...); err != nil {
-			return nil, engineError(err)
-		}
-		cells := make([]*string, len(values))
-		for i, v := range values {
-			if v == nil {
-				continue
-			}
-			text, err := textOf(v, out.Columns[i].TypeName, types[i].DatabaseTypeName())
-			if err != nil {
-				return nil, err
-			}
-			cells[i] = &text
-			size += int64(len(text))
-		}
+		size += bytes
 		if rowLimit > 0 && int64(len(out.Rows)) >= rowLimit || byteLimit > 0 && size > byteLimit {
 			out.Truncated = true
 			break
@@ -96,6 +82,30 @@ func read(rows *sql.Rows, rowLimit, byteLimit int64) (*Result, error) {
 		return nil, engineError(err)
 	}
 	return out, nil
+}
+
+// cells are those of the row that is next, as text, and how many bytes they have.
+func (out *Result) cells(rows *sql.Rows, types []*sql.ColumnType) (cells []*string, size int64, err error) {
+	values, pointers := make([]any, len(types)), make([]any, len(types))
+	for i := range values {
+		pointers[i] = &values[i]
+	}
+	if err := rows.Scan(pointers...); err != nil {
+		return nil, 0, engineError(err)
+	}
+	cells = make([]*string, len(values))
+	for i, v := range values {
+		if v == nil {
+			continue
+		}
+		text, err := textOf(v, out.Columns[i].TypeName, types[i].DatabaseTypeName())
+		if err != nil {
+			return nil, 0, err
+		}
+		cells[i] = &text
+		size += int64(len(text))
+	}
+	return cells, size, nil
 }
 
 // resultColumn is Databricks' name of a DuckDB type.

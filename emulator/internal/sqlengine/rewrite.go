@@ -127,16 +127,8 @@ func endsOperand(t token) bool {
 // or an expression in parentheses.
 func operand(out []token) int {
 	i := len(out) - 1
-	if depth := 0; out[i].is(")") || out[i].is("]") {
-		for ; i > 0; i-- {
-			if out[i].is(")") || out[i].is("]") {
-				depth++
-			} else if out[i].is("(") || out[i].is("[") {
-				if depth--; depth == 0 {
-					break
-				}
-			}
-		}
+	if closes(out[i]) {
+		i = opening(out, i)
 		if i == 0 || out[i-1].kind != tokenWord && out[i-1].kind != tokenQuoted || !endsOperand(out[i-1]) {
 			return i
 		}
@@ -144,6 +136,24 @@ func operand(out []token) int {
 	}
 	for i >= 2 && out[i-1].is(".") && (out[i-2].kind == tokenWord || out[i-2].kind == tokenQuoted) {
 		i -= 2
+	}
+	return i
+}
+
+func closes(t token) bool { return t.is(")") || t.is("]") }
+
+// opening is the place of the parenthesis or bracket that the one at a place closes, or 0.
+func opening(tokens []token, i int) int {
+	depth := 0
+	for ; i > 0; i-- {
+		switch t := tokens[i]; {
+		case closes(t):
+			depth++
+		case t.is("(") || t.is("["):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
 	}
 	return i
 }

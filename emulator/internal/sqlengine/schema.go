@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // schemaViews are the views of information_schema that exist, with their columns.
@@ -34,11 +34,11 @@ func (r *rewriter) informationSchema(full string) (node, error) {
 	catalogs := []string{parts[0]}
 	if parts[0] == "system" {
 		catalogs = nil
-		for _, c := range r.engine.Store.List(uc.TypeCatalog, uc.Securable{}) {
+		for _, c := range r.engine.Store.List(metastore.TypeCatalog, metastore.Securable{}) {
 			catalogs = append(catalogs, c.Name)
 		}
 	} else {
-		s := uc.Securable{Type: uc.TypeCatalog, Name: parts[0]}
+		s := metastore.Securable{Type: metastore.TypeCatalog, Name: parts[0]}
 		if _, ok := r.engine.Store.Get(s); !ok {
 			return nil, tableNotFound(full)
 		}
@@ -48,8 +48,8 @@ func (r *rewriter) informationSchema(full string) (node, error) {
 	}
 	var rows [][]string
 	for _, c := range catalogs {
-		for _, schema := range r.engine.Store.List(uc.TypeSchema, uc.Securable{Type: uc.TypeCatalog, Name: c}) {
-			for _, t := range r.engine.Store.List(uc.TypeTable, schema.Securable()) {
+		for _, schema := range r.engine.Store.List(metastore.TypeSchema, metastore.Securable{Type: metastore.TypeCatalog, Name: c}) {
+			for _, t := range r.engine.Store.List(metastore.TypeTable, schema.Securable()) {
 				if r.engine.Store.Visible(r.rights().Principal, t.Securable()) {
 					rows = append(rows, schemaRows(parts[2], t)...)
 				}
@@ -60,7 +60,7 @@ func (r *rewriter) informationSchema(full string) (node, error) {
 }
 
 // schemaRows are the rows of a view for a table.
-func schemaRows(view string, t uc.Object) [][]string {
+func schemaRows(view string, t metastore.Object) [][]string {
 	at := strings.SplitN(t.Name, ".", 3)
 	var out [][]string
 	row := func(more ...string) { out = append(out, append(slices.Clone(at), more...)) }

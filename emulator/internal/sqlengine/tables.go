@@ -11,23 +11,23 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // EnsureTable makes a table as the session would with CREATE TABLE, with types that the
 // statement does not take, too, and returns what is there then. A table that is there is
 // taken if the session owns it and its columns are these; otherwise, and where the session
 // may not create one, the error is a *StatementError.
-func (e *Engine) EnsureTable(ctx context.Context, s Session, full string, columns []uc.Column, comment string) (uc.Object, error) {
+func (e *Engine) EnsureTable(ctx context.Context, s Session, full string, columns []metastore.Column, comment string) (metastore.Object, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := &run{ctx: ctx, engine: e, session: s}
-	table := uc.Securable{Type: uc.TypeTable, Name: full}
+	table := metastore.Securable{Type: metastore.TypeTable, Name: full}
 	if err := r.mayCreate(table.Parent(), "CREATE_TABLE"); err != nil {
-		return uc.Object{}, err
+		return metastore.Object{}, err
 	}
 	if old, ok := e.Store.Get(table); ok {
-		same := slices.EqualFunc(old.Columns, columns, func(a, b uc.Column) bool { return a.Name == b.Name && a.Type == b.Type })
+		same := slices.EqualFunc(old.Columns, columns, func(a, b metastore.Column) bool { return a.Name == b.Name && a.Type == b.Type })
 		if !same || old.Query != "" || old.Index || !e.Store.Owns(s.Principal, table) {
 			return old, alreadyExists(table)
 		}
@@ -43,14 +43,14 @@ func (e *Engine) EnsureTable(ctx context.Context, s Session, full string, column
 
 // SystemTable makes a table of the catalog system, for the platform. One that is there
 // keeps its rows and the grants on it.
-func (e *Engine) SystemTable(ctx context.Context, full string, columns []uc.Column, comment string) error {
+func (e *Engine) SystemTable(ctx context.Context, full string, columns []metastore.Column, comment string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	parts := strings.SplitN(full, ".", 3)
 	if _, err := e.db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+dataSchema(parts[0], parts[1])); err != nil {
 		return engineError(err)
 	}
-	o := uc.Object{Type: uc.TypeTable, Name: full, Comment: comment, Created: e.now().UTC(), Columns: columns}
+	o := metastore.Object{Type: metastore.TypeTable, Name: full, Comment: comment, Created: e.now().UTC(), Columns: columns}
 	if err := e.makeRows(ctx, "CREATE TABLE IF NOT EXISTS ", o); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (e *Engine) SystemTable(ctx context.Context, full string, columns []uc.Colu
 }
 
 // makeRows makes the place for the rows of a table.
-func (e *Engine) makeRows(ctx context.Context, verb string, o uc.Object) error {
+func (e *Engine) makeRows(ctx context.Context, verb string, o metastore.Object) error {
 	definitions := make([]string, len(o.Columns))
 	for i, c := range o.Columns {
 		stored, err := storedType(c.Type)
@@ -83,7 +83,7 @@ func (e *Engine) makeRows(ctx context.Context, verb string, o uc.Object) error {
 func (e *Engine) Append(ctx context.Context, full string, created time.Time, row map[string]any) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	o, ok := e.Store.Get(uc.Securable{Type: uc.TypeTable, Name: full})
+	o, ok := e.Store.Get(metastore.Securable{Type: metastore.TypeTable, Name: full})
 	if !ok {
 		return tableNotFound(full)
 	}

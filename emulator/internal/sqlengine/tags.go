@@ -8,33 +8,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // setTags runs SET TAGS ('name' = 'value', 'name', ...) on a table, or on a column
 // if one is named. It takes APPLY TAG, or managing the table.
-func (r *run) setTags(s uc.Securable, column string) (*Result, error) {
-	if err := r.c.expect("("); err != nil {
+func (r *run) setTags(s metastore.Securable, column string) (*Result, error) {
+	tags, err := r.tags()
+	if err != nil {
 		return nil, err
-	}
-	tags := map[string]string{}
-	for {
-		key, err := r.c.text("the name of a tag")
-		if err != nil {
-			return nil, err
-		}
-		tags[key] = ""
-		if r.c.accept("=") {
-			if tags[key], err = r.c.text("the value of a tag"); err != nil {
-				return nil, err
-			}
-		}
-		if r.c.accept(")") {
-			break
-		}
-		if err := r.c.expect(","); err != nil {
-			return nil, err
-		}
 	}
 	if err := r.c.end(); err != nil {
 		return nil, err
@@ -57,21 +39,39 @@ func (r *run) setTags(s uc.Securable, column string) (*Result, error) {
 		}
 		into = &c.Tags
 	}
-	merged := maps.Clone(*into)
-	if merged == nil {
-		merged = map[string]string{}
-	}
+	merged := map[string]string{}
+	maps.Copy(merged, *into)
 	maps.Copy(merged, tags)
 	*into = merged
 	return &Result{}, r.engine.Store.Put(o)
 }
 
+// tags reads ('name' = 'value', 'name', ...); a name alone has the empty value.
+func (r *run) tags() (map[string]string, error) {
+	if err := r.c.expect("("); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	err := r.c.elements(func() error {
+		key, err := r.c.text("the name of a tag")
+		if err != nil {
+			return err
+		}
+		out[key] = ""
+		if r.c.accept("=") {
+			out[key], err = r.c.text("the value of a tag")
+		}
+		return err
+	})
+	return out, err
+}
+
 // use runs USE [CATALOG|SCHEMA] name. Every statement of the API is a session of its
 // own, so that it changes nothing: it says whether the name may be used.
 func (r *run) use() (*Result, error) {
-	kind := uc.TypeSchema
+	kind := metastore.TypeSchema
 	if r.c.accept("CATALOG") {
-		kind = uc.TypeCatalog
+		kind = metastore.TypeCatalog
 	} else if !r.c.accept("SCHEMA") {
 		r.c.accept("DATABASE")
 	}
@@ -92,7 +92,7 @@ func (r *run) use() (*Result, error) {
 }
 
 // extendedRows are what DESCRIBE TABLE EXTENDED says after the columns.
-func extendedRows(o uc.Object) [][]string {
+func extendedRows(o metastore.Object) [][]string {
 	parts := strings.SplitN(o.Name, ".", 3)
 	kind, provider := "MANAGED", "delta"
 	if o.Query != "" {

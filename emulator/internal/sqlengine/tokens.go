@@ -35,71 +35,114 @@ func (t token) is(keyword string) bool {
 
 // tokenize splits a statement. It refuses what it cannot place.
 func tokenize(sql string) ([]token, error) {
-	var out []token
-	space := false
-	add := func(kind tokenKind, text string) {
-		out = append(out, token{kind, text, space})
-		space = false
-	}
-	r := []rune(sql)
-	for i := 0; i < len(r); {
-		switch c := r[i]; {
-		case unicode.IsSpace(c):
-			space = true
-			i++
-		case c == '-' && i+1 < len(r) && r[i+1] == '-':
-			for i < len(r) && r[i] != '\n' {
-				i++
-			}
-			space = true
-		case c == '/' && i+1 < len(r) && r[i+1] == '*':
-			end := strings.Index(string(r[i+2:]), "*/")
-			if end < 0 {
-				return nil, syntaxError("a comment is not closed")
-			}
-			i += 4 + len([]rune(string(r[i+2:])[:end]))
-			space = true
-		case c == '\'' || c == '`' || c == '"':
-			text, next, ok := quoted(r, i)
-			if !ok {
-				return nil, syntaxError("a quote is not closed")
-			}
-			i = next
-			if c == '`' {
-				add(tokenQuoted, text)
-			} else {
-				add(tokenString, text) // Databricks reads "x" as a string
-			}
-		case unicode.IsDigit(c) || c == '.' && i+1 < len(r) && unicode.IsDigit(r[i+1]) && !endsName(out, space):
-			start := i
-			for i < len(r) && (unicode.IsDigit(r[i]) || unicode.IsLetter(r[i]) || r[i] == '.' ||
-				(r[i] == '+' || r[i] == '-') && (r[i-1] == 'e' || r[i-1] == 'E')) {
-				i++
-			}
-			add(tokenNumber, string(r[start:i]))
-		case unicode.IsLetter(c) || c == '_':
-			start := i
-			for i < len(r) && (unicode.IsLetter(r[i]) || unicode.IsDigit(r[i]) || r[i] == '_') {
-				i++
-			}
-			add(tokenWord, string(r[start:i]))
-		case c == ':' && i+1 < len(r) && (unicode.IsLetter(r[i+1]) || r[i+1] == '_') && (len(out) == 0 || !out[len(out)-1].is(":")):
-			start := i + 1
-			for i++; i < len(r) && (unicode.IsLetter(r[i]) || unicode.IsDigit(r[i]) || r[i] == '_'); {
-				i++
-			}
-			add(tokenParam, string(r[start:i]))
-		default:
-			symbol := longestSymbol(r[i:])
-			if symbol == "" {
-				return nil, syntaxError("unexpected character")
-			}
-			add(tokenSymbol, symbol)
-			i += len(symbol)
+	s := scanner{text: []rune(sql)}
+	for s.i < len(s.text) {
+		passed, err := s.skip()
+		if err != nil {
+			return nil, err
+		}
+		if passed {
+			s.space = true
+			continue
+		}
+		if err := s.scan(); err != nil {
+			return nil, err
 		}
 	}
-	return out, nil
+	return s.out, nil
 }
+
+// scanner is where tokenize is in a statement.
+type scanner struct {
+	text  []rune
+	i     int
+	out   []token
+	space bool // before what is at i
+}
+
+// at is the rune some places on, or 0 after the end.
+func (s *scanner) at(k int) rune {
+	if s.i+k < len(s.text) {
+		return s.text[s.i+k]
+	}
+	return 0
+}
+
+// skip passes white space or a comment, if there is some.
+func (s *scanner) skip() (bool, error) {
+	switch c := s.at(0); {
+	case unicode.IsSpace(c):
+		s.i++
+	case c == '-' && s.at(1) == '-':
+		s.while(func(c rune) bool { return c != '\n' })
+	case c == '/' && s.at(1) == '*':
+		after := string(s.text[s.i+2:])
+		end := strings.Index(after, "*/")
+		if end < 0 {
+			return false, syntaxError("a comment is not closed")
+		}
+		s.i += 4 + len([]rune(after[:end]))
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// while reads as long as runes are of a kind.
+func (s *scanner) while(kind func(rune) bool) string {
+	start := s.i
+	for s.i < len(s.text) && kind(s.text[s.i]) {
+		s.i++
+	}
+	return string(s.text[start:s.i])
+}
+
+func (s *scanner) add(kind tokenKind, text string) {
+	s.out = append(s.out, token{kind, text, s.space})
+	s.space = false
+}
+
+// scan reads a token.
+func (s *scanner) scan() error {
+	switch c := s.at(0); {
+	case c == '\'' || c == '`' || c == '"':
+		text, next, ok := quoted(s.text, s.i)
+		if !ok {
+			return syntaxError("a quote is not closed")
+		}
+		s.i = next
+		kind := tokenString // Databricks reads "x" as a string
+		if c == '`' {
+			kind = tokenQuoted
+		}
+		s.add(kind, text)
+	case unicode.IsDigit(c) || c == '.' && unicode.IsDigit(s.at(1)) && !endsName(s.out, s.space):
+		s.add(tokenNumber, s.while(s.inNumber))
+	case beginsWord(c):
+		s.add(tokenWord, s.while(inWord))
+	case c == ':' && beginsWord(s.at(1)) && (len(s.out) == 0 || !s.out[len(s.out)-1].is(":")):
+		s.i++
+		s.add(tokenParam, s.while(inWord))
+	default:
+		symbol := longestSymbol(s.text[s.i:])
+		if symbol == "" {
+			return syntaxError("unexpected character")
+		}
+		s.add(tokenSymbol, symbol)
+		s.i += len(symbol)
+	}
+	return nil
+}
+
+// inNumber says whether the rune at i is in a number, of which 1e-5 is one.
+func (s *scanner) inNumber(c rune) bool {
+	sign := (c == '+' || c == '-') && s.i > 0 && (s.text[s.i-1] == 'e' || s.text[s.i-1] == 'E')
+	return unicode.IsDigit(c) || unicode.IsLetter(c) || c == '.' || sign
+}
+
+func beginsWord(c rune) bool { return unicode.IsLetter(c) || c == '_' }
+
+func inWord(c rune) bool { return beginsWord(c) || unicode.IsDigit(c) }
 
 // endsName says that a dot here joins names and does not begin a number.
 func endsName(out []token, space bool) bool {

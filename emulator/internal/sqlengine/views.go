@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // createView runs CREATE [OR REPLACE] VIEW v [COMMENT '...'] AS query. A view reads
@@ -19,7 +19,7 @@ func (r *run) createView(replace bool) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := uc.Securable{Type: uc.TypeTable, Name: full}
+	s := metastore.Securable{Type: metastore.TypeTable, Name: full}
 	comment, err := r.commentClause()
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (r *run) createView(replace bool) (*Result, error) {
 	return &Result{}, r.engine.Store.Put(o)
 }
 
-func (r *run) viewColumns(o uc.Object) ([]uc.Column, error) {
+func (r *run) viewColumns(o metastore.Object) ([]metastore.Column, error) {
 	w := r.rewriter()
 	w.params = nil
 	from, err := w.view(o)
@@ -86,9 +86,9 @@ func (r *run) viewColumns(o uc.Object) ([]uc.Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []uc.Column
+	var out []metastore.Column
 	for _, c := range result.Columns {
-		out = append(out, uc.Column{Name: strings.ToLower(c.Name), Type: c.TypeText})
+		out = append(out, metastore.Column{Name: strings.ToLower(c.Name), Type: c.TypeText})
 	}
 	return out, nil
 }
@@ -98,7 +98,7 @@ func wrongKind(full, kind string) error {
 }
 
 // view is a view as a subquery.
-func (r *rewriter) view(o uc.Object) (node, error) {
+func (r *rewriter) view(o metastore.Object) (node, error) {
 	if r.depth >= deepest {
 		return nil, failure("54K00", "[VIEW_EXCEED_MAX_NESTED_DEPTH] The depth of view `%s` exceeds what the emulator resolves.", o.Name)
 	}
@@ -114,10 +114,7 @@ func (r *rewriter) queryText(query string) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if form := unsupported(tokens); form != "" {
-		return nil, notImplemented(form)
-	}
-	translated, err := translate(tokens, nil)
+	translated, err := supported(tokens, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,6 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package statements serves the SQL statement execution API: it runs statements
-// in the background, waits for them as long as the caller asks, and hands out
-// results in chunks to whoever sent the statement.
 package statements
 
 import (
@@ -18,32 +15,16 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
-// Executor runs a statement.
-type Executor interface {
-	Execute(ctx context.Context, s sqlengine.Session, st sqlengine.Statement) (*sqlengine.Result, error)
-}
-
-// Directory knows the groups of a principal.
-type Directory interface {
-	GroupsOf(principal string) []string
-	WorkspaceGroupsOf(principal string) []string
-}
-
-// Warehouses say where a principal may run statements.
-type Warehouses interface {
-	Exists(id string) bool
-	MayUse(principal, id string) bool
-}
-
 // Options are what a service is made of.
 type Options struct {
-	Executor   Executor
-	Directory  Directory
-	Warehouses Warehouses
+	Executor   session.Executor
+	Directory  session.Directory
+	Warehouses session.Warehouses
 	// ChunkRows is how many rows a chunk has at most. Default 10,000.
 	ChunkRows int
 	// Delay is waited before each statement runs.
@@ -80,9 +61,7 @@ type statement struct {
 // Routes serve the service.
 func (x *Service) Routes() []wire.Route {
 	s := x.s
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: "/api/2.0/sql/statements" + pattern, Audience: wire.Workspace, Scopes: []string{"sql"}, Handle: h}
-	}
+	route := wire.Group{Prefix: "/api/2.0/sql/statements", Scopes: []string{"sql"}}.Route
 	return []wire.Route{
 		route("POST", "", s.post),
 		route("GET", "/{id}", s.get),
@@ -196,10 +175,8 @@ func (s *service) post(ctx context.Context, r *wire.Request) (any, error) {
 func (s *service) start(owner string, in request) *statement {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	st := &statement{id: uuid.NewString(), owner: owner, cancel: cancel, done: make(chan struct{})}
-	session := sqlengine.Session{
-		Principal: owner, Groups: s.Directory.GroupsOf(owner), WorkspaceGroups: s.Directory.WorkspaceGroupsOf(owner),
-		Catalog: strings.ToLower(in.Catalog), Schema: strings.ToLower(in.Schema),
-	}
+	as := session.Of(s.Directory, owner)
+	as.Catalog, as.Schema = strings.ToLower(in.Catalog), strings.ToLower(in.Schema)
 	what := sqlengine.Statement{SQL: in.Statement, RowLimit: in.RowLimit, ByteLimit: in.ByteLimit}
 	for _, p := range in.Parameters {
 		what.Params = append(what.Params, sqlengine.Param{Name: p.Name, Value: p.Value, Type: p.Type})
@@ -215,9 +192,9 @@ func (s *service) start(owner string, in request) *statement {
 	go func() {
 		defer cancel()
 		var result *sqlengine.Result
-		err := sleep(ctx, s.Delay)
+		err := session.Sleep(ctx, s.Delay)
 		if err == nil {
-			result, err = s.Executor.Execute(ctx, session, what)
+			result, err = s.Executor.Execute(ctx, as, what)
 		}
 		s.mu.Lock()
 		st.result, st.err, st.ended = result, err, time.Now()
@@ -225,20 +202,6 @@ func (s *service) start(owner string, in request) *statement {
 		close(st.done)
 	}()
 	return st
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (s *service) stop(st *statement) {

@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // typeNames are the types that the API names otherwise than SQL does.
 var typeNames = map[string]string{"BIGINT": "LONG", "SMALLINT": "SHORT", "TINYINT": "BYTE", "TABLE": "TABLE_TYPE"}
 
 // functionInfo adds what only a function has: the whole of its signature.
-func functionInfo(o uc.Object, out map[string]any) {
+func functionInfo(o metastore.Object, out map[string]any) {
 	out["data_type"], out["full_data_type"] = typeName(o.Returns), o.Returns
 	out["routine_body"], out["routine_definition"], out["parameter_style"], out["security_type"] = "SQL", o.Body, "S", "DEFINER"
 	out["specific_name"], out["function_id"], out["is_deterministic"], out["is_null_call"] = out["name"], identifier(o), true, false
@@ -30,7 +30,7 @@ func functionInfo(o uc.Object, out map[string]any) {
 }
 
 // parameters describe the parameters of a function, or the columns that it returns.
-func parameters(list []uc.Column, kind string) []any {
+func parameters(list []metastore.Column, kind string) []any {
 	out := columns(list, false)
 	for i, c := range list {
 		one, _ := out[i].(map[string]any)

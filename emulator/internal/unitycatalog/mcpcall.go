@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/mcpproxy"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -34,15 +34,15 @@ func (s mcpServices) call(ctx context.Context, r *wire.Request) (any, error) {
 // callable is the service of a request that the caller may call. Its owners may, and the
 // owners of what it is in; administrators need grants like everybody, as for all use of
 // securables. One that the caller may not see does not exist.
-func (s mcpServices) callable(r *wire.Request) (uc.Object, error) {
-	at, me := uc.Securable{Type: uc.TypeMCPService, Name: strings.ToLower(r.PathValue("name"))}, r.Caller.Principal()
+func (s mcpServices) callable(r *wire.Request) (metastore.Object, error) {
+	at, me := metastore.Securable{Type: metastore.TypeMCPService, Name: strings.ToLower(r.PathValue("name"))}, r.Caller.Principal()
 	o, ok := s.store.Get(at)
 	if !ok || !s.sees(me, at) {
-		return o, uc.Missing(at)
+		return o, metastore.Missing(at)
 	}
 	schema := at.Parent()
 	for _, need := range []struct {
-		on               uc.Securable
+		on               metastore.Securable
 		privilege, words string
 	}{
 		{schema.Parent(), "USE_CATALOG", "USE CATALOG on Catalog"}, {schema, "USE_SCHEMA", "USE SCHEMA on Schema"}, {at, "EXECUTE", "EXECUTE on MCP service"},
@@ -55,6 +55,6 @@ func (s mcpServices) callable(r *wire.Request) (uc.Object, error) {
 }
 
 // sees says whether a principal who may use the schema knows of a service in it.
-func (s mcpServices) sees(principal string, at uc.Securable) bool {
+func (s mcpServices) sees(principal string, at metastore.Securable) bool {
 	return s.store.Directory.IsAdmin(principal) || s.store.Holds(principal, at, "EXECUTE") || s.store.Holds(principal, at, "MANAGE")
 }

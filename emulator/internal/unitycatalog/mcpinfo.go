@@ -9,27 +9,27 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // etagOf changes with every change of a service.
-func etagOf(o uc.Object) string {
+func etagOf(o metastore.Object) string {
 	raw, _ := json.Marshal(o) // an Object always encodes
 	sum := sha256.Sum256(raw)
 	return base64.StdEncoding.EncodeToString(sum[:12])
 }
 
 // source is the connection that a service is over, whatever its name is by now.
-func (s mcpServices) source(o uc.Object) (uc.Object, bool) {
-	for _, c := range s.store.List(uc.TypeConnection, uc.Securable{}) {
+func (s mcpServices) source(o metastore.Object) (metastore.Object, bool) {
+	for _, c := range s.store.List(metastore.TypeConnection, metastore.Securable{}) {
 		if identifier(c) == o.SourceID {
 			return c, true
 		}
 	}
-	return uc.Object{}, false
+	return metastore.Object{}, false
 }
 
-func (s mcpServices) info(o uc.Object) map[string]any {
+func (s mcpServices) info(o metastore.Object) map[string]any {
 	source := map[string]any{"name": "connections/" + o.Source}
 	if c, ok := s.source(o); ok {
 		source["name"] = "connections/" + c.Name
@@ -43,7 +43,7 @@ func (s mcpServices) info(o uc.Object) map[string]any {
 	out := map[string]any{
 		"name": "mcp-services/" + o.Name, "config": config, "create_time": o.Created.Format(time.RFC3339Nano), "created_by": creator(o),
 		"update_time": o.Created.Format(time.RFC3339Nano), "updated_by": creator(o), "effective_owner": o.Owner,
-		"etag": etagOf(o), "metastore_id": uc.Metastore.Name,
+		"etag": etagOf(o), "metastore_id": metastore.Root.Name,
 	}
 	if o.Comment != "" {
 		out["comment"] = o.Comment

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
@@ -26,16 +26,16 @@ type mcpServices struct {
 // MCPServiceRoutes serve the MCP services of a metastore, and calls of their tools, which
 // go to the MCP servers through upstreams. A missing that is not 0 is the status that is
 // answered instead, as a workspace without that API does.
-func MCPServiceRoutes(store *uc.Store, upstreams *upstream.Client, missing int) []wire.Route {
+func MCPServiceRoutes(store *metastore.Store, upstreams *upstream.Client, missing int) []wire.Route {
 	s := mcpServices{service{store}, upstreams}
-	at := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
+	at := func(method, pattern string, h wire.Handle) wire.Route {
 		if missing != 0 {
 			h = func(_ context.Context, r *wire.Request) (any, error) {
 				code := map[int]string{http.StatusNotFound: "ENDPOINT_NOT_FOUND", http.StatusNotImplemented: "NOT_IMPLEMENTED"}[missing]
 				return nil, &wire.Error{Status: missing, Code: code, Message: "No API found for '" + r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/2.1") + "'"}
 			}
 		}
-		return wire.Route{Method: method, Pattern: pattern, Audience: wire.Workspace, Scopes: []string{"unity-catalog"}, Handle: h}
+		return wire.Group{Scopes: []string{"unity-catalog"}}.Route(method, pattern, h)
 	}
 	const services, calls = "/api/2.1/unity-catalog/mcp-services", "/ai-gateway/mcp-services/{name}"
 	return []wire.Route{
@@ -75,26 +75,26 @@ func (s mcpServices) body(r *wire.Request) (mcpServiceBody, error) {
 }
 
 // mayUse says whether a principal may use a schema and the catalog that it is in.
-func (s mcpServices) mayUse(principal string, schema uc.Securable) bool {
+func (s mcpServices) mayUse(principal string, schema metastore.Securable) bool {
 	return s.store.Directory.IsAdmin(principal) || s.store.Holds(principal, schema, "USE_SCHEMA") && s.store.Holds(principal, schema.Parent(), "USE_CATALOG")
 }
 
-func schemaOf(parent string) (uc.Securable, error) {
+func schemaOf(parent string) (metastore.Securable, error) {
 	name, ok := strings.CutPrefix(parent, "schemas/")
 	if !ok || strings.Count(name, ".") != 1 {
-		return uc.Securable{}, wire.BadParameter("parent must be schemas/{catalog}.{schema}")
+		return metastore.Securable{}, wire.BadParameter("parent must be schemas/{catalog}.{schema}")
 	}
-	return uc.Securable{Type: uc.TypeSchema, Name: strings.ToLower(name)}, nil
+	return metastore.Securable{Type: metastore.TypeSchema, Name: strings.ToLower(name)}, nil
 }
 
 // parent is the schema of a request, which the caller must be able to use.
-func (s mcpServices) parent(r *wire.Request) (uc.Securable, error) {
+func (s mcpServices) parent(r *wire.Request) (metastore.Securable, error) {
 	schema, err := schemaOf(r.URL.Query().Get("parent"))
 	if err != nil {
 		return schema, err
 	}
 	if _, ok := s.store.Get(schema); !ok {
-		return schema, uc.Missing(schema)
+		return schema, metastore.Missing(schema)
 	}
 	if !s.mayUse(r.Caller.Principal(), schema) {
 		return schema, wire.Denied("User does not have USE SCHEMA on Schema '" + schema.Name + "'.")
@@ -126,7 +126,7 @@ func (s mcpServices) create(_ context.Context, r *wire.Request) (any, error) {
 	case in.Config == nil || in.Config.Source == nil:
 		return nil, wire.BadParameter("Missing required field: config.source_connection")
 	}
-	o := uc.Object{Type: uc.TypeMCPService, Name: schema.Name + "." + strings.ToLower(id), Owner: me, CreatedBy: me, Comment: in.Comment, Created: time.Now().UTC()}
+	o := metastore.Object{Type: metastore.TypeMCPService, Name: schema.Name + "." + strings.ToLower(id), Owner: me, CreatedBy: me, Comment: in.Comment, Created: time.Now().UTC()}
 	if err := setSelectors(&o, in.Config.Tools); err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (s mcpServices) create(_ context.Context, r *wire.Request) (any, error) {
 // setSource points a service to a connection, which its owner must be able to use. A
 // schema-scoped name is what is documented; the emulator has connections of the
 // metastore only, and takes connections/{connection} for them.
-func (s mcpServices) setSource(o *uc.Object, source string) error {
+func (s mcpServices) setSource(o *metastore.Object, source string) error {
 	name, ok := strings.CutPrefix(source, "connections/")
 	if !ok || name == "" {
 		return wire.BadParameter("config.source_connection.name must be connections/ and the name of a connection")
@@ -150,10 +150,10 @@ func (s mcpServices) setSource(o *uc.Object, source string) error {
 	if strings.Contains(name, ".") {
 		return &wire.Error{Status: http.StatusNotImplemented, Code: "NOT_IMPLEMENTED", Message: "the emulator does not implement connections in a schema"}
 	}
-	at := uc.Securable{Type: uc.TypeConnection, Name: strings.ToLower(name)}
+	at := metastore.Securable{Type: metastore.TypeConnection, Name: strings.ToLower(name)}
 	connection, ok := s.store.Get(at)
 	if !ok || !s.store.Visible(o.Owner, at) {
-		return uc.Missing(at)
+		return metastore.Missing(at)
 	}
 	if !s.store.Directory.IsAdmin(o.Owner) && !s.store.Holds(o.Owner, at, "USE_CONNECTION") {
 		return wire.Denied("User does not have USE CONNECTION on Connection '" + at.Name + "'.")
@@ -166,7 +166,7 @@ func (s mcpServices) setSource(o *uc.Object, source string) error {
 }
 
 // setSelectors checks what tools a service has. None at all means all of them.
-func setSelectors(o *uc.Object, tools []string) error {
+func setSelectors(o *metastore.Object, tools []string) error {
 	if len(tools) > 1024 {
 		return wire.BadParameter("include_tool_selectors can have 1024 entries at most")
 	}
@@ -180,11 +180,11 @@ func setSelectors(o *uc.Object, tools []string) error {
 }
 
 // named is the service of a request that the caller may see, and with manage may change.
-func (s mcpServices) named(r *wire.Request, manage bool) (uc.Object, error) {
-	name, me := uc.Securable{Type: uc.TypeMCPService, Name: strings.ToLower(r.PathValue("name"))}, r.Caller.Principal()
+func (s mcpServices) named(r *wire.Request, manage bool) (metastore.Object, error) {
+	name, me := metastore.Securable{Type: metastore.TypeMCPService, Name: strings.ToLower(r.PathValue("name"))}, r.Caller.Principal()
 	o, ok := s.store.Get(name)
 	if !ok || !s.mayUse(me, name.Parent()) || !s.sees(me, name) {
-		return o, uc.Missing(name)
+		return o, metastore.Missing(name)
 	}
 	if manage && !s.store.MayManage(me, name) {
 		return o, wire.Denied("User does not have MANAGE on MCP service '" + name.Name + "'.")
@@ -221,36 +221,40 @@ func (s mcpServices) patch(_ context.Context, r *wire.Request) (any, error) {
 	if in.Name != "" && in.Name != "mcp-services/"+o.Name {
 		return nil, wire.BadParameter("name cannot be changed")
 	}
-	mask := strings.Split(r.URL.Query().Get("update_mask"), ",")
-	for _, field := range mask {
-		if strings.HasPrefix(field, "config") && in.Config == nil {
-			return nil, wire.BadParameter("Missing required field: config")
-		}
-		switch field {
-		case "comment":
-			o.Comment = in.Comment
-		case "config.include_tool_selectors":
-			err = setSelectors(&o, in.Config.Tools)
-		case "config.rate_limits": // none is what there is
-		case "config", "config.source_connection.name":
-			if in.Config.Source == nil {
-				return nil, wire.BadParameter("Missing required field: config.source_connection")
-			}
-			if field == "config" {
-				if err := setSelectors(&o, in.Config.Tools); err != nil {
-					return nil, err
-				}
-			}
-			err = s.setSource(&o, in.Config.Source.Name)
-		default:
-			err = wire.BadParameter("update_mask has " + strconv.Quote(field) + ", which cannot be updated")
-		}
-		if err != nil {
+	for _, field := range strings.Split(r.URL.Query().Get("update_mask"), ",") {
+		if err := s.patchField(&o, in, field); err != nil {
 			return nil, err
 		}
 	}
 	o.Updated, o.UpdatedBy = time.Now().UTC(), r.Caller.Principal()
 	return s.info(o), s.store.Put(o)
+}
+
+// patchField changes what one entry of an update mask names.
+func (s mcpServices) patchField(o *metastore.Object, in mcpServiceBody, field string) error {
+	if strings.HasPrefix(field, "config") && in.Config == nil {
+		return wire.BadParameter("Missing required field: config")
+	}
+	switch field {
+	case "comment":
+		o.Comment = in.Comment
+	case "config.include_tool_selectors":
+		return setSelectors(o, in.Config.Tools)
+	case "config.rate_limits": // none is what there is
+	case "config", "config.source_connection.name":
+		if in.Config.Source == nil {
+			return wire.BadParameter("Missing required field: config.source_connection")
+		}
+		if field == "config" {
+			if err := setSelectors(o, in.Config.Tools); err != nil {
+				return err
+			}
+		}
+		return s.setSource(o, in.Config.Source.Name)
+	default:
+		return wire.BadParameter("update_mask has " + strconv.Quote(field) + ", which cannot be updated")
+	}
+	return nil
 }
 
 func (s mcpServices) remove(_ context.Context, r *wire.Request) (any, error) {
@@ -272,7 +276,7 @@ func (s mcpServices) list(_ context.Context, r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, start := 100, 0
+	size := 100
 	if raw := r.URL.Query().Get("page_size"); raw != "" {
 		if size, err = strconv.Atoi(raw); err != nil || size < 0 || size > 100 {
 			return nil, wire.BadParameter("page_size must be 100 at most")
@@ -282,20 +286,14 @@ func (s mcpServices) list(_ context.Context, r *wire.Request) (any, error) {
 		}
 	}
 	me, all := r.Caller.Principal(), []any{}
-	for _, o := range s.store.List(uc.TypeMCPService, schema) {
+	for _, o := range s.store.List(metastore.TypeMCPService, schema) {
 		if s.sees(me, o.Securable()) {
 			all = append(all, s.info(o))
 		}
 	}
-	if token := r.URL.Query().Get("page_token"); token != "" {
-		if start, err = strconv.Atoi(token); err != nil || start < 0 || start > len(all) {
-			return nil, wire.BadParameter("page_token is not valid")
-		}
+	some, next, err := cut(r, all, size)
+	if err != nil {
+		return nil, err
 	}
-	end := min(start+size, len(all))
-	out := map[string]any{"mcp_services": all[start:end]}
-	if end < len(all) {
-		out["next_page_token"] = strconv.Itoa(end)
-	}
-	return out, nil
+	return pageBody("mcp_services", some, next), nil
 }

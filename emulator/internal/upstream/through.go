@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // Through is the way to what a connection leads to, for a client of a protocol of its
@@ -22,14 +22,14 @@ import (
 // the connection's credential, whatever the client put there.
 type Through struct {
 	client     *Client
-	connection uc.Object
+	connection metastore.Object
 	mu         sync.Mutex
 	status     int
 	failed     error
 }
 
 // Through makes a way through a connection.
-func (c *Client) Through(connection uc.Object) *Through {
+func (c *Client) Through(connection metastore.Object) *Through {
 	return &Through{client: c, connection: connection}
 }
 
@@ -147,7 +147,7 @@ func (s *scrubbed) line() ([]byte, error) {
 }
 
 // scrubJSON is scrub for text that may have the credential in it as JSON writes it.
-func scrubJSON(text string, connection uc.Object, secret string) string {
+func scrubJSON(text string, connection metastore.Object, secret string) string {
 	text = scrub(text, connection, secret)
 	for _, s := range append(secretsOf(connection), secret) {
 		if raw, err := json.Marshal(s); err == nil && len(raw) > 2 {
@@ -157,7 +157,7 @@ func scrubJSON(text string, connection uc.Object, secret string) string {
 	return text
 }
 
-func secretsOf(connection uc.Object) []string {
+func secretsOf(connection metastore.Object) []string {
 	var out []string
 	for _, s := range connection.Secrets {
 		out = append(out, string(s))

@@ -46,27 +46,8 @@ func TestThroughAConnection(t *testing.T) {
 	w, hold := echoing(t)
 	o := w.connection(t, false, map[string]string{"bearer_token": `a"<b`})
 	way := w.client(upstream.Options{}).Through(o)
-	send := func(address, what string) (*http.Response, error) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader("{}"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k, v := range map[string]string{"Authorization": "Bearer caller", "Cookie": "a=b", "X-Databricks-Token": "caller", "X-Other": "kept", "Do": what} {
-			r.Header.Set(k, v)
-		}
-		return way.HTTP().Do(r)
-	}
-	read := func(what string) (string, error) {
-		t.Helper()
-		res, err := send(way.Address(), what)
-		if err != nil {
-			return "", err
-		}
-		defer res.Body.Close() //nolint:errcheck // a test
-		raw, err := io.ReadAll(res.Body)
-		return string(raw), err
-	}
+	send := func(address, what string) (*http.Response, error) { return send(t, way, address, what) }
+	read := func(what string) (string, error) { return read(t, way, what) }
 	if got, err := read(""); err != nil || got != strings.TrimPrefix(w.URL, "https://")+" [] [] [kept]" {
 		t.Errorf("the upstream got %q %v", got, err)
 	}
@@ -87,7 +68,45 @@ func TestThroughAConnection(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	res, err := send(way.Address(), "stream")
+	readStream(t, way, hold)
+	w.Close()
+	if _, err := read(""); !errors.Is(err, upstream.ErrTransport) || strings.Contains(errors.Unwrap(err).Error(), "127.0.0.1") {
+		t.Errorf("down: %v", err)
+	}
+	if status, err := way.Last(); status != 0 || !errors.Is(err, upstream.ErrTransport) {
+		t.Errorf("down: %d %v", status, err)
+	}
+}
+
+// send sends a request with headers of a caller's.
+func send(t *testing.T, way *upstream.Through, address, what string) (*http.Response, error) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{"Authorization": "Bearer caller", "Cookie": "a=b", "X-Databricks-Token": "caller", "X-Other": "kept", "Do": what} {
+		r.Header.Set(k, v)
+	}
+	return way.HTTP().Do(r)
+}
+
+// read sends a request and reads its answer.
+func read(t *testing.T, way *upstream.Through, what string) (string, error) {
+	t.Helper()
+	res, err := send(t, way, way.Address(), what)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close() //nolint:errcheck // a test
+	raw, err := io.ReadAll(res.Body)
+	return string(raw), err
+}
+
+// readStream reads an answer that goes on until hold is closed.
+func readStream(t *testing.T, way *upstream.Through, hold chan struct{}) {
+	t.Helper()
+	res, err := send(t, way, way.Address(), "stream")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,13 +119,6 @@ func TestThroughAConnection(t *testing.T) {
 	close(hold)
 	if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != "data: end" {
 		t.Errorf("a stream ends with %q %v", rest, err)
-	}
-	w.Close()
-	if _, err := read(""); !errors.Is(err, upstream.ErrTransport) || strings.Contains(errors.Unwrap(err).Error(), "127.0.0.1") {
-		t.Errorf("down: %v", err)
-	}
-	if status, err := way.Last(); status != 0 || !errors.Is(err, upstream.ErrTransport) {
-		t.Errorf("down: %d %v", status, err)
 	}
 }
 

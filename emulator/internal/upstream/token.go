@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // tokenKey names a credential by what it is and not by its connection, so that a
@@ -32,17 +32,17 @@ const (
 	maxTokenAnswer = 64 << 10
 )
 
-func keyOf(o uc.Object) tokenKey {
+func keyOf(o metastore.Object) tokenKey {
 	parts := []string{o.Options["token_endpoint"], o.Options["client_id"], string(o.Secrets["client_secret"]), o.Options["oauth_scope"]}
 	return sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 }
 
 // credential is the bearer token of a call.
-func (c *Client) credential(ctx context.Context, o uc.Object) (string, error) {
+func (c *Client) credential(ctx context.Context, o metastore.Object) (string, error) {
 	switch o.CredentialType() {
-	case uc.CredentialBearer:
+	case metastore.CredentialBearer:
 		return string(o.Secrets["bearer_token"]), nil
-	case uc.CredentialM2M:
+	case metastore.CredentialM2M:
 	default:
 		return "", ErrCredential
 	}
@@ -63,14 +63,14 @@ func (c *Client) credential(ctx context.Context, o uc.Object) (string, error) {
 	return got.value, nil
 }
 
-func (c *Client) forget(o uc.Object) {
+func (c *Client) forget(o metastore.Object) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.tokens, keyOf(o))
 }
 
 // fetch asks the token endpoint by the client credentials grant.
-func (c *Client) fetch(ctx context.Context, o uc.Object) (accessToken, error) {
+func (c *Client) fetch(ctx context.Context, o metastore.Object) (accessToken, error) {
 	endpoint, err := url.Parse(o.Options["token_endpoint"])
 	if err != nil || !c.permitted(endpoint) {
 		return accessToken{}, ErrCredential

@@ -1,10 +1,6 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package upstream calls the services that connections of Unity Catalog lead to.
-// The caller chooses method, path, parameters and headers; the address and the
-// credential are the connection's, and neither the credential nor what it was
-// exchanged for is ever in an answer or in an error.
 package upstream
 
 import (
@@ -21,7 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 )
 
 // Limits of one call. Databricks documents none: these are the emulator's.
@@ -97,7 +93,7 @@ var (
 )
 
 // Do makes a call through a connection. An answer of any status is no error.
-func (c *Client) Do(ctx context.Context, connection uc.Object, call Call) (Answer, error) {
+func (c *Client) Do(ctx context.Context, connection metastore.Object, call Call) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
 	req, err := c.request(ctx, connection, call)
@@ -127,7 +123,7 @@ func (c *Client) Do(ctx context.Context, connection uc.Object, call Call) (Answe
 	return Answer{res.StatusCode, scrub(string(raw), connection, secret)}, nil
 }
 
-func (c *Client) request(ctx context.Context, connection uc.Object, call Call) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, connection metastore.Object, call Call) (*http.Request, error) {
 	if !slices.Contains(Methods, call.Method) {
 		return nil, errors.New("the method must be GET, POST, PUT, PATCH or DELETE")
 	}
@@ -169,11 +165,11 @@ func (c *Client) request(ctx context.Context, connection uc.Object, call Call) (
 
 // permitted says whether a credential may be sent to an address.
 func (c *Client) permitted(at *url.URL) bool {
-	return at.Scheme == "https" || c.opts.Plain && at.Scheme == "http" && uc.Loopback(at.Hostname())
+	return at.Scheme == "https" || c.opts.Plain && at.Scheme == "http" && metastore.Loopback(at.Hostname())
 }
 
 // scrub takes the credential out of an answer that repeats it.
-func scrub(text string, connection uc.Object, secret string) string {
+func scrub(text string, connection metastore.Object, secret string) string {
 	text = strings.ReplaceAll(text, secret, "[redacted]")
 	for _, s := range connection.Secrets {
 		if s != "" {

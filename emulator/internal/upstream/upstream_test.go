@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/upstream"
 )
 
@@ -68,13 +68,13 @@ func (w *world) client(o upstream.Options) *upstream.Client {
 	return upstream.New(o)
 }
 
-func (w *world) connection(t *testing.T, plain bool, more map[string]string) uc.Object {
+func (w *world) connection(t *testing.T, plain bool, more map[string]string) metastore.Object {
 	t.Helper()
 	at, err := url.Parse(w.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := uc.Object{Type: uc.TypeConnection, Name: "c"}
+	o := metastore.Object{Type: metastore.TypeConnection, Name: "c"}
 	options := map[string]string{"host": at.Scheme + "://" + at.Hostname(), "port": at.Port(), "base_path": "/v1"}
 	for k, v := range more {
 		options[k] = v
@@ -157,7 +157,7 @@ func TestPlainHTTPOnlyOnLoopbackAndOnlyIfPermitted(t *testing.T) {
 		t.Errorf("http with the switch: %+v %v", a, err)
 	}
 	for _, host := range []string{"http://example.com", "http://10.0.0.1", "http://127.0.0.1.example.com"} {
-		other := uc.Object{}
+		other := metastore.Object{}
 		if err := other.SetOptions(map[string]string{"host": host, "bearer_token": "b"}, true); err == nil {
 			t.Errorf("%s was taken", host)
 		}

@@ -82,16 +82,22 @@ func (in query) question() (Question, error) {
 	return q, nil
 }
 
+// readable is the index of a request, which the caller must be able to query.
+func (s *Service) readable(r *wire.Request) (Index, error) {
+	ix, err := s.find(r.PathValue("name"))
+	if err != nil {
+		return ix, err
+	}
+	return ix, s.mayRead(r.Caller.Principal(), ix)
+}
+
 // query serves a query: existence, then the grant, then the request itself.
 func (s *Service) query(ctx context.Context, r *wire.Request) (any, error) {
-	ix, err := s.find(r.PathValue("name"))
+	ix, err := s.readable(r)
 	if err != nil {
 		return nil, err
 	}
 	me := r.Caller.Principal()
-	if err := s.mayRead(me, ix); err != nil {
-		return nil, err
-	}
 	var in query
 	if err := r.Decode(&in); err != nil {
 		return nil, err
@@ -109,14 +115,11 @@ func (s *Service) query(ctx context.Context, r *wire.Request) (any, error) {
 
 // nextPage serves what is left of an answer, once, to whoever asked.
 func (s *Service) nextPage(_ context.Context, r *wire.Request) (any, error) {
-	ix, err := s.find(r.PathValue("name"))
+	ix, err := s.readable(r)
 	if err != nil {
 		return nil, err
 	}
 	me := r.Caller.Principal()
-	if err := s.mayRead(me, ix); err != nil {
-		return nil, err
-	}
 	var in struct {
 		Endpoint string `json:"endpoint_name"`
 		Token    string `json:"page_token"`

@@ -10,15 +10,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
 // Routes serve the service.
 func (s *Service) Routes() []wire.Route {
-	route := func(method, pattern string, h func(context.Context, *wire.Request) (any, error)) wire.Route {
-		return wire.Route{Method: method, Pattern: "/api/2.0/vector-search" + pattern, Audience: wire.Workspace, Scopes: s.opts.Scopes, Handle: h}
-	}
+	route := wire.Group{Prefix: "/api/2.0/vector-search", Scopes: s.opts.Scopes}.Route
 	return []wire.Route{
 		route("GET", "/endpoints", s.endpoints),
 		route("GET", "/endpoints/{name}", s.endpoint),
@@ -57,10 +56,8 @@ func (s *Service) mayEndpoint(r *wire.Request, name string) bool {
 }
 
 func (s *Service) endpointBody(name string) any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	n := 0
-	for _, ix := range s.indexes {
+	for _, ix := range s.all() {
 		if ix.Endpoint == name {
 			n++
 		}
@@ -75,11 +72,8 @@ func (s *Service) list(_ context.Context, r *wire.Request) (any, error) {
 	if !slices.Contains(s.opts.Endpoints, endpoint) {
 		return nil, wire.NotFound("Vector search endpoint " + endpoint + " does not exist.")
 	}
-	s.mu.Lock()
-	all := maps.Clone(s.indexes)
-	s.mu.Unlock()
 	out := []any{}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
+	for _, name := range slices.Sorted(maps.Keys(s.all())) {
 		ix, err := s.find(name)
 		if err == nil && ix.Endpoint == endpoint && s.opts.Metastore.Visible(r.Caller.Principal(), ix.securable()) {
 			out = append(out, s.summary(ix))
@@ -188,29 +182,30 @@ func (s *Service) create(ctx context.Context, r *wire.Request) (any, error) {
 	if _, err := s.source(ix); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.opts.Metastore.Get(ix.securable()); ok {
-		return nil, wire.Exists("Vector search index " + ix.Name + " already exists.")
-	}
-	s.indexes[ix.Name] = ix
-	if err := s.opts.Metastore.Put(ix.object()); err != nil {
+	err := s.opts.Metastore.Change(func(tx *store.Tx) error {
+		if _, ok := s.opts.Metastore.GetIn(tx, ix.securable()); ok {
+			return wire.Exists("Vector search index " + ix.Name + " already exists.")
+		}
+		s.indexes.Put(tx, ix.Name, ix)
+		return s.opts.Metastore.PutIn(tx, ix.object())
+	})
+	if err != nil {
 		return nil, err
 	}
-	return s.body(ctx, ix), s.save()
+	return s.body(ctx, ix), nil
 }
 
 // mayCreate says whether an index's owner may put it into its schema and read its source.
 func (s *Service) mayCreate(ix Index) error {
 	m, schema := s.opts.Metastore, ix.securable().Parent()
 	if _, ok := m.Get(schema); !ok {
-		return uc.Missing(schema)
+		return metastore.Missing(schema)
 	}
-	source := uc.Securable{Type: uc.TypeTable, Name: ix.Source}
+	source := metastore.Securable{Type: metastore.TypeTable, Name: ix.Source}
 	if _, ok := m.Get(source); !ok {
-		return uc.Missing(source)
+		return metastore.Missing(source)
 	}
-	for _, at := range []uc.Securable{schema, source.Parent()} {
+	for _, at := range []metastore.Securable{schema, source.Parent()} {
 		if err := s.mayUse(ix.Owner, at); err != nil {
 			return err
 		}
@@ -232,11 +227,9 @@ func (s *Service) remove(_ context.Context, r *wire.Request) (any, error) {
 	if !s.opts.Metastore.MayManage(r.Caller.Principal(), ix.securable()) {
 		return nil, lacks("MANAGE", "Table", ix.Name)
 	}
-	if err := s.opts.Metastore.Drop(ix.securable()); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.indexes, ix.Name)
-	return map[string]any{}, s.save()
+	err = s.opts.Metastore.Change(func(tx *store.Tx) error {
+		s.indexes.Delete(tx, ix.Name)
+		return s.opts.Metastore.DropIn(tx, ix.securable())
+	})
+	return map[string]any{}, err
 }

@@ -11,8 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -141,9 +142,7 @@ func (s *Service) rows(ctx context.Context, ix Index) (*sqlengine.Result, error)
 	if reader == "" {
 		reader = source.Owner
 	}
-	result, err := s.opts.Executor.Execute(ctx, sqlengine.Session{
-		Principal: reader, Groups: s.opts.Directory.GroupsOf(reader), WorkspaceGroups: s.opts.Directory.WorkspaceGroupsOf(reader),
-	}, sqlengine.Statement{SQL: "SELECT " + strings.Join(columns, ", ") + " FROM " + quote(strings.Split(ix.Source, ".")...), RowLimit: mostRows})
+	result, err := s.opts.Executor.Execute(ctx, session.Of(s.opts.Directory, reader), sqlengine.Statement{SQL: "SELECT " + strings.Join(columns, ", ") + " FROM " + quote(strings.Split(ix.Source, ".")...), RowLimit: mostRows})
 	if failed, ok := errors.AsType[*sqlengine.StatementError](err); ok {
 		return nil, notReady(ix, "its source table cannot be read: "+failed.Message)
 	}
@@ -157,20 +156,20 @@ func (s *Service) rows(ctx context.Context, ix Index) (*sqlengine.Result, error)
 }
 
 // source is the source table, if it can be indexed.
-func (s *Service) source(ix Index) (uc.Object, error) {
-	o, ok := s.opts.Metastore.Get(uc.Securable{Type: uc.TypeTable, Name: ix.Source})
+func (s *Service) source(ix Index) (metastore.Object, error) {
+	o, ok := s.opts.Metastore.Get(metastore.Securable{Type: metastore.TypeTable, Name: ix.Source})
 	if !ok {
 		return o, notReady(ix, "the source table "+ix.Source+" does not exist")
 	}
 	if o.Index || o.Query != "" {
 		return o, notReady(ix, "its source "+ix.Source+" is no table")
 	}
-	if o.Filter != "" || slices.ContainsFunc(o.Columns, func(c uc.Column) bool { return c.Mask != "" }) {
+	if o.Filter != "" || slices.ContainsFunc(o.Columns, func(c metastore.Column) bool { return c.Mask != "" }) {
 		return o, notReady(ix, "its source table has a row filter or column masks, which indexes do not support")
 	}
 	have := ix.columns(o)
 	for _, name := range append([]string{ix.PrimaryKey, ix.Text}, ix.Columns...) {
-		if !slices.ContainsFunc(have, func(c uc.Column) bool { return c.Name == name }) {
+		if !slices.ContainsFunc(have, func(c metastore.Column) bool { return c.Name == name }) {
 			return o, notReady(ix, "the source table has no column "+name)
 		}
 	}
@@ -183,8 +182,8 @@ func (s *Service) source(ix Index) (uc.Object, error) {
 }
 
 // columns are those of the source that the index keeps, in the source's order.
-func (ix Index) columns(source uc.Object) []uc.Column {
-	var out []uc.Column
+func (ix Index) columns(source metastore.Object) []metastore.Column {
+	var out []metastore.Column
 	for _, c := range source.Columns {
 		if len(ix.Columns) == 0 || c.Name == ix.PrimaryKey || c.Name == ix.Text || slices.Contains(ix.Columns, c.Name) {
 			out = append(out, c)

@@ -4,12 +4,8 @@
 package vectorsearch
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +13,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/sqlengine"
-	"github.com/gatehouse-dev/gatehouse/emulator/internal/uc"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/metastore"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/session"
+	"github.com/gatehouse-dev/gatehouse/emulator/internal/store"
 	"github.com/gatehouse-dev/gatehouse/emulator/internal/wire"
 )
 
@@ -37,17 +34,6 @@ type Index struct {
 	Owner string `json:"owner,omitempty"`
 }
 
-// Executor runs a statement.
-type Executor interface {
-	Execute(ctx context.Context, s sqlengine.Session, st sqlengine.Statement) (*sqlengine.Result, error)
-}
-
-// Directory knows the groups of a principal.
-type Directory interface {
-	GroupsOf(principal string) []string
-	WorkspaceGroupsOf(principal string) []string
-}
-
 // Access answers what a principal may do with an endpoint, by its id. Queries do
 // not need it: they are governed by the grant on the index.
 type Access interface {
@@ -59,12 +45,11 @@ type Options struct {
 	// Endpoints are the names of the endpoints that exist, all of the type STANDARD.
 	Endpoints []string
 	// Indexes exist from the start. Their source tables need not.
-	Indexes   []Index
-	Metastore *uc.Store
-	Executor  Executor
-	Directory Directory
-	// StateDir keeps indexes made by the API over a restart; empty keeps none.
-	StateDir string
+	Indexes []Index
+	// Metastore has the tables that indexes are. The indexes are kept in its state.
+	Metastore *metastore.Store
+	Executor  session.Executor
+	Directory session.Directory
 	// Scopes are those of which a token must have one. None is vector-search alone.
 	Scopes []string
 }
@@ -73,8 +58,8 @@ type Options struct {
 type Service struct {
 	opts    Options
 	access  Access
+	indexes *store.Collection[Index] // by name
 	mu      sync.Mutex
-	indexes map[string]Index
 	pages   map[string]page // by token
 }
 
@@ -83,67 +68,45 @@ func New(o Options) (*Service, error) {
 	if len(o.Scopes) == 0 {
 		o.Scopes = []string{"vector-search"}
 	}
-	s := &Service{opts: o, indexes: map[string]Index{}, pages: map[string]page{}}
-	if err := s.read(); err != nil {
+	indexes, err := store.Collect[Index](o.Metastore.State(), "vectorsearch.indexes")
+	if err != nil {
 		return nil, err
 	}
-	for _, ix := range o.Indexes {
-		old, exists := o.Metastore.Get(ix.securable())
-		if exists && !old.Index {
-			return nil, fmt.Errorf("the index %s: a table has that name", ix.Name)
+	s := &Service{opts: o, indexes: indexes, pages: map[string]page{}}
+	return s, o.Metastore.Change(func(tx *store.Tx) error {
+		for _, ix := range o.Indexes {
+			old, exists := o.Metastore.GetIn(tx, ix.securable())
+			if exists && !old.Index {
+				return fmt.Errorf("the index %s: a table has that name", ix.Name)
+			}
+			s.indexes.Put(tx, ix.Name, ix)
+			if exists {
+				continue // with its grants
+			}
+			if err := o.Metastore.PutIn(tx, ix.object()); err != nil {
+				return err
+			}
 		}
-		s.indexes[ix.Name] = ix
-		if exists {
-			continue // with its grants
-		}
-		if err := o.Metastore.Put(ix.object()); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+		return nil
+	})
+}
+
+// all are the indexes by name.
+func (s *Service) all() map[string]Index {
+	tx := s.opts.Metastore.State().Read()
+	defer tx.End()
+	return maps.Collect(s.indexes.All(tx))
 }
 
 // Guard sets who may administer endpoints. It is called before the service serves.
 func (s *Service) Guard(a Access) { s.access = a }
 
-func (ix Index) securable() uc.Securable { return uc.Securable{Type: uc.TypeTable, Name: ix.Name} }
-
-func (ix Index) object() uc.Object {
-	return uc.Object{Type: uc.TypeTable, Name: ix.Name, Owner: ix.Owner, Created: time.Now().UTC(), Index: true}
+func (ix Index) securable() metastore.Securable {
+	return metastore.Securable{Type: metastore.TypeTable, Name: ix.Name}
 }
 
-func (s *Service) file() string { return filepath.Join(s.opts.StateDir, "vector-indexes.json") }
-
-func (s *Service) read() error {
-	if s.opts.StateDir == "" {
-		return nil
-	}
-	raw, err := os.ReadFile(s.file())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &s.indexes)
-	}
-	if err != nil {
-		return fmt.Errorf("read the vector indexes: %w", err)
-	}
-	return nil
-}
-
-// save writes the indexes in one step. The caller holds the lock.
-func (s *Service) save() error {
-	if s.opts.StateDir == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(s.indexes, "", " ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(s.file()+".tmp", raw, 0o600); err != nil {
-		return fmt.Errorf("keep the vector indexes: %w", err)
-	}
-	return os.Rename(s.file()+".tmp", s.file())
+func (ix Index) object() metastore.Object {
+	return metastore.Object{Type: metastore.TypeTable, Name: ix.Name, Owner: ix.Owner, Created: time.Now().UTC(), Index: true}
 }
 
 // EndpointID is the id of an endpoint, which its access list goes by.
@@ -159,11 +122,11 @@ func (s *Service) EndpointExists(id string) bool {
 // find is an index that exists: one that was dropped from Unity Catalog does not.
 func (s *Service) find(name string) (Index, error) {
 	name = strings.ToLower(name)
-	s.mu.Lock()
-	ix, ok := s.indexes[name]
-	s.mu.Unlock()
+	tx := s.opts.Metastore.State().Read()
+	defer tx.End()
+	ix, ok := s.indexes.Get(tx, name)
 	if ok {
-		o, exists := s.opts.Metastore.Get(ix.securable())
+		o, exists := s.opts.Metastore.GetIn(tx, ix.securable())
 		ok = exists && o.Index
 	}
 	if !ok {
@@ -184,7 +147,7 @@ func (s *Service) mayRead(principal string, ix Index) error {
 }
 
 // mayUse says whether a principal may look into a schema at all.
-func (s *Service) mayUse(principal string, schema uc.Securable) error {
+func (s *Service) mayUse(principal string, schema metastore.Securable) error {
 	if !s.opts.Metastore.Holds(principal, schema.Parent(), "USE_CATALOG") {
 		return lacks("USE CATALOG", "Catalog", schema.Parent().Name)
 	}

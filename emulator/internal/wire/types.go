@@ -109,7 +109,23 @@ type Route struct {
 	Scopes []string
 	// Form says that errors are OAuth's, and SCIM that they are SCIM's.
 	Form, SCIM bool
-	Handle     func(ctx context.Context, r *Request) (any, error)
+	Handle     Handle
+}
+
+// Handle serves a request: what it returns is encoded as JSON.
+type Handle = func(ctx context.Context, r *Request) (any, error)
+
+// Group is what the routes of one API of the workspace share.
+type Group struct {
+	// Prefix begins each pattern.
+	Prefix string
+	// Scopes are those of which a token must have one.
+	Scopes []string
+}
+
+// Route is one endpoint of the group.
+func (g Group) Route(method, pattern string, h Handle) Route {
+	return Route{Method: method, Pattern: g.Prefix + pattern, Audience: Workspace, Scopes: g.Scopes, Handle: h}
 }
 
 // Reply is an answer that is not a plain 200 with JSON.

@@ -23,12 +23,11 @@ func (c *Client) Ask(ctx context.Context, applicationID string, subject wire.Sec
 	if _, err := wire.ObjectID(r.WarehouseID); err != nil {
 		return nil, err
 	}
-	client := c.workspace.source.client
-	exchanger := caller.NewExchanger(c.endpoint.WorkspaceHost, client)
+	exchanger := caller.NewExchanger(c.endpoint.WorkspaceHost, c.plain)
 	for {
 		token, err := exchanger.Exchange(ctx, caller.ExchangeRequest{SubjectToken: subject, ClientID: applicationID, Scopes: []string{"sql"}})
 		if err == nil {
-			return caller.NewStatements(c.endpoint.WorkspaceHost, client).Execute(ctx, token.AccessToken, r)
+			return caller.NewStatements(c.endpoint.WorkspaceHost, c.plain).Execute(ctx, token.AccessToken, r)
 		}
 		var refused *caller.ExchangeError
 		if !errors.As(err, &refused) || refused.Status >= 500 || refused.Status == 429 || refused.Code == "invalid_scope" {

@@ -5,11 +5,11 @@ package admin
 
 import (
 	"context"
-	"net/http"
 	"strings"
 
+	"github.com/databricks/databricks-sdk-go/service/catalog"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
 // Function is what Unity Catalog says of a function.
@@ -38,87 +38,52 @@ type FunctionParameter struct {
 // Function returns a function by its full name, or nil when there is none that the
 // operator may see.
 func (c *Client) Function(ctx context.Context, name string) (*Function, error) {
-	n, err := wire.SecurableName(name)
-	if err != nil {
+	if _, err := wire.SecurableName(name); err != nil {
 		return nil, err
 	}
-	var out struct {
-		FullName string `json:"full_name"`
-		DataType string `json:"data_type"`
-		Returns  string `json:"full_data_type"`
-		Body     string `json:"routine_definition"`
-		Comment  string `json:"comment"`
-		Input    struct {
-			Parameters []struct {
-				Name     string  `json:"name"`
-				TypeText string  `json:"type_text"`
-				Default  *string `json:"parameter_default"`
-				Comment  string  `json:"comment"`
-			} `json:"parameters"`
-		} `json:"input_params"`
-		changeBody
+	f, err := c.workspace.functions.Get(ctx, catalog.GetFunctionRequest{Name: name})
+	return found(f, err, functionOf, func(f Function) bool { return strings.EqualFold(f.FullName, name) })
+}
+
+func functionOf(in catalog.FunctionInfo) Function {
+	f := Function{
+		FullName: in.FullName, Table: in.DataType == catalog.ColumnTypeNameTableType, Returns: sqlType(in.FullDataType),
+		Definition: in.RoutineDefinition, Comment: in.Comment, Changed: changeOf(in.UpdatedBy, in.UpdatedAt),
 	}
-	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.1/unity-catalog/functions/"+string(n), nil, nil, &out); err != nil {
-		if isMissing(err) {
-			return nil, nil //nolint:nilnil // none is not an error
-		}
-		return nil, err
+	if in.InputParams == nil {
+		return f
 	}
-	if !strings.EqualFold(out.FullName, name) {
-		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-	}
-	f := &Function{
-		FullName: out.FullName, Table: out.DataType == "TABLE_TYPE", Returns: strings.ReplaceAll(strings.ToUpper(out.Returns), " ", ""),
-		Definition: out.Body, Comment: out.Comment, Changed: out.change(),
-	}
-	for _, p := range out.Input.Parameters {
+	for _, p := range in.InputParams.Parameters {
 		f.Parameters = append(f.Parameters, FunctionParameter{
-			Name: p.Name, Type: strings.ReplaceAll(strings.ToUpper(p.TypeText), " ", ""), Default: p.Default != nil, Comment: wire.Tidy(p.Comment, 512),
+			Name: p.Name, Type: sqlType(p.TypeText), Default: p.ParameterDefault != "", Comment: wire.Tidy(p.Comment, 512),
 		})
 	}
-	return f, nil
+	return f
 }
+
+// sqlType is a SQL type in upper case and without spaces.
+func sqlType(text string) string { return strings.ReplaceAll(strings.ToUpper(text), " ", "") }
 
 // ConnectionHost returns the `host` of an HTTP connection, or "" when there is none
 // that the operator may see.
 func (c *Client) ConnectionHost(ctx context.Context, name string) (string, error) {
-	n, err := wire.SecurableName(name)
-	if err != nil {
+	if _, err := wire.SecurableName(name); err != nil {
 		return "", err
 	}
-	var out struct {
-		Name    string            `json:"name"`
-		Options map[string]string `json:"options"`
-	}
-	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.1/unity-catalog/connections/"+string(n), nil, nil, &out); err != nil {
-		if isMissing(err) {
-			return "", nil
-		}
+	got, err := c.workspace.connections.Get(ctx, catalog.GetConnectionRequest{Name: name})
+	info, err := found(got, err, itself, func(i catalog.ConnectionInfo) bool { return strings.EqualFold(i.Name, name) })
+	if err != nil || info == nil {
 		return "", err
 	}
-	if !strings.EqualFold(out.Name, name) {
-		return "", fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-	}
-	return out.Options["host"], nil
+	return info.Options[OptionHost], nil
 }
 
 // SchemaExists says whether there is a schema of a full name that the operator may see.
 func (c *Client) SchemaExists(ctx context.Context, name string) (bool, error) {
-	n, err := wire.SecurableName(name)
-	if err != nil {
+	if _, err := wire.SecurableName(name); err != nil {
 		return false, err
 	}
-	var out struct {
-		FullName string `json:"full_name"`
-	}
-	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.1/unity-catalog/schemas/"+string(n), nil, nil, &out); err != nil {
-		if isMissing(err) {
-			return false, nil
-		}
-		return false, err
-	}
-	if !strings.EqualFold(out.FullName, name) {
-		return false, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-	}
-	return true, nil
+	got, err := c.workspace.schemas.Get(ctx, catalog.GetSchemaRequest{FullName: name})
+	info, err := found(got, err, itself, func(i catalog.SchemaInfo) bool { return strings.EqualFold(i.FullName, name) })
+	return info != nil, err
 }

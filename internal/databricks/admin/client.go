@@ -4,18 +4,14 @@
 package admin
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/databricks/databricks-sdk-go/httpclient"
 
 	"github.com/gatehouse-dev/gatehouse/internal/coalesce"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
@@ -89,11 +85,13 @@ func (p *Pool) Client(e Endpoint) (*Client, error) {
 // Client calls one account and one workspace as the operator. It is safe for
 // concurrent use.
 type Client struct {
-	endpoint  Endpoint
-	account   *api
-	workspace *api
-	serial    keyedMutex
-	cache     *coalesce.Cache
+	endpoint    Endpoint
+	workspaceID int64
+	plain       *http.Client
+	account     account
+	workspace   workspace
+	serial      keyedMutex
+	cache       *coalesce.Cache
 
 	// What many Roles want at the same time is asked for, and written, for all of them.
 	grants       coalesce.Group[string, map[string][]string]
@@ -110,6 +108,10 @@ func newClient(e Endpoint, o PoolOptions) (*Client, error) {
 	if (e.TokenFile == "") == (e.ClientSecret == "") {
 		return nil, errors.New("exactly one of a token file and a client secret must be given")
 	}
+	workspaceID, err := strconv.ParseInt(e.WorkspaceID, 10, 64)
+	if err != nil {
+		return nil, errors.New("the id of the workspace is not a number")
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
 	transport.Proxy = nil
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -123,115 +125,20 @@ func newClient(e Endpoint, o PoolOptions) (*Client, error) {
 	plain := &http.Client{Transport: transport, Timeout: o.CallTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
+	account, err := newSDK(e.AccountHost, e.AccountID, &source{endpoint: e, client: plain, tokenURL: accountTokenURL(e), now: time.Now}, transport, o)
+	if err != nil {
+		return nil, err
+	}
 	exchanger := caller.NewExchanger(e.WorkspaceHost, plain)
-	serve := func(host string, tokenURL func(context.Context) (string, error)) *api {
-		s := &source{endpoint: e, client: plain, tokenURL: tokenURL, now: time.Now}
-		return newAPI(host, s, transport, o)
+	workspace, err := newSDK(e.WorkspaceHost, "", &source{endpoint: e, client: plain, tokenURL: exchanger.TokenEndpoint, now: time.Now}, transport, o)
+	if err != nil {
+		return nil, err
 	}
 	return &Client{
-		endpoint:  e,
-		account:   serve(e.AccountHost, accountTokenURL(e)),
-		workspace: serve(e.WorkspaceHost, exchanger.TokenEndpoint),
-		cache:     coalesce.NewCache(),
+		endpoint: e, workspaceID: workspaceID, plain: plain,
+		account: newAccount(account), workspace: newWorkspace(workspace),
+		cache: coalesce.NewCache(),
 	}, nil
-}
-
-// api is one host, called through the SDK's HTTP client.
-type api struct {
-	host   string
-	source *source
-	fence  func() error
-	gates  wire.Gates
-	client *httpclient.ApiClient
-}
-
-func newAPI(host string, s *source, transport http.RoundTripper, o PoolOptions) *api {
-	return &api{host: host, source: s, fence: o.Fence, client: httpclient.NewApiClient(httpclient.ClientConfig{
-		Host:               host,
-		Transport:          onceOnly{transport},
-		HTTPTimeout:        o.CallTimeout,
-		RetryTimeout:       o.CallTimeout,
-		RateLimitPerSecond: o.RequestsPerSecond,
-		// The queue retries, with what the answer says of when; the SDK would hold a worker, ignore Retry-After and repeat POSTs.
-		ErrorRetriable: func(context.Context, error) bool { return false },
-		ErrorMapper:    answerError,
-		Visitors: []httpclient.RequestVisitor{func(r *http.Request) error {
-			r.Header.Set("User-Agent", o.UserAgent)
-			r.Header.Set("Accept", "application/json")
-			return nil
-		}},
-	})}
-}
-
-// onceOnly hides from the SDK that a write was lost on the way: it would send it
-// again, and the first may have taken effect.
-type onceOnly struct{ http.RoundTripper }
-
-var errAnswerLost = errors.New("the answer was lost; the call may have taken effect")
-
-func (t onceOnly) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := t.RoundTripper.RoundTrip(r)
-	if err != nil && r.Method != http.MethodGet && r.Context().Err() == nil {
-		return nil, errAnswerLost
-	}
-	return res, err
-}
-
-// errFenced marks that nothing was sent, because another process may be writing by now.
-var errFenced = errors.New("not sent")
-
-// do calls and decodes the answer into out, if given. The path is built by path,
-// from checked parts. A token that is answered with 401 is fetched anew, once.
-func (a *api) do(ctx context.Context, method, path string, query map[string]any, body, out any) error {
-	for attempt := 0; ; attempt++ {
-		token, err := a.source.get(ctx)
-		if err != nil {
-			return signInFault(err)
-		}
-		err = a.call(ctx, token, method, path, query, body, out)
-		var ae *answer
-		if errors.As(err, &ae) && ae.StatusCode == http.StatusUnauthorized && attempt == 0 {
-			a.source.forget(token)
-			continue
-		}
-		return classify(err)
-	}
-}
-
-func (a *api) call(ctx context.Context, token wire.Secret, method, path string, query map[string]any, body, out any) error {
-	options := []httpclient.DoOption{httpclient.WithRequestHeader("Authorization", "Bearer "+token.Reveal())}
-	if query != nil {
-		options = append(options, httpclient.WithQueryParameters(query))
-	}
-	if body != nil {
-		raw, err := json.Marshal(body) // encoded here: the SDK drops empty lists
-		if err != nil {
-			return fmt.Errorf("encode a request: %w", err)
-		}
-		options = append(options, httpclient.WithRequestData(raw), httpclient.WithRequestHeader("Content-Type", "application/json"))
-	}
-	if a.fence != nil && method != http.MethodGet {
-		if err := a.fence(); err != nil {
-			return errors.Join(errFenced, err)
-		}
-	}
-	if err := a.gates.Pass(method, path); err != nil {
-		return err
-	}
-	var raw []byte
-	options = append(options, httpclient.WithResponseUnmarshal(&raw))
-	if err := a.client.Do(ctx, method, a.host+path, options...); err != nil {
-		a.gates.Close(method, path, retryAfter(err))
-		return err
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(raw, out); err != nil {
-		// Never an empty result: that would read as "nothing exists".
-		return wire.ErrUnexpectedAnswer
-	}
-	return nil
 }
 
 // keyedMutex serialises read-modify-write on one object.

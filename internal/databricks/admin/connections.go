@@ -9,10 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/databricks/databricks-sdk-go/service/catalog"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -63,53 +64,32 @@ type ConnectionWrite struct {
 	Secrets       map[string]wire.Secret
 }
 
-type connectionBody struct {
-	Name           string            `json:"name"`
-	ID             string            `json:"connection_id"`
-	Comment        string            `json:"comment"`
-	URL            string            `json:"url"`
-	Type           string            `json:"connection_type"`
-	CredentialType string            `json:"credential_type"`
-	Options        map[string]string `json:"options"`
-	UpdatedAt      json.Number       `json:"updated_at"`
-	UpdatedBy      string            `json:"updated_by"`
-}
-
-// connection checks an answer: one about something else says nothing of this one.
-func (b connectionBody) connection(name string) (*Connection, error) {
-	if !strings.EqualFold(b.Name, name) || b.ID == "" {
+// connectionOf checks an answer: one about something else says nothing of this one.
+func connectionOf(in *catalog.ConnectionInfo, name string) (*Connection, error) {
+	if !strings.EqualFold(in.Name, name) || in.ConnectionId == "" {
 		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
 	}
-	at, _ := b.UpdatedAt.Int64() // absent is 0
-	options := maps.Clone(b.Options)
+	options := maps.Clone(in.Options)
 	maps.DeleteFunc(options, func(k, _ string) bool { return !slices.Contains(readable, k) })
 	return &Connection{
-		Name: name, ID: wire.Tidy(b.ID, 64), Comment: b.Comment, URL: b.URL, Type: b.Type, CredentialType: b.CredentialType, Options: options,
-		UpdatedAt: at, UpdatedBy: wire.Tidy(b.UpdatedBy, 128),
+		Name: name, ID: wire.Tidy(in.ConnectionId, 64), Comment: in.Comment, URL: in.Url, Type: string(in.ConnectionType),
+		CredentialType: string(in.CredentialType), Options: options, UpdatedAt: in.UpdatedAt, UpdatedBy: wire.Tidy(in.UpdatedBy, 128),
 	}, nil
-}
-
-const connectionsPath = "/api/2.1/unity-catalog/connections"
-
-func connectionPath(name string) (string, error) {
-	n, err := wire.SecurableName(name)
-	return connectionsPath + "/" + string(n), err
 }
 
 // Connection returns a connection, or nil when there is none that the operator may see.
 func (c *Client) Connection(ctx context.Context, name string) (*Connection, error) {
-	path, err := connectionPath(name)
-	if err != nil {
+	if _, err := wire.SecurableName(name); err != nil {
 		return nil, err
 	}
-	var out connectionBody
-	if err := c.workspace.do(ctx, http.MethodGet, path, nil, nil, &out); err != nil {
+	got, err := c.workspace.connections.Get(ctx, catalog.GetConnectionRequest{Name: name})
+	if err = classify(err); err != nil {
 		if isMissing(err) {
 			return nil, nil //nolint:nilnil // none is not an error
 		}
 		return nil, err
 	}
-	return out.connection(name)
+	return connectionOf(got, name)
 }
 
 // CreateConnection makes a connection to an HTTP service. IsAlreadyExists tells that its name is taken.
@@ -117,26 +97,27 @@ func (c *Client) CreateConnection(ctx context.Context, w ConnectionWrite) (*Conn
 	if _, err := wire.SecurableName(w.Name); err != nil {
 		return nil, err
 	}
-	return c.writeConnection(ctx, http.MethodPost, connectionsPath, w, map[string]any{
-		"name": w.Name, "comment": w.Comment, "connection_type": HTTPConnection, "options": w.options(),
+	got, err := c.workspace.connections.Create(ctx, catalog.CreateConnection{
+		Name: w.Name, Comment: w.Comment, ConnectionType: catalog.ConnectionTypeHttp, Options: w.options(), ForceSendFields: []string{"Comment"},
 	})
+	return w.written(got, err)
 }
 
 // UpdateConnection replaces all options of a connection.
 func (c *Client) UpdateConnection(ctx context.Context, w ConnectionWrite) (*Connection, error) {
-	path, err := connectionPath(w.Name)
-	if err != nil {
+	if _, err := wire.SecurableName(w.Name); err != nil {
 		return nil, err
 	}
-	return c.writeConnection(ctx, http.MethodPatch, path, w, map[string]any{"options": w.options()})
+	got, err := c.workspace.connections.Update(ctx, catalog.UpdateConnection{Name: w.Name, Options: w.options()})
+	return w.written(got, err)
 }
 
-func (c *Client) writeConnection(ctx context.Context, method, path string, w ConnectionWrite, body any) (*Connection, error) {
-	var out connectionBody
-	if err := c.workspace.do(ctx, method, path, nil, body, &out); err != nil {
-		return nil, withhold(err, w.Secrets)
+// written is what a write was answered with.
+func (w ConnectionWrite) written(got *catalog.ConnectionInfo, err error) (*Connection, error) {
+	if err != nil {
+		return nil, withhold(classify(err), w.Secrets)
 	}
-	return out.connection(w.Name)
+	return connectionOf(got, w.Name)
 }
 
 // options are all options as they are sent.
@@ -150,14 +131,10 @@ func (w ConnectionWrite) options() map[string]string {
 
 // DeleteConnection deletes a connection. What does not exist is deleted.
 func (c *Client) DeleteConnection(ctx context.Context, name string) error {
-	path, err := connectionPath(name)
-	if err != nil {
+	if _, err := wire.SecurableName(name); err != nil {
 		return err
 	}
-	if err := c.workspace.do(ctx, http.MethodDelete, path, nil, nil, nil); !isMissing(err) {
-		return err
-	}
-	return nil
+	return unlessMissing(c.workspace.connections.Delete(ctx, catalog.DeleteConnectionRequest{Name: name}))
 }
 
 // withhold takes the message out of an error that repeats a part of a secret, as one

@@ -7,9 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/sql"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -26,48 +27,67 @@ func (c *Client) RunStatement(ctx context.Context, warehouseID, statement string
 	if _, err := wire.ObjectID(warehouseID); err != nil {
 		return err
 	}
-	body := map[string]any{
-		"warehouse_id": warehouseID, "statement": statement, "wait_timeout": wire.WaitTimeout, "on_wait_timeout": "CONTINUE", "disposition": "INLINE", "format": "JSON_ARRAY",
+	a, err := c.workspace.statements.ExecuteStatement(ctx, sql.ExecuteStatementRequest{
+		WarehouseId: warehouseID, Statement: statement, WaitTimeout: wire.WaitTimeout, OnWaitTimeout: sql.ExecuteStatementRequestOnWaitTimeoutContinue,
+		Disposition: sql.DispositionInline, Format: sql.FormatJsonArray,
+	})
+	if err != nil {
+		return unquoted(classify(err))
 	}
-	var a wire.StatementAnswer
-	if err := c.workspace.do(ctx, http.MethodPost, "/api/2.0/sql/statements", nil, body, &a); err != nil {
-		return unquoted(err)
-	}
-	path := wire.StatementPath(a.StatementID)
+	id, status := a.StatementId, statusOf(a)
 	deadline := time.Now().Add(ddlPatience)
-	for wait := wire.PollFirst; a.Running(); wait = min(wait*2, wire.PollMost) {
+	for wait := wire.PollFirst; running(id, status); wait = min(wait*2, wire.PollMost) {
 		select {
 		case <-ctx.Done():
-			c.cancelStatement(ctx, path)
+			c.cancelStatement(ctx, id)
 			return ctx.Err()
 		case <-time.After(wait):
 		}
 		if time.Now().After(deadline) {
-			c.cancelStatement(ctx, path)
+			c.cancelStatement(ctx, id)
 			return fault.Transient(wire.ReasonUnavailable, fmt.Errorf("the warehouse %s did not run a statement within %s; it may be starting", warehouseID, ddlPatience))
 		}
-		a = wire.StatementAnswer{StatementID: a.StatementID}
-		if err := c.workspace.do(ctx, http.MethodGet, path, nil, nil, &a); err != nil {
+		a, err := c.workspace.statements.GetStatement(ctx, sql.GetStatementRequest{StatementId: id})
+		if err != nil {
 			if ctx.Err() != nil {
-				c.cancelStatement(ctx, path)
+				c.cancelStatement(ctx, id)
 			}
-			return unquoted(err)
+			return unquoted(classify(err))
 		}
+		status = statusOf(a)
 	}
-	if a.Status.State == "SUCCEEDED" {
+	if status.State == string(sql.StatementStateSucceeded) {
 		return nil
 	}
-	if a.Status.State == "" || a.Unfinished() {
+	if status.State == "" || status.Unfinished() {
 		return fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
 	}
-	return statementFault(wire.StatementFailure(&a))
+	return statementFault(wire.StatementFailure(status))
+}
+
+func statusOf(a *sql.StatementResponse) wire.StatementStatus {
+	if a.Status == nil {
+		return wire.StatementStatus{}
+	}
+	out := wire.StatementStatus{State: string(a.Status.State), SQLState: a.Status.SqlState}
+	if e := a.Status.Error; e != nil {
+		out.Error = &wire.StatementError{Code: string(e.ErrorCode), Message: e.Message}
+	}
+	return out
+}
+
+// running says whether there is something to wait for. A statement without an id that
+// can be part of a request cannot be asked for.
+func running(id string, status wire.StatementStatus) bool {
+	_, err := wire.ObjectID(id)
+	return err == nil && status.Unfinished()
 }
 
 // cancelStatement stops a statement that nobody waits for any more, as well as it can be stopped.
-func (c *Client) cancelStatement(ctx context.Context, path string) {
+func (c *Client) cancelStatement(ctx context.Context, id string) {
 	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), wire.CancelTimeout)
 	defer end()
-	_ = c.workspace.do(ctx, http.MethodPost, path+"/cancel", nil, nil, nil) // the service may silently not cancel either
+	_ = c.workspace.statements.CancelExecution(ctx, sql.CancelExecutionRequest{StatementId: id}) // the service may silently not cancel either
 }
 
 // unquoted takes out of a fault what the service said: it may quote the statement.

@@ -5,8 +5,10 @@ package admin
 
 import (
 	"context"
-	"net/http"
-	"strings"
+
+	"github.com/databricks/databricks-sdk-go/service/catalog"
+
+	"github.com/databricks/databricks-sdk-go/service/iam"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -23,38 +25,25 @@ type EffectivePrivilege struct {
 // has as a member of a group stands under the name of the group. An object that does not
 // exist is a fault Waiting with ReasonSecurableNotFound.
 func (c *Client) EffectivePrivileges(ctx context.Context, s Securable) ([]EffectivePrivilege, error) {
-	path, err := s.path("effective-permissions")
-	if err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	var out []EffectivePrivilege
-	for token, page := "", 0; page < mostPages; page++ {
-		query := map[string]any{}
-		if token != "" {
-			query["page_token"] = token
+	request := catalog.GetEffectiveRequest{SecurableType: s.Type, FullName: s.Name}
+	for range mostPages {
+		answer, err := c.workspace.grants.GetEffective(ctx, request)
+		if err != nil {
+			return nil, securableFault(classify(err))
 		}
-		var answer struct {
-			Assignments []struct {
-				Principal  string `json:"principal"`
-				Privileges []struct {
-					Privilege string `json:"privilege"`
-					FromType  string `json:"inherited_from_type"`
-					FromName  string `json:"inherited_from_name"`
-				} `json:"privileges"`
-			} `json:"privilege_assignments"`
-			Next string `json:"next_page_token"`
-		}
-		if err := c.workspace.do(ctx, http.MethodGet, path, query, nil, &answer); err != nil {
-			return nil, securableFault(err)
-		}
-		for _, a := range answer.Assignments {
+		for _, a := range answer.PrivilegeAssignments {
 			for _, p := range a.Privileges {
-				out = append(out, EffectivePrivilege{a.Principal, strings.ReplaceAll(p.Privilege, " ", "_"), p.FromType, p.FromName})
+				out = append(out, EffectivePrivilege{a.Principal, underscored(p.Privilege), string(p.InheritedFromType), p.InheritedFromName})
 			}
 		}
-		if token = answer.Next; token == "" {
+		if answer.NextPageToken == "" {
 			return out, nil
 		}
+		request.PageToken = answer.NextPageToken
 	}
 	return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
 }
@@ -63,14 +52,18 @@ func (c *Client) EffectivePrivileges(ctx context.Context, s Securable) ([]Effect
 // from what it is in too. An object that does not exist is a fault Waiting with
 // ReasonSecurableNotFound.
 func (c *Client) EffectivePermissions(ctx context.Context, o Object) ([]Permission, error) {
-	path, err := c.permissionsPath(ctx, o)
+	at, err := c.listOf(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return c.entries(ctx, path, true)
+	return c.entries(ctx, at, true)
 }
 
 // GroupByID returns an account group with its members, or nil when there is none.
 func (c *Client) GroupByID(ctx context.Context, id string) (*Group, error) {
-	return scimGet(ctx, c, "Groups", id, func(g Group) string { return g.ID })
+	if _, err := wire.NumericID(id); err != nil {
+		return nil, err
+	}
+	g, err := c.account.groups.Get(ctx, iam.GetAccountGroupRequest{Id: id})
+	return found(g, err, groupOf, func(g Group) bool { return g.ID == id })
 }

@@ -5,6 +5,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -52,14 +53,6 @@ func answerError(ctx context.Context, resp common.ResponseWrapper) error {
 	return out
 }
 
-// retryAfter is how long an error of Databricks asks not to call again, or 0.
-func retryAfter(err error) time.Duration {
-	if a, ok := errors.AsType[*answer](err); ok {
-		return a.retryAfter
-	}
-	return 0
-}
-
 // classify turns what a call ended with into a fault. It names the specific
 // before the general: a missing principal is also answered with 404.
 func classify(err error) error {
@@ -69,19 +62,8 @@ func classify(err error) error {
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case fault.Is(err, fault.ClassRateLimited): // by a gate: nothing was sent
-		return err
-	case errors.Is(err, errFenced):
-		return fault.Transient(wire.ReasonNotLeader, err)
 	case !errors.As(err, &a):
-		if errors.Is(err, httpclient.ErrHTMLContent) || errors.Is(err, wire.ErrUnexpectedAnswer) {
-			return fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-		}
-		if errors.Is(err, errAnswerLost) {
-			return fault.Transient(wire.ReasonUnavailable, errAnswerLost)
-		}
-		// The text may hold a whole request or answer: it is not kept.
-		return fault.Transient(wire.ReasonUnavailable, errors.New("Databricks cannot be reached")) //nolint:staticcheck // a name
+		return unanswered(err)
 	case unknownPrincipal(a):
 		return fault.Waiting(wire.ReasonPrincipalNotVisible, a)
 	case alreadyExists(a):
@@ -110,6 +92,37 @@ func classify(err error) error {
 		return fault.Invalid(wire.ReasonRejected, a)
 	}
 	return fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+}
+
+// unanswered classes an error that Databricks did not answer. The text of such an error
+// may hold a whole request or answer, so that it is not kept.
+func unanswered(err error) error {
+	if unsent, ok := errors.AsType[*wire.NotSentError](err); ok {
+		return notSent(unsent.Err)
+	}
+	if errors.Is(err, wire.ErrAnswerLost) {
+		return fault.Transient(wire.ReasonUnavailable, wire.ErrAnswerLost)
+	}
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, unfit := errors.AsType[*json.UnmarshalTypeError](err)
+	if syntax || unfit || errors.Is(err, httpclient.ErrHTMLContent) || errors.Is(err, wire.ErrUnexpectedAnswer) {
+		return fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	}
+	return fault.Transient(wire.ReasonUnavailable, errors.New("Databricks cannot be reached")) //nolint:staticcheck // a name
+}
+
+// notSent classes why a request was not sent.
+func notSent(err error) error {
+	if e, ok := errors.AsType[*wire.SignInError](err); ok {
+		return signInFault(e.Err)
+	}
+	switch {
+	case fault.Is(err, fault.ClassRateLimited): // Databricks asked for a pause
+		return err
+	case errors.Is(err, wire.ErrFenced):
+		return fault.Transient(wire.ReasonNotLeader, err)
+	}
+	return fault.Transient(wire.ReasonUnavailable, errors.New("the client-side limit of requests leaves no time for the call"))
 }
 
 // signInFault classes an error of the operator's own sign-in.

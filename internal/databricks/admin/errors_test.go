@@ -120,8 +120,8 @@ func TestAbsenceIsAValueWhereItIsMeant(t *testing.T) {
 func TestAWriteIsSentOnce(t *testing.T) {
 	s := newService(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	_, err := s.client(t).CreateServicePrincipal(t.Context(), admin.ServicePrincipal{DisplayName: "x"})
-	if !fault.Is(err, fault.ClassTransient) || len(s.calls) != 1 {
-		t.Errorf("got %v after %v", err, s.calls)
+	if calls := s.made(); !fault.Is(err, fault.ClassTransient) || len(calls) != 1 {
+		t.Errorf("got %v after %v", err, calls)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/service/serving"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -147,24 +149,26 @@ func (c *Client) existing(ctx context.Context, name string) (*GatewayEndpoint, e
 
 // TagEndpoint gives an endpoint a tag, in place of one with the same key.
 func (c *Client) TagEndpoint(ctx context.Context, name, key, value string) error {
-	return c.patchTags(ctx, name, map[string]any{"add_tags": []map[string]string{{"key": key, "value": value}}})
+	return c.patchTags(ctx, serving.PatchServingEndpointTags{
+		Name: name, AddTags: []serving.EndpointTag{{Key: key, Value: value, ForceSendFields: []string{"Value"}}},
+	})
 }
 
 // UntagEndpoint takes a tag away. An endpoint that does not exist has none.
 func (c *Client) UntagEndpoint(ctx context.Context, name, key string) error {
-	err := c.patchTags(ctx, name, map[string]any{"delete_tags": []string{key}})
+	err := c.patchTags(ctx, serving.PatchServingEndpointTags{Name: name, DeleteTags: []string{key}})
 	if f := fault.Of(err); f != nil && f.Reason == wire.ReasonSecurableNotFound {
 		return nil
 	}
 	return err
 }
 
-func (c *Client) patchTags(ctx context.Context, name string, body any) error {
-	n, err := wire.EndpointName(name)
-	if err != nil {
+func (c *Client) patchTags(ctx context.Context, request serving.PatchServingEndpointTags) error {
+	if _, err := wire.EndpointName(request.Name); err != nil {
 		return err
 	}
-	return gatewayFault(c.workspace.do(ctx, http.MethodPatch, "/api/2.0/serving-endpoints/"+string(n)+"/tags", nil, body, nil))
+	_, err := c.workspace.endpoints.Patch(ctx, request)
+	return gatewayFault(classify(err))
 }
 
 // gatewayFault classes what a write to an endpoint ended with.

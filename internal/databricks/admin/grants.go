@@ -5,10 +5,10 @@ package admin
 
 import (
 	"context"
-	"maps"
-	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/databricks/databricks-sdk-go/service/catalog"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -18,18 +18,13 @@ import (
 // or connection; a vector search index is a table.
 type Securable struct{ Type, Name string }
 
-func (s Securable) path(kind string) (string, error) {
-	t, err := wire.SecurableType(s.Type)
-	if err != nil {
-		return "", err
+// check refuses what cannot be part of a path: the SDK puts type and name into it as they are.
+func (s Securable) check() error {
+	if _, err := wire.SecurableType(s.Type); err != nil {
+		return err
 	}
-	n, err := wire.SecurableName(s.Name)
-	return "/api/2.1/unity-catalog/" + kind + "/" + string(t) + "/" + string(n), err
-}
-
-type assignment struct {
-	Principal  string   `json:"principal"`
-	Privileges []string `json:"privileges"`
+	_, err := wire.SecurableName(s.Name)
+	return err
 }
 
 // Grants returns the direct privileges of one principal on an object. An object
@@ -42,9 +37,9 @@ func (c *Client) Grants(ctx context.Context, s Securable, principal string) ([]s
 		case principals[0] != principals[len(principals)-1]:
 			return c.allGrants(ctx, s)
 		case principals[0] == "":
-			return c.readGrants(ctx, s, map[string]any{})
+			return c.readGrants(ctx, s, catalog.GetGrantRequest{})
 		}
-		return c.readGrants(ctx, s, map[string]any{"principal": principals[0]})
+		return c.readGrants(ctx, s, catalog.GetGrantRequest{Principal: principals[0]})
 	})
 	if principal == "" || err != nil {
 		return nil, err
@@ -52,53 +47,60 @@ func (c *Client) Grants(ctx context.Context, s Securable, principal string) ([]s
 	return slices.Clone(all[principal]), nil
 }
 
-// grantsPage lets the server choose the size of a page.
-const grantsPage = 0
-
-// allGrants returns the direct privileges of all principals on an object.
+// allGrants returns the direct privileges of all principals on an object, in pages whose
+// size the server chooses.
 func (c *Client) allGrants(ctx context.Context, s Securable) (map[string][]string, error) {
-	return c.readGrants(ctx, s, map[string]any{"max_results": grantsPage})
+	return c.readGrants(ctx, s, catalog.GetGrantRequest{MaxResults: 0, ForceSendFields: []string{"MaxResults"}})
 }
 
 // readGrants returns direct privileges on an object by principal. Who is not known holds nothing.
-func (c *Client) readGrants(ctx context.Context, s Securable, query map[string]any) (map[string][]string, error) {
-	path, err := s.path("permissions")
-	if err != nil {
+func (c *Client) readGrants(ctx context.Context, s Securable, request catalog.GetGrantRequest) (map[string][]string, error) {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
-	_, one := query["principal"]
+	request.SecurableType, request.FullName = s.Type, s.Name
 	out := map[string][]string{}
 	for range mostPages {
-		var answer struct {
-			Assignments []assignment `json:"privilege_assignments"`
-			Next        string       `json:"next_page_token"`
-		}
-		err := c.workspace.do(ctx, http.MethodGet, path, query, nil, &answer)
-		if one && fault.Of(err) != nil && fault.Of(err).Reason == wire.ReasonPrincipalNotVisible {
+		answer, err := c.workspace.grants.Get(ctx, request)
+		err = classify(err)
+		if request.Principal != "" && fault.Of(err) != nil && fault.Of(err).Reason == wire.ReasonPrincipalNotVisible {
 			return out, nil
 		}
 		if err != nil {
 			return nil, securableFault(err)
 		}
-		for _, a := range answer.Assignments {
+		for _, a := range answer.PrivilegeAssignments {
 			for _, p := range a.Privileges {
-				out[a.Principal] = append(out[a.Principal], strings.ReplaceAll(p, " ", "_"))
+				out[a.Principal] = append(out[a.Principal], underscored(p))
 			}
 		}
-		if answer.Next == "" {
+		if answer.NextPageToken == "" {
 			return out, nil
 		}
-		query = maps.Clone(query)
-		query["page_token"] = answer.Next
+		request.PageToken = answer.NextPageToken
 	}
 	return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
 }
 
+// underscored is a privilege as it is written; some services read it back with spaces.
+func underscored(p catalog.Privilege) string { return strings.ReplaceAll(string(p), " ", "_") }
+
 // grantChange is what is to change for one principal on an object.
 type grantChange struct {
-	Principal string   `json:"principal"`
-	Add       []string `json:"add,omitempty"`
-	Remove    []string `json:"remove,omitempty"`
+	Principal   string
+	Add, Remove []string
+}
+
+func (g grantChange) body() catalog.PermissionsChange {
+	return catalog.PermissionsChange{Principal: g.Principal, Add: privileges(g.Add), Remove: privileges(g.Remove), ForceSendFields: []string{"Principal"}}
+}
+
+func privileges(names []string) []catalog.Privilege {
+	var out []catalog.Privilege
+	for _, n := range names {
+		out = append(out, catalog.Privilege(n))
+	}
+	return out
 }
 
 func (g grantChange) who() string { return g.Principal }
@@ -107,16 +109,18 @@ func (g grantChange) who() string { return g.Principal }
 // others stay. Changes of the same object at the same time share a call.
 func (c *Client) ChangeGrants(ctx context.Context, s Securable, principal string, add, remove []string) error {
 	return c.grantChanges.Do(ctx, grantsThing(s), grantChange{principal, add, remove}, grantChange.who, func(ctx context.Context, all ...grantChange) error {
-		path, err := s.path("permissions")
-		if err != nil {
+		if err := s.check(); err != nil {
 			return err
 		}
-		things := make([]string, len(all))
+		things, bodies := make([]string, len(all)), make([]catalog.PermissionsChange, len(all))
 		for i, g := range all {
-			things[i] = grantThing(s, g.Principal)
+			things[i], bodies[i] = grantThing(s, g.Principal), g.body()
 		}
 		defer c.cache.Written(things...)
-		return securableFault(c.workspace.do(ctx, http.MethodPatch, path, nil, map[string]any{"changes": all, "omit_permissions_in_response": true}, nil))
+		_, err := c.workspace.grants.Update(ctx, catalog.UpdatePermissions{
+			SecurableType: s.Type, FullName: s.Name, Changes: bodies, OmitPermissionsInResponse: true,
+		})
+		return securableFault(classify(err))
 	})
 }
 

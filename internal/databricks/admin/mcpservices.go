@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/databricks/databricks-sdk-go/service/catalog"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -30,25 +32,6 @@ type MCPService struct {
 	UpdatedBy string
 }
 
-type mcpServiceConfig struct {
-	Source *mcpServiceSource `json:"source_connection,omitempty"`
-	// Tools is sent also when it is empty, which opens all tools.
-	Tools []string `json:"include_tool_selectors"`
-}
-
-type mcpServiceSource struct {
-	Name    string `json:"name"`
-	Deleted bool   `json:"is_deleted,omitempty"`
-}
-
-type mcpServiceBody struct {
-	Name      string           `json:"name,omitempty"`
-	Comment   string           `json:"comment"`
-	Config    mcpServiceConfig `json:"config"`
-	ETag      string           `json:"etag,omitempty"`
-	UpdatedBy string           `json:"updated_by,omitempty"`
-}
-
 const (
 	mcpServicesPath = "/api/2.1/unity-catalog/mcp-services"
 	// mcpServiceMask names what an update replaces. Rate limits are not among it: somebody else may set them.
@@ -57,8 +40,23 @@ const (
 	mcpServices    = "mcp-services/"
 )
 
-func bodyOf(s MCPService) mcpServiceBody {
-	return mcpServiceBody{Comment: s.Comment, Config: mcpServiceConfig{Source: &mcpServiceSource{Name: connections + s.Connection}, Tools: append([]string{}, s.Tools...)}}
+// mcpServiceWrite is a service as it is written. It is not the SDK's type, which sends no
+// empty list of tools: an update that opens all tools would leave those of before.
+type mcpServiceWrite struct {
+	Comment string `json:"comment"`
+	Config  struct {
+		Source struct {
+			Name string `json:"name"`
+		} `json:"source_connection"`
+		Tools []string `json:"include_tool_selectors"`
+	} `json:"config"`
+}
+
+func bodyOf(s MCPService) mcpServiceWrite {
+	body := mcpServiceWrite{Comment: s.Comment}
+	body.Config.Source.Name = connections + s.Connection
+	body.Config.Tools = append([]string{}, s.Tools...)
+	return body
 }
 
 // serviceName checks a full name and splits it into its schema and the name in there.
@@ -83,23 +81,23 @@ func mcpServicePath(name string) (string, error) {
 // MCPService returns an MCP service, or nil when there is none that the operator may
 // see. A workspace without the API is a fault Denied with ReasonMCPServicesUnavailable.
 func (c *Client) MCPService(ctx context.Context, name string) (*MCPService, error) {
-	path, err := mcpServicePath(name)
-	if err != nil {
+	if _, _, err := serviceName(name); err != nil {
 		return nil, err
 	}
-	var out mcpServiceBody
-	if err := c.workspace.do(ctx, http.MethodGet, path, nil, nil, &out); err != nil {
+	got, err := c.workspace.gateway.GetMcpService(ctx, catalog.GetMcpServiceRequest{Name: mcpServices + name})
+	if err = classify(err); err != nil {
 		if isMissing(err) {
 			return nil, nil //nolint:nilnil // none is not an error
 		}
 		return nil, mcpServiceFault(err)
 	}
-	if !strings.EqualFold(out.Name, mcpServices+name) || out.Config.Source == nil {
+	if !strings.EqualFold(got.Name, mcpServices+name) || got.Config == nil || got.Config.SourceConnection == nil {
 		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
 	}
+	source := got.Config.SourceConnection
 	return &MCPService{
-		Name: name, Comment: out.Comment, Connection: strings.TrimPrefix(out.Config.Source.Name, connections), ConnectionDeleted: out.Config.Source.Deleted,
-		Tools: out.Config.Tools, ETag: out.ETag, UpdatedBy: wire.Tidy(out.UpdatedBy, 128),
+		Name: name, Comment: got.Comment, Connection: strings.TrimPrefix(source.Name, connections), ConnectionDeleted: source.IsDeleted,
+		Tools: got.Config.IncludeToolSelectors, ETag: got.Etag, UpdatedBy: wire.Tidy(got.UpdatedBy, 128),
 	}, nil
 }
 
@@ -137,17 +135,10 @@ func (c *Client) UpdateMCPService(ctx context.Context, s MCPService) error {
 
 // DeleteMCPService deletes a service, if it is as it was when its ETag was read. What does not exist is deleted.
 func (c *Client) DeleteMCPService(ctx context.Context, name, etag string) error {
-	path, err := mcpServicePath(name)
-	if err != nil {
+	if _, _, err := serviceName(name); err != nil {
 		return err
 	}
-	if etag != "" {
-		path += "?" + url.Values{"etag": {etag}}.Encode()
-	}
-	if err := c.workspace.do(ctx, http.MethodDelete, path, nil, nil, nil); !isMissing(err) {
-		return mcpServiceFault(err)
-	}
-	return nil
+	return mcpServiceFault(unlessMissing(c.workspace.gateway.DeleteMcpService(ctx, catalog.DeleteMcpServiceRequest{Name: mcpServices + name, Etag: etag})))
 }
 
 // mcpServiceFault knows what the API of MCP services answers and others do not.

@@ -11,6 +11,9 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/databricks/databricks-sdk-go/service/iam"
+	"github.com/databricks/databricks-sdk-go/service/serving"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -73,10 +76,24 @@ func (o Object) Uses() string {
 // Permission is an entry of an object's access control list. Exactly one of the
 // names is set.
 type Permission struct {
-	UserName             string `json:"user_name,omitempty"`
-	GroupName            string `json:"group_name,omitempty"`
-	ServicePrincipalName string `json:"service_principal_name,omitempty"`
-	Level                string `json:"permission_level"`
+	UserName, GroupName, ServicePrincipalName string
+
+	Level string
+}
+
+func (p Permission) body() iam.AccessControlRequest {
+	return iam.AccessControlRequest{
+		UserName: p.UserName, GroupName: p.GroupName, ServicePrincipalName: p.ServicePrincipalName, PermissionLevel: iam.PermissionLevel(p.Level),
+		ForceSendFields: []string{"PermissionLevel"},
+	}
+}
+
+func bodies(entries []Permission) []iam.AccessControlRequest {
+	out := []iam.AccessControlRequest{} // an empty list, which clears, and not null
+	for _, e := range entries {
+		out = append(out, e.body())
+	}
+	return out
 }
 
 // ObjectPermissions returns the direct entries of an object. An object that does
@@ -84,11 +101,11 @@ type Permission struct {
 // object at the same time share a call.
 func (c *Client) ObjectPermissions(ctx context.Context, o Object) ([]Permission, error) {
 	list, err := c.entriesOf.Do(ctx, objectThing(o), struct{}{}, func(ctx context.Context, _ []struct{}) ([]Permission, error) {
-		path, err := c.permissionsPath(ctx, o)
+		at, err := c.listOf(ctx, o)
 		if err != nil {
 			return nil, err
 		}
-		return c.permissions(ctx, path)
+		return c.permissions(ctx, at)
 	})
 	return slices.Clone(list), err
 }
@@ -119,8 +136,8 @@ func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string
 	if len(including) == 0 {
 		return fault.Invalid(wire.ReasonRejected, fmt.Errorf("the level %q on the kind %q of objects is not one that is granted", wire.Tidy(level, 64), wire.Tidy(string(o.Kind), 64)))
 	}
-	return c.changeLevel(ctx, "grant", o, applicationID, func(ctx context.Context, path string, entries []Permission) error {
-		have, err := c.permissions(ctx, path)
+	return c.changeLevel(ctx, "grant", o, applicationID, func(ctx context.Context, at accessList, entries []Permission) error {
+		have, err := c.permissions(ctx, at)
 		if err != nil {
 			return err
 		}
@@ -137,8 +154,10 @@ func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string
 			things[i] = levelThing(o, e.ServicePrincipalName)
 		}
 		defer c.cache.Written(things...)
-		err = c.workspace.do(ctx, http.MethodPatch, path, nil, accessControl(entries...), nil)
-		if isMissing(err) { // the object was there a moment ago
+		_, err = c.workspace.permissions.Update(ctx, iam.UpdateObjectPermissions{
+			RequestObjectType: string(at.kind), RequestObjectId: at.id, AccessControlList: bodies(entries),
+		})
+		if err = classify(err); isMissing(err) { // the object was there a moment ago
 			return fault.Waiting(wire.ReasonPrincipalNotVisible, err)
 		}
 		return err
@@ -148,16 +167,16 @@ func (c *Client) GrantObject(ctx context.Context, o Object, applicationID string
 // changeLevel changes the entries of an access control list that give a service principal
 // the level of an object, together with those who want the same at the same time, and
 // alone with the list.
-func (c *Client) changeLevel(ctx context.Context, what string, o Object, applicationID string, change func(context.Context, string, []Permission) error) error {
+func (c *Client) changeLevel(ctx context.Context, what string, o Object, applicationID string, change func(context.Context, accessList, []Permission) error) error {
 	level, _ := o.level()
 	entry := Permission{ServicePrincipalName: applicationID, Level: level}
 	return c.levelChanges.Do(ctx, what+" "+level+" "+objectThing(o), entry, Permission.who, func(ctx context.Context, all ...Permission) error {
-		path, err := c.permissionsPath(ctx, o)
+		at, err := c.listOf(ctx, o)
 		if err != nil {
 			return err
 		}
-		defer c.serial.lock(path)()
-		return change(ctx, path, all)
+		defer c.serial.lock(at.path())()
+		return change(ctx, at, all)
 	})
 }
 
@@ -180,9 +199,9 @@ const mostRevocations = 5
 //
 // Those from whom the same is taken at the same time share the calls.
 func (c *Client) RevokeObject(ctx context.Context, o Object, applicationID string) error {
-	err := c.changeLevel(ctx, "revoke", o, applicationID, func(ctx context.Context, path string, entries []Permission) error {
+	err := c.changeLevel(ctx, "revoke", o, applicationID, func(ctx context.Context, at accessList, entries []Permission) error {
 		defer c.cache.Written(objectThing(o)) // all entries are written back
-		return c.revoke(ctx, path, entries)
+		return c.revoke(ctx, at, entries)
 	})
 	if f := fault.Of(err); f != nil && f.Reason == wire.ReasonSecurableNotFound {
 		return nil
@@ -190,26 +209,27 @@ func (c *Client) RevokeObject(ctx context.Context, o Object, applicationID strin
 	return err
 }
 
-func (c *Client) revoke(ctx context.Context, path string, ours []Permission) error {
+func (c *Client) revoke(ctx context.Context, at accessList, ours []Permission) error {
 	isOurs := func(p Permission) bool { return slices.Contains(ours, p) }
-	have, err := c.permissions(ctx, path)
+	have, err := c.permissions(ctx, at)
 	for range mostRevocations {
 		if err != nil || !slices.ContainsFunc(have, isOurs) {
 			return err
 		}
 		before := have
-		if have, err = c.permissions(ctx, path); err != nil {
+		if have, err = c.permissions(ctx, at); err != nil {
 			return err
 		}
 		if !slices.Equal(have, before) {
 			continue
 		}
 		rest := slices.DeleteFunc(slices.Clone(have), isOurs)
-		written := c.workspace.do(ctx, http.MethodPut, path, nil, accessControl(rest...), nil)
+		// The SDK's Set sends no list when it is empty, which clears nothing.
+		written := c.workspace.do(ctx, http.MethodPut, at.path(), nil, map[string]any{"access_control_list": bodies(rest)}, nil)
 		if written != nil && !isMissing(written) {
 			return written
 		}
-		if have, err = c.permissions(ctx, path); err == nil && written != nil {
+		if have, err = c.permissions(ctx, at); err == nil && written != nil {
 			return written // the object is there: something else is missing, such as a principal of the others
 		}
 	}
@@ -219,16 +239,16 @@ func (c *Client) revoke(ctx context.Context, path string, ours []Permission) err
 	return fault.Transient(wire.ReasonUnavailable, errors.New("the access control list keeps changing while an entry is taken away from it"))
 }
 
-// accessControl is the body that writes entries.
-func accessControl(entries ...Permission) any {
-	if entries == nil {
-		entries = []Permission{} // an empty list, which clears, and not null
-	}
-	return map[string]any{"access_control_list": entries}
+// accessList names the access control list of an object, by checked parts.
+type accessList struct {
+	kind ObjectKind
+	id   string
 }
 
-// permissionsPath is where the access control list of an object is.
-func (c *Client) permissionsPath(ctx context.Context, o Object) (string, error) {
+func (a accessList) path() string { return "/api/2.0/permissions/" + string(a.kind) + "/" + a.id }
+
+// listOf is where the access control list of an object is.
+func (c *Client) listOf(ctx context.Context, o Object) (accessList, error) {
 	var id wire.Part
 	var err error
 	switch o.Kind {
@@ -239,63 +259,51 @@ func (c *Client) permissionsPath(ctx context.Context, o Object) (string, error) 
 	default:
 		err = fault.Invalid(wire.ReasonRejected, fmt.Errorf("the kind %q of objects is not one that is granted", wire.Tidy(string(o.Kind), 64)))
 	}
-	return "/api/2.0/permissions/" + string(o.Kind) + "/" + string(id), err
+	return accessList{o.Kind, string(id)}, err
 }
 
 // endpointID looks up the id of a serving endpoint. It is never kept: an endpoint
 // that is made anew under its name has another one.
 func (c *Client) endpointID(ctx context.Context, name string) (wire.Part, error) {
-	n, err := wire.EndpointName(name)
-	if err != nil {
+	if _, err := wire.EndpointName(name); err != nil {
 		return "", err
 	}
-	var out struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
+	e, err := c.workspace.endpoints.Get(ctx, serving.GetServingEndpointRequest{Name: name})
+	if err != nil {
+		return "", securableFault(classify(err))
 	}
-	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.0/serving-endpoints/"+string(n), nil, nil, &out); err != nil {
-		return "", securableFault(err)
-	}
-	id, err := wire.ObjectID(out.ID)
-	if err != nil || out.Name != name {
+	id, err := wire.ObjectID(e.Id)
+	if err != nil || e.Name != name {
 		return "", fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
 	}
 	return id, nil
 }
 
-// permissions reads the direct entries at a path.
-func (c *Client) permissions(ctx context.Context, path string) ([]Permission, error) {
-	return c.entries(ctx, path, false)
+// permissions reads the direct entries of a list.
+func (c *Client) permissions(ctx context.Context, at accessList) ([]Permission, error) {
+	return c.entries(ctx, at, false)
 }
 
-// entries reads the direct entries at a path, and with inherited those from above.
-func (c *Client) entries(ctx context.Context, path string, inherited bool) ([]Permission, error) {
-	var out struct {
-		ObjectID string `json:"object_id"`
-		List     []struct {
-			Permission
-			All []struct {
-				Level     string `json:"permission_level"`
-				Inherited bool   `json:"inherited"`
-			} `json:"all_permissions"`
-		} `json:"access_control_list"`
-	}
-	if err := c.workspace.do(ctx, http.MethodGet, path, nil, nil, &out); err != nil {
-		return nil, securableFault(err)
+// entries reads the direct entries of a list, and with inherited those from above.
+func (c *Client) entries(ctx context.Context, at accessList, inherited bool) ([]Permission, error) {
+	out, err := c.workspace.permissions.Get(ctx, iam.GetPermissionRequest{RequestObjectType: string(at.kind), RequestObjectId: at.id})
+	if err != nil {
+		return nil, securableFault(classify(err))
 	}
 	switch {
-	case out.ObjectID == "":
+	case out.ObjectId == "":
 		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-	case len(out.List) == 0:
+	case len(out.AccessControlList) == 0:
 		// Older types of objects answer like this for what does not exist. What exists lists at least the administrators.
 		return nil, fault.Waiting(wire.ReasonSecurableNotFound, errors.New("the object does not exist: nobody is on its access control list"))
 	}
 	var found []Permission
-	for _, entry := range out.List {
-		for _, p := range entry.All {
+	for _, e := range out.AccessControlList {
+		for _, p := range e.AllPermissions {
 			if inherited || !p.Inherited {
-				entry.Level = p.Level
-				found = append(found, entry.Permission)
+				found = append(found, Permission{
+					UserName: e.UserName, GroupName: e.GroupName, ServicePrincipalName: e.ServicePrincipalName, Level: string(p.PermissionLevel),
+				})
 			}
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/databricks/databricks-sdk-go/service/iam"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -57,17 +59,23 @@ func (l *accessList) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var in struct {
-		List entries `json:"access_control_list"`
+		List []iam.AccessControlRequest `json:"access_control_list"`
 	}
 	if r.Method != http.MethodGet && (json.Unmarshal([]byte(body), &in) != nil || in.List == nil) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	var list entries
+	for _, e := range in.List {
+		list = append(list, admin.Permission{
+			UserName: e.UserName, GroupName: e.GroupName, ServicePrincipalName: e.ServicePrincipalName, Level: string(e.PermissionLevel),
+		})
+	}
 	switch r.Method {
 	case http.MethodPut:
-		l.entries = in.List
+		l.entries = list
 	case http.MethodPatch:
-		for _, e := range in.List {
+		for _, e := range list {
 			l.upsert(e)
 		}
 	}
@@ -385,7 +393,7 @@ func TestGrantsOnAConnection(t *testing.T) {
 	if diff := cmp.Diff([]string{"GET " + at + "?principal=p", "GET " + at, "PATCH " + at}, s.calls); diff != "" {
 		t.Error(diff)
 	}
-	if want := `{"changes":[{"principal":"p","add":["USE_CONNECTION"]}],"omit_permissions_in_response":true}`; s.bodies[2] != want {
+	if want := `{"changes":[{"add":["USE_CONNECTION"],"principal":"p"}],"omit_permissions_in_response":true}`; s.bodies[2] != want {
 		t.Errorf("sent %s, want %s", s.bodies[2], want)
 	}
 	s.answer = wiretest.Answers(404, `{"error_code":"CONNECTION_DOES_NOT_EXIST","message":"x"}`)

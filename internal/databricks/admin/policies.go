@@ -5,11 +5,10 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/oauth2"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -27,80 +26,68 @@ type FederationPolicy struct {
 
 // OIDCPolicy is what a JWT is held against. Without keys the issuer's discovery document is used.
 type OIDCPolicy struct {
-	Issuer       string   `json:"issuer"`
-	Audiences    []string `json:"audiences,omitempty"`
-	Subject      string   `json:"subject"`
-	SubjectClaim string   `json:"subject_claim,omitempty"`
-	JWKSURI      string   `json:"jwks_uri,omitempty"`
-	JWKSJSON     string   `json:"jwks_json,omitempty"`
+	Issuer            string
+	Audiences         []string
+	Subject           string
+	SubjectClaim      string
+	JWKSURI, JWKSJSON string
 }
 
-type policyBody struct {
-	PolicyID    string     `json:"policy_id,omitempty"`
-	Name        string     `json:"name,omitempty"`
-	Description string     `json:"description,omitempty"`
-	OIDC        OIDCPolicy `json:"oidc_policy"`
-	UpdatedAt   time.Time  `json:"update_time,omitzero"`
+// body is a policy as it is written.
+func (p FederationPolicy) body() oauth2.FederationPolicy {
+	return oauth2.FederationPolicy{Description: p.Description, OidcPolicy: &oauth2.OidcFederationPolicy{
+		Issuer: p.OIDC.Issuer, Audiences: p.OIDC.Audiences, Subject: p.OIDC.Subject, SubjectClaim: p.OIDC.SubjectClaim,
+		JwksUri: p.OIDC.JWKSURI, JwksJson: p.OIDC.JWKSJSON, ForceSendFields: []string{"Issuer", "Subject"},
+	}}
 }
 
-func (b policyBody) policy() FederationPolicy {
-	id := b.PolicyID
+func policyOf(b oauth2.FederationPolicy) FederationPolicy {
+	id := b.PolicyId
 	if id == "" {
 		id = b.Name[strings.LastIndex(b.Name, "/")+1:]
 	}
-	return FederationPolicy{ID: id, Description: b.Description, OIDC: b.OIDC, UpdatedAt: b.UpdatedAt}
+	out := FederationPolicy{ID: id, Description: b.Description}
+	out.UpdatedAt, _ = time.Parse(time.RFC3339, b.UpdateTime) // absent is zero
+	if o := b.OidcPolicy; o != nil {
+		out.OIDC = OIDCPolicy{
+			Issuer: o.Issuer, Audiences: o.Audiences, Subject: o.Subject, SubjectClaim: o.SubjectClaim, JWKSURI: o.JwksUri, JWKSJSON: o.JwksJson,
+		}
+	}
+	return out
 }
 
 // policyMask names what an update replaces: all of it, also lists that became empty.
 const policyMask = "description,oidc_policy"
 
-func (c *Client) policyPath(principalID, rest string) (string, error) {
-	p, err := wire.NumericID(principalID)
-	return "/api/2.0/accounts/" + url.PathEscape(c.endpoint.AccountID) + "/servicePrincipals/" + string(p) + "/federationPolicies" + rest, err
-}
-
-func (c *Client) onePolicyPath(principalID, id string) (string, error) {
-	p, err := wire.ObjectID(id)
-	if err != nil {
-		return "", err
+// policyKey checks what names a policy. The number of the principal is part of the path.
+func policyKey(principalID, id string) (int64, error) {
+	if _, err := wire.ObjectID(id); err != nil {
+		return 0, err
 	}
-	return c.policyPath(principalID, "/"+string(p))
+	return wire.Number(principalID)
 }
 
 // Policy returns a policy of a service principal, or nil when either does not exist.
 func (c *Client) Policy(ctx context.Context, principalID, id string) (*FederationPolicy, error) {
-	path, err := c.onePolicyPath(principalID, id)
+	principal, err := policyKey(principalID, id)
 	if err != nil {
 		return nil, err
 	}
-	var raw json.RawMessage
-	err = c.account.do(ctx, http.MethodGet, path, nil, nil, &raw)
-	if isMissing(err) {
-		return nil, nil //nolint:nilnil // absence is a value here, as the doc comment says
-	}
-	if err != nil {
-		return nil, err
-	}
-	var body policyBody
-	if err := json.Unmarshal(raw, &body); err != nil || body.OIDC.Issuer == "" {
-		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-	}
-	out := body.policy()
-	return &out, nil
+	p, err := c.account.policies.Get(ctx, oauth2.GetServicePrincipalFederationPolicyRequest{ServicePrincipalId: principal, PolicyId: id})
+	return found(p, err, policyOf, func(out FederationPolicy) bool {
+		return out.OIDC.Issuer != "" && (p.UpdateTime == "" || !out.UpdatedAt.IsZero())
+	})
 }
 
 // CreatePolicy creates a policy. IsAlreadyExists tells that its id is taken.
 func (c *Client) CreatePolicy(ctx context.Context, principalID string, p FederationPolicy) error {
-	path, err := c.policyPath(principalID, "")
+	principal, err := policyKey(principalID, p.ID)
 	if err != nil {
 		return err
 	}
-	if _, err := wire.ObjectID(p.ID); err != nil {
-		return err
-	}
 	defer c.cache.Written(policyThing(principalID, p.ID))
-	err = c.account.do(ctx, http.MethodPost, path+"?policy_id="+url.QueryEscape(p.ID), nil, policyBody{Description: p.Description, OIDC: p.OIDC}, nil)
-	if isMissing(err) {
+	_, err = c.account.policies.Create(ctx, oauth2.CreateServicePrincipalFederationPolicyRequest{ServicePrincipalId: principal, PolicyId: p.ID, Policy: p.body()})
+	if err = classify(err); isMissing(err) {
 		return fault.Waiting(wire.ReasonPrincipalNotVisible, err)
 	}
 	return err
@@ -108,23 +95,23 @@ func (c *Client) CreatePolicy(ctx context.Context, principalID string, p Federat
 
 // UpdatePolicy replaces what a policy says.
 func (c *Client) UpdatePolicy(ctx context.Context, principalID string, p FederationPolicy) error {
-	path, err := c.onePolicyPath(principalID, p.ID)
+	principal, err := policyKey(principalID, p.ID)
 	if err != nil {
 		return err
 	}
 	defer c.cache.Written(policyThing(principalID, p.ID))
-	return c.account.do(ctx, http.MethodPatch, path+"?update_mask="+url.QueryEscape(policyMask), nil, policyBody{Description: p.Description, OIDC: p.OIDC}, nil)
+	_, err = c.account.policies.Update(ctx, oauth2.UpdateServicePrincipalFederationPolicyRequest{
+		ServicePrincipalId: principal, PolicyId: p.ID, Policy: p.body(), UpdateMask: policyMask,
+	})
+	return classify(err)
 }
 
 // DeletePolicy deletes a policy. What does not exist is deleted.
 func (c *Client) DeletePolicy(ctx context.Context, principalID, id string) error {
-	path, err := c.onePolicyPath(principalID, id)
+	principal, err := policyKey(principalID, id)
 	if err != nil {
 		return err
 	}
 	defer c.cache.Written(policyThing(principalID, id))
-	if err := c.account.do(ctx, http.MethodDelete, path, nil, nil, nil); !isMissing(err) {
-		return err
-	}
-	return nil
+	return unlessMissing(c.account.policies.Delete(ctx, oauth2.DeleteServicePrincipalFederationPolicyRequest{ServicePrincipalId: principal, PolicyId: id}))
 }

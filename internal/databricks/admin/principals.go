@@ -5,35 +5,42 @@ package admin
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/databricks/databricks-sdk-go/service/iam"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
-// scimSchema marks the body of a SCIM PATCH.
-const scimSchema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-
 // ServicePrincipal is a service principal of the account. ID is numeric and used
 // by SCIM, policies and assignments; ApplicationID is a UUID and used by grants
 // and token exchange. DisplayName is not unique.
 type ServicePrincipal struct {
-	ID            string `json:"id,omitempty"`
-	ApplicationID string `json:"applicationId,omitempty"`
-	DisplayName   string `json:"displayName"`
-	ExternalID    string `json:"externalId,omitempty"`
-	Active        bool   `json:"active"`
+	ID, ApplicationID, DisplayName, ExternalID string
+
+	Active bool
 	// Roles are those of the account, such as account_admin.
-	Roles []AccountRole `json:"roles,omitempty"`
+	Roles []AccountRole
+}
+
+func principalOf(p iam.AccountServicePrincipal) ServicePrincipal {
+	return ServicePrincipal{
+		ID: p.Id, ApplicationID: p.ApplicationId, DisplayName: p.DisplayName, ExternalID: p.ExternalId, Active: p.Active, Roles: rolesOf(p.Roles),
+	}
 }
 
 // AccountRole is a role that a principal or a group has in the account.
-type AccountRole struct {
-	Value string `json:"value"`
+type AccountRole struct{ Value string }
+
+func rolesOf(values []iam.ComplexValue) []AccountRole {
+	var out []AccountRole
+	for _, v := range values {
+		out = append(out, AccountRole{v.Value})
+	}
+	return out
 }
 
 // accountAdmin is the role that may do everything.
@@ -51,20 +58,27 @@ func administers(roles []AccountRole) bool {
 
 // Group is an account group. DisplayName is unique in the account.
 type Group struct {
-	ID          string `json:"id,omitempty"`
-	DisplayName string `json:"displayName"`
-	ExternalID  string `json:"externalId,omitempty"`
-	// Members are numeric ids; only GetGroup fills them in.
-	Members []Member `json:"members,omitempty"`
+	ID, DisplayName, ExternalID string
+	// Members are filled in where one group is read, and not by lists.
+	Members []Member
 	// Roles are those of the account, such as account_admin.
-	Roles []AccountRole `json:"roles,omitempty"`
+	Roles []AccountRole
+}
+
+func groupOf(g iam.AccountGroup) Group {
+	out := Group{ID: g.Id, DisplayName: g.DisplayName, ExternalID: g.ExternalId, Roles: rolesOf(g.Roles)}
+	for _, m := range g.Members {
+		out.Members = append(out.Members, Member{Value: m.Value, Ref: m.Ref})
+	}
+	return out
 }
 
 // Member is a member of a group.
 type Member struct {
-	Value string `json:"value"`
+	// Value is a numeric id.
+	Value string
 	// Ref says of what kind the member is, such as `Groups/1`, where Databricks says it. It is never sent.
-	Ref string `json:"$ref,omitempty"`
+	Ref string
 }
 
 // Has says whether a principal is a direct member.
@@ -77,44 +91,46 @@ func (g Group) Has(id string) bool {
 	return false
 }
 
-func (c *Client) scim(rest string) string {
-	return "/api/2.0/accounts/" + url.PathEscape(c.endpoint.AccountID) + "/scim/v2/" + rest
-}
-
 // ServicePrincipals returns those with exactly this display name, page by page.
 func (c *Client) ServicePrincipals(ctx context.Context, displayName string) ([]ServicePrincipal, error) {
-	return scimList[ServicePrincipal](ctx, c, "ServicePrincipals", "displayName", displayName, func(p ServicePrincipal) string { return p.DisplayName })
+	return scimList(ctx, c, "ServicePrincipals", "displayName", displayName, principalOf, func(p ServicePrincipal) string { return p.DisplayName })
 }
 
 // ServicePrincipal returns one by its numeric id, or nil when there is none.
 func (c *Client) ServicePrincipal(ctx context.Context, id string) (*ServicePrincipal, error) {
-	return scimGet(ctx, c, "ServicePrincipals", id, func(p ServicePrincipal) string { return p.ID })
+	if _, err := wire.NumericID(id); err != nil {
+		return nil, err
+	}
+	p, err := c.account.principals.Get(ctx, iam.GetAccountServicePrincipalRequest{Id: id})
+	return found(p, err, principalOf, func(p ServicePrincipal) bool { return p.ID == id })
 }
 
 // CreateServicePrincipal creates one. It is sent once: after an error it may exist,
 // and must be looked for by its ExternalID.
 func (c *Client) CreateServicePrincipal(ctx context.Context, p ServicePrincipal) (ServicePrincipal, error) {
-	p.ID, p.ApplicationID, p.Active = "", "", true
 	var out ServicePrincipal
 	defer func() { c.cache.Written(principalNameThing(p.DisplayName), principalThing(out.ID)) }()
-	err := c.account.do(ctx, http.MethodPost, c.scim("ServicePrincipals"), nil, p, &out)
-	if err == nil && (out.ID == "" || out.ApplicationID == "") {
-		err = fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	created, err := c.account.principals.Create(ctx, iam.CreateAccountServicePrincipalRequest{
+		DisplayName: p.DisplayName, ExternalId: p.ExternalID, Active: true, ForceSendFields: []string{"DisplayName"},
+	})
+	if err != nil {
+		return out, classify(err)
 	}
-	return out, err
+	if out = principalOf(*created); out.ID == "" || out.ApplicationID == "" {
+		return out, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	}
+	return out, nil
 }
 
 // UpdateServicePrincipal sets the display name and that it is active.
 func (c *Client) UpdateServicePrincipal(ctx context.Context, p ServicePrincipal) error {
 	defer c.cache.Written(principalThing(p.ID), principalNameThing(p.DisplayName))
-	return c.scimPatch(ctx, "ServicePrincipals", p.ID,
-		scimOperation{Op: "replace", Path: "displayName", Value: p.DisplayName},
-		scimOperation{Op: "replace", Path: "active", Value: fmt.Sprint(p.Active)})
+	return c.patchPrincipal(ctx, p.ID, replace("displayName", p.DisplayName), replace("active", strconv.FormatBool(p.Active)))
 }
 
 // ServicePrincipalOf returns the one with an application id, or nil when there is none.
 func (c *Client) ServicePrincipalOf(ctx context.Context, applicationID string) (*ServicePrincipal, error) {
-	found, err := scimList(ctx, c, "ServicePrincipals", "applicationId", applicationID, func(p ServicePrincipal) string { return p.ApplicationID })
+	found, err := scimList(ctx, c, "ServicePrincipals", "applicationId", applicationID, principalOf, func(p ServicePrincipal) string { return p.ApplicationID })
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -125,17 +141,20 @@ func (c *Client) ServicePrincipalOf(ctx context.Context, applicationID string) (
 // empty external id takes it away.
 func (c *Client) AdoptServicePrincipal(ctx context.Context, id, externalID, displayName string) error {
 	defer c.cache.Written(principalThing(id))
-	operations := []scimOperation{{Op: "replace", Path: "externalId", Value: externalID}}
+	operations := []iam.Patch{replace("externalId", externalID)}
 	if displayName != "" {
-		operations = append(operations, scimOperation{Op: "replace", Path: "displayName", Value: displayName})
+		operations = append(operations, replace("displayName", displayName))
 	}
-	return c.scimPatch(ctx, "ServicePrincipals", id, operations...)
+	return c.patchPrincipal(ctx, id, operations...)
 }
 
 // DeleteServicePrincipal deletes one, everywhere. What does not exist is deleted.
 func (c *Client) DeleteServicePrincipal(ctx context.Context, id string) error {
 	defer c.cache.Written(principalThing(id), assignedThing(id))
-	return c.scimDelete(ctx, "ServicePrincipals", id)
+	if _, err := wire.NumericID(id); err != nil {
+		return err
+	}
+	return unlessMissing(c.account.principals.Delete(ctx, iam.DeleteAccountServicePrincipalRequest{Id: id}))
 }
 
 // FindGroup returns the account group with exactly this name, with its members, or nil.
@@ -153,16 +172,16 @@ func (c *Client) FindGroup(ctx context.Context, displayName string) (*Group, err
 }
 
 func (c *Client) findGroup(ctx context.Context, displayName string) (*Group, error) {
-	found, err := scimList[Group](ctx, c, "Groups", "displayName", displayName, func(g Group) string { return g.DisplayName })
-	if err != nil || len(found) == 0 {
+	id, err := c.GroupID(ctx, displayName)
+	if err != nil || id == "" {
 		return nil, err
 	}
-	return scimGet(ctx, c, "Groups", found[0].ID, func(g Group) string { return g.ID }) // lists leave members out
+	return c.GroupByID(ctx, id) // lists leave members out
 }
 
 // GroupID returns the id of the account group with exactly this name, or "".
 func (c *Client) GroupID(ctx context.Context, displayName string) (string, error) {
-	found, err := scimList[Group](ctx, c, "Groups", "displayName", displayName, func(g Group) string { return g.DisplayName })
+	found, err := scimList(ctx, c, "Groups", "displayName", displayName, groupOf, func(g Group) string { return g.DisplayName })
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
@@ -171,25 +190,32 @@ func (c *Client) GroupID(ctx context.Context, displayName string) (string, error
 
 // CreateGroup creates an account group. IsAlreadyExists tells that the name is taken.
 func (c *Client) CreateGroup(ctx context.Context, displayName, externalID string) (Group, error) {
-	var out Group
 	defer c.cache.Written(groupThing(displayName))
-	err := c.account.do(ctx, http.MethodPost, c.scim("Groups"), nil, Group{DisplayName: displayName, ExternalID: externalID}, &out)
-	if err == nil && out.ID == "" {
-		err = fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	created, err := c.account.groups.Create(ctx, iam.CreateAccountGroupRequest{
+		DisplayName: displayName, ExternalId: externalID, ForceSendFields: []string{"DisplayName"},
+	})
+	if err != nil {
+		return Group{}, classify(err)
 	}
-	return out, err
+	if created.Id == "" {
+		return groupOf(*created), fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	}
+	return groupOf(*created), nil
 }
 
 // MarkGroup sets the external id of an account group; an empty one takes it away.
 func (c *Client) MarkGroup(ctx context.Context, id, externalID string) error {
 	defer c.cache.Written(groupIDThing(id))
-	return c.scimPatch(ctx, "Groups", id, scimOperation{Op: "replace", Path: "externalId", Value: externalID})
+	return c.patchGroup(ctx, id, replace("externalId", externalID))
 }
 
 // DeleteGroup deletes an account group. What does not exist is deleted.
 func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 	defer c.cache.Written(groupIDThing(id))
-	return c.scimDelete(ctx, "Groups", id)
+	if _, err := wire.NumericID(id); err != nil {
+		return err
+	}
+	return unlessMissing(c.account.groups.Delete(ctx, iam.DeleteAccountGroupRequest{Id: id}))
 }
 
 // AddMember makes a principal a member of a group; members that others added stay. Those
@@ -197,7 +223,11 @@ func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 func (c *Client) AddMember(ctx context.Context, groupID, principalID string) error {
 	return c.memberships.Do(ctx, groupIDThing(groupID), Member{Value: principalID}, Member.who, func(ctx context.Context, all ...Member) error {
 		defer c.cache.Written(groupIDThing(groupID))
-		return c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "add", Path: "members", Value: all})
+		members := make([]iam.ComplexValue, len(all))
+		for i, m := range all {
+			members[i] = iam.ComplexValue{Value: m.Value, ForceSendFields: []string{"Value"}}
+		}
+		return c.patchGroup(ctx, groupID, iam.Patch{Op: iam.PatchOpAdd, Path: "members", Value: members})
 	})
 }
 
@@ -209,107 +239,29 @@ func (c *Client) RemoveMember(ctx context.Context, groupID, principalID string) 
 		return err
 	}
 	defer c.cache.Written(groupIDThing(groupID))
-	err := c.scimPatch(ctx, "Groups", groupID, scimOperation{Op: "remove", Path: `members[value eq "` + principalID + `"]`})
+	err := c.patchGroup(ctx, groupID, iam.Patch{Op: iam.PatchOpRemove, Path: `members[value eq "` + principalID + `"]`})
 	if isMissing(err) {
 		return nil
 	}
 	return err
 }
 
-type scimOperation struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value,omitempty"`
+func replace(path, value string) iam.Patch {
+	return iam.Patch{Op: iam.PatchOpReplace, Path: path, Value: value}
 }
 
-func (c *Client) scimPatch(ctx context.Context, kind, id string, operations ...scimOperation) error {
-	p, err := wire.NumericID(id)
-	if err != nil {
+var patchSchemas = []iam.PatchSchema{iam.PatchSchemaUrnIetfParamsScimApiMessages20PatchOp}
+
+func (c *Client) patchPrincipal(ctx context.Context, id string, operations ...iam.Patch) error {
+	if _, err := wire.NumericID(id); err != nil {
 		return err
 	}
-	body := map[string]any{"schemas": []string{scimSchema}, "Operations": operations}
-	return c.account.do(ctx, http.MethodPatch, c.scim(kind+"/"+string(p)), nil, body, nil)
+	return classify(c.account.principals.Patch(ctx, iam.PatchAccountServicePrincipalRequest{Id: id, Operations: operations, Schemas: patchSchemas}))
 }
 
-func (c *Client) scimDelete(ctx context.Context, kind, id string) error {
-	p, err := wire.NumericID(id)
-	if err != nil {
+func (c *Client) patchGroup(ctx context.Context, id string, operations ...iam.Patch) error {
+	if _, err := wire.NumericID(id); err != nil {
 		return err
 	}
-	if err := c.account.do(ctx, http.MethodDelete, c.scim(kind+"/"+string(p)), nil, nil, nil); !isMissing(err) {
-		return err
-	}
-	return nil
-}
-
-func scimGet[T any](ctx context.Context, c *Client, kind, id string, answered func(T) string) (*T, error) {
-	p, err := wire.NumericID(id)
-	if err != nil {
-		return nil, err
-	}
-	var out T
-	err = c.account.do(ctx, http.MethodGet, c.scim(kind+"/"+string(p)), nil, nil, &out)
-	switch {
-	case isMissing(err):
-		return nil, nil //nolint:nilnil // absence is a value here, as the doc comments say
-	case err != nil:
-		return nil, err
-	case answered(out) != id: // such as {}, which would read as one without members that is not ours
-		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-	}
-	return &out, nil
-}
-
-// mostPages ends a listing that a broken answer would keep going for ever.
-const mostPages = 1000
-
-// scimList reads all pages and keeps what has the value exactly: SCIM compares
-// without regard to case.
-func scimList[T any](ctx context.Context, c *Client, kind, attribute, wanted string, value func(T) string) ([]T, error) {
-	text, err := wire.SCIMText(wanted)
-	if err != nil {
-		return nil, err
-	}
-	var out []T
-	err = scimPages(ctx, c, kind, attribute+" eq "+text, 100, func(one T) {
-		if value(one) == wanted {
-			out = append(out, one)
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// scimPages reads all pages of a list. An empty filter lists everything.
-func scimPages[T any](ctx context.Context, c *Client, kind, filter string, size int, each func(T)) error {
-	for start, page := 1, 0; page < mostPages; page++ {
-		var list struct {
-			Resources  []T  `json:"Resources"`
-			Total      *int `json:"totalResults"`
-			StartIndex int  `json:"startIndex"`
-		}
-		query := map[string]any{"startIndex": start, "count": size}
-		if filter != "" {
-			query["filter"] = filter
-		}
-		if err := c.account.do(ctx, http.MethodGet, c.scim(kind), query, nil, &list); err != nil {
-			return err
-		}
-		if list.Total == nil {
-			return fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-		}
-		if len(list.Resources) == 0 && start <= *list.Total { // a page of what is there has something in it
-			return fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-		}
-		for _, r := range list.Resources {
-			each(r)
-		}
-		start += len(list.Resources)
-		if len(list.Resources) == 0 || start > *list.Total {
-			return nil
-		}
-	}
-	return fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	return classify(c.account.groups.Patch(ctx, iam.PatchAccountGroupRequest{Id: id, Operations: operations, Schemas: patchSchemas}))
 }

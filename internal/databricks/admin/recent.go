@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/service/iam"
+
 	"github.com/gatehouse-dev/gatehouse/internal/coalesce"
 )
 
@@ -54,7 +56,8 @@ const directoryPage = 1000
 func (r *Recent) directory(ctx context.Context) (directory, uint64, error) {
 	return coalesce.Get(ctx, r.client.cache, r.age, allPrincipals, func(ctx context.Context) (directory, error) {
 		d := directory{map[string]ServicePrincipal{}, map[string][]ServicePrincipal{}}
-		err := scimPages(ctx, r.client, "ServicePrincipals", "", directoryPage, func(p ServicePrincipal) {
+		err := scimPages(ctx, r.client, "ServicePrincipals", "", directoryPage, func(one iam.AccountServicePrincipal) {
+			p := principalOf(one)
 			if _, twice := d.byID[p.ID]; !twice { // a row that moved to the next page
 				d.byID[p.ID] = p
 				d.byName[p.DisplayName] = append(d.byName[p.DisplayName], p)

@@ -58,13 +58,17 @@ func newService(t *testing.T, answer http.HandlerFunc) *service {
 
 func (s *service) client(t *testing.T) *admin.Client {
 	t.Helper()
-	c, err := admin.NewPool(admin.PoolOptions{UserAgent: "test", CallTimeout: 5 * time.Second, RequestsPerSecond: 1000}).Client(admin.Endpoint{
-		AccountHost: s.URL, AccountID: "acc", WorkspaceHost: s.URL, WorkspaceID: "42", ClientID: "op", ClientSecret: operatorSecret,
-	})
+	c, err := admin.NewPool(admin.PoolOptions{UserAgent: "test", CallTimeout: 5 * time.Second, RequestsPerSecond: 1000}).Client(s.endpoint())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func (s *service) endpoint() admin.Endpoint {
+	return admin.Endpoint{
+		AccountHost: s.URL, AccountID: "acc", WorkspaceHost: s.URL, WorkspaceID: "42", ClientID: "op", ClientSecret: operatorSecret,
+	}
 }
 
 // reads are the calls whose empty result would mean that something does not exist.

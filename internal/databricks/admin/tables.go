@@ -5,13 +5,13 @@ package admin
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/service/catalog"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
 // Table is what Unity Catalog says of a table or view.
@@ -31,17 +31,12 @@ type Change struct {
 	At time.Time
 }
 
-// changeBody is a change as Unity Catalog writes it: in milliseconds.
-type changeBody struct {
-	By string `json:"updated_by"`
-	At int64  `json:"updated_at"`
-}
-
-func (b changeBody) change() Change {
-	if b.At <= 0 {
+// changeOf is a change as Unity Catalog writes it: in milliseconds.
+func changeOf(by string, at int64) Change {
+	if at <= 0 {
 		return Change{}
 	}
-	return Change{By: wire.Tidy(b.By, 256), At: time.UnixMilli(b.At).UTC()}
+	return Change{By: wire.Tidy(by, 256), At: time.UnixMilli(at).UTC()}
 }
 
 // Column is a column of a table.
@@ -62,33 +57,21 @@ type PolicyFunction struct {
 	Columns []string
 }
 
-type policyFunctionBody struct {
-	Function  string     `json:"function_name"`
-	Input     []string   `json:"input_column_names"`
-	Using     []string   `json:"using_column_names"`
-	Arguments []argument `json:"input_arguments"`
-	Others    []argument `json:"using_arguments"`
-}
-
-type argument struct {
-	Column   string  `json:"column"`
-	Constant *string `json:"constant"`
-}
-
-func (b *policyFunctionBody) policy() *PolicyFunction {
-	if b == nil || b.Function == "" {
+// policyFunction is a function with its arguments, or with names of columns where an
+// older service gives no arguments.
+func policyFunction(function string, arguments []catalog.PolicyFunctionArgument, columns []string) *PolicyFunction {
+	if function == "" {
 		return nil
 	}
-	out := &PolicyFunction{Function: strings.ToLower(b.Function)}
-	arguments := slices.Concat(b.Arguments, b.Others)
+	out := &PolicyFunction{Function: strings.ToLower(function)}
 	for _, a := range arguments {
-		if a.Constant != nil || a.Column == "" {
+		if a.Constant != "" || slices.Contains(a.ForceSendFields, "Constant") || a.Column == "" {
 			a.Column = "?"
 		}
 		out.Columns = append(out.Columns, strings.ToLower(a.Column))
 	}
 	if len(arguments) == 0 {
-		for _, c := range slices.Concat(b.Input, b.Using) {
+		for _, c := range columns {
 			out.Columns = append(out.Columns, strings.ToLower(c))
 		}
 	}
@@ -97,35 +80,29 @@ func (b *policyFunctionBody) policy() *PolicyFunction {
 
 // Table returns a table by its full name, or nil when there is none that the operator may see.
 func (c *Client) Table(ctx context.Context, name string) (*Table, error) {
-	n, err := wire.SecurableName(name)
-	if err != nil {
+	if _, err := wire.SecurableName(name); err != nil {
 		return nil, err
 	}
-	var out struct {
-		FullName string              `json:"full_name"`
-		Owner    string              `json:"owner"`
-		Type     string              `json:"table_type"`
-		Filter   *policyFunctionBody `json:"row_filter"`
-		Columns  []struct {
-			Name string              `json:"name"`
-			Type string              `json:"type_text"`
-			Mask *policyFunctionBody `json:"mask"`
-		} `json:"columns"`
-		changeBody
+	t, err := c.workspace.tables.Get(ctx, catalog.GetTableRequest{FullName: name})
+	return found(t, err, tableOf, func(t Table) bool {
+		return strings.EqualFold(t.FullName, name) && len(t.Columns) > 0 // without its columns a table would read as one without masks
+	})
+}
+
+func tableOf(in catalog.TableInfo) Table {
+	t := Table{
+		FullName: in.FullName, Owner: in.Owner, View: in.TableType == catalog.TableTypeView || in.TableType == catalog.TableTypeMetricView,
+		Changed: changeOf(in.UpdatedBy, in.UpdatedAt),
 	}
-	if err := c.workspace.do(ctx, http.MethodGet, "/api/2.1/unity-catalog/tables/"+string(n), nil, nil, &out); err != nil {
-		if isMissing(err) {
-			return nil, nil //nolint:nilnil // none is not an error
+	if f := in.RowFilter; f != nil {
+		t.RowFilter = policyFunction(f.FunctionName, f.InputArguments, f.InputColumnNames)
+	}
+	for _, col := range in.Columns {
+		out := Column{Name: strings.ToLower(col.Name), Type: strings.ToUpper(col.TypeText)}
+		if m := col.Mask; m != nil {
+			out.Mask = policyFunction(m.FunctionName, m.UsingArguments, m.UsingColumnNames)
 		}
-		return nil, err
+		t.Columns = append(t.Columns, out)
 	}
-	if !strings.EqualFold(out.FullName, name) || len(out.Columns) == 0 {
-		// Without its columns a table would read as one without masks.
-		return nil, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
-	}
-	t := &Table{FullName: out.FullName, Owner: out.Owner, View: out.Type == "VIEW" || out.Type == "METRIC_VIEW", RowFilter: out.Filter.policy(), Changed: out.change()}
-	for _, col := range out.Columns {
-		t.Columns = append(t.Columns, Column{Name: strings.ToLower(col.Name), Type: strings.ToUpper(col.Type), Mask: col.Mask.policy()})
-	}
-	return t, nil
+	return t
 }

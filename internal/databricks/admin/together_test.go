@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/service/iam"
+
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire/wiretest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -111,19 +113,19 @@ func TestThoseWhoWriteAtTheSameTimeShareACall(t *testing.T) {
 			return c.GrantObject(context.Background(), admin.Object{Kind: admin.Warehouses, Name: "w", Level: "CAN_USE"}, who(i))
 		}, func(body string) []string {
 			var in struct {
-				List []admin.Permission `json:"access_control_list"`
+				List []iam.AccessControlRequest `json:"access_control_list"`
 			}
 			_ = json.Unmarshal([]byte(body), &in)
-			return namesOf(in.List, func(p admin.Permission) string { return p.ServicePrincipalName })
+			return namesOf(in.List, func(p iam.AccessControlRequest) string { return p.ServicePrincipalName })
 		}, `{"object_id":"/warehouses/w","access_control_list":[{"group_name":"admins","all_permissions":[{"permission_level":"CAN_MANAGE"}]}]}`},
 		"members": {func(c *admin.Client, i int) error {
 			return c.AddMember(context.Background(), "9", who(i))
 		}, func(body string) []string {
 			var in struct {
-				Operations []struct{ Value []admin.Member }
+				Operations []struct{ Value []iam.ComplexValue }
 			}
 			_ = json.Unmarshal([]byte(body), &in)
-			return namesOf(in.Operations[0].Value, func(m admin.Member) string { return m.Value })
+			return namesOf(in.Operations[0].Value, func(m iam.ComplexValue) string { return m.Value })
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

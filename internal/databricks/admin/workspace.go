@@ -5,9 +5,9 @@ package admin
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 	"strconv"
+
+	"github.com/databricks/databricks-sdk-go/service/iam"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -22,24 +22,21 @@ type Identity struct {
 
 // Me asks the workspace who the operator is: the cheapest call that needs a token.
 func (c *Client) Me(ctx context.Context) (Identity, error) {
-	var out struct {
-		UserName string `json:"userName"`
-		Active   bool   `json:"active"`
+	me, err := c.workspace.me.Me(ctx, iam.MeRequest{})
+	if err != nil {
+		return Identity{}, classify(err)
 	}
-	err := c.workspace.do(ctx, http.MethodGet, "/api/2.0/preview/scim/v2/Me", nil, nil, &out)
-	if err == nil && out.UserName == "" {
-		err = fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
+	if me.UserName == "" {
+		return Identity{}, fault.Transient(wire.ReasonUnexpectedAnswer, wire.ErrUnexpectedAnswer)
 	}
-	return Identity{Principal: out.UserName, Active: out.Active}, err
+	return Identity{Principal: me.UserName, Active: me.Active}, nil
 }
 
 // CheckAccount says whether the operator may read service principals and
 // workspace assignments of the account, which everything else rests on.
 func (c *Client) CheckAccount(ctx context.Context) error {
-	var list struct {
-		Total *int `json:"totalResults"`
-	}
-	if err := c.account.do(ctx, http.MethodGet, c.scim("ServicePrincipals"), map[string]any{"startIndex": 1, "count": 1}, nil, &list); err != nil {
+	var list scimPage[iam.AccountServicePrincipal]
+	if err := c.scimPage(ctx, "ServicePrincipals", map[string]any{"startIndex": 1, "count": 1}, &list); err != nil {
 		return err
 	}
 	if list.Total == nil {
@@ -47,10 +44,6 @@ func (c *Client) CheckAccount(ctx context.Context) error {
 	}
 	_, err := c.assignments(ctx)
 	return err
-}
-
-func (c *Client) assignmentPath(rest string) string {
-	return "/api/2.0/accounts/" + url.PathEscape(c.endpoint.AccountID) + "/workspaces/" + url.PathEscape(c.endpoint.WorkspaceID) + "/permissionassignments" + rest
 }
 
 // assignments maps numeric principal ids to permissions. Those who ask at the same time
@@ -62,20 +55,20 @@ func (c *Client) assignments(ctx context.Context) (map[string][]string, error) {
 }
 
 func (c *Client) readAssignments(ctx context.Context) (map[string][]string, error) {
-	var out struct {
-		Assignments []struct {
-			Principal struct {
-				ID int64 `json:"principal_id"`
-			} `json:"principal"`
-			Permissions []string `json:"permissions"`
-		} `json:"permission_assignments"`
+	all, err := c.account.assignments.ListAll(ctx, iam.ListWorkspaceAssignmentRequest{WorkspaceId: c.workspaceID})
+	if err != nil {
+		return nil, classify(err)
 	}
-	if err := c.account.do(ctx, http.MethodGet, c.assignmentPath(""), nil, nil, &out); err != nil {
-		return nil, err
-	}
-	found := make(map[string][]string, len(out.Assignments))
-	for _, a := range out.Assignments {
-		found[strconv.FormatInt(a.Principal.ID, 10)] = a.Permissions
+	found := make(map[string][]string, len(all))
+	for _, a := range all {
+		if a.Principal == nil {
+			continue
+		}
+		var permissions []string
+		for _, p := range a.Permissions {
+			permissions = append(permissions, string(p))
+		}
+		found[strconv.FormatInt(a.Principal.PrincipalId, 10)] = permissions
 	}
 	return found, nil
 }
@@ -102,13 +95,15 @@ func (c *Client) AssignedPrincipals(ctx context.Context) (map[string]bool, error
 // Assign assigns a principal to the workspace as a user. A new principal can take
 // a moment before it is accepted: that is a fault Waiting.
 func (c *Client) Assign(ctx context.Context, principalID string) error {
-	p, err := wire.NumericID(principalID)
+	principal, err := wire.Number(principalID)
 	if err != nil {
 		return err
 	}
 	defer c.cache.Written(assignedThing(principalID))
-	err = c.account.do(ctx, http.MethodPut, c.assignmentPath("/principals/"+string(p)), nil, map[string]any{"permissions": []string{"USER"}}, nil)
-	if fault.Is(err, fault.ClassInvalid) || isMissing(err) {
+	_, err = c.account.assignments.Update(ctx, iam.UpdateWorkspaceAssignments{
+		WorkspaceId: c.workspaceID, PrincipalId: principal, Permissions: []iam.WorkspacePermission{iam.WorkspacePermissionUser},
+	})
+	if err = classify(err); fault.Is(err, fault.ClassInvalid) || isMissing(err) {
 		return fault.Waiting(wire.ReasonPrincipalNotVisible, err)
 	}
 	return err
@@ -116,13 +111,10 @@ func (c *Client) Assign(ctx context.Context, principalID string) error {
 
 // Unassign ends an assignment. What is not assigned is unassigned.
 func (c *Client) Unassign(ctx context.Context, principalID string) error {
-	p, err := wire.NumericID(principalID)
+	principal, err := wire.Number(principalID)
 	if err != nil {
 		return err
 	}
 	defer c.cache.Written(assignedThing(principalID))
-	if err := c.account.do(ctx, http.MethodDelete, c.assignmentPath("/principals/"+string(p)), nil, nil, nil); !isMissing(err) {
-		return err
-	}
-	return nil
+	return unlessMissing(c.account.assignments.Delete(ctx, iam.DeleteWorkspaceAssignmentRequest{WorkspaceId: c.workspaceID, PrincipalId: principal}))
 }

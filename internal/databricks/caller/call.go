@@ -18,9 +18,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/upstream"
 )
 
-// maxResultBytes bounds one answer; inline results are at most 25 MiB.
-const maxResultBytes = 32 << 20
-
 // workspace calls one workspace as the owner of the token given with each call. It has
 // no credential of its own.
 type workspace struct {
@@ -70,7 +67,7 @@ func (c call) do(ctx context.Context, method, path string, body, into any) error
 		return &wire.CallError{Kind: wire.CallUnavailable, Code: "UNREACHABLE"}
 	}
 	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxResultBytes))
+	raw, err := io.ReadAll(io.LimitReader(res.Body, wire.MaxBodyBytes))
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

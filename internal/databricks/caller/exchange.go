@@ -87,7 +87,7 @@ func (e *Exchanger) Exchange(ctx context.Context, r ExchangeRequest) (Token, err
 		"client_id":          {r.ClientID},
 	}
 	// An exchange changes nothing: one whose answer was lost may be made again.
-	return PostForToken(upstream.Repeatable(ctx), e.client, endpoint, form, nil, e.now)
+	return postForToken(upstream.Repeatable(ctx), e.client, endpoint, form, nil, e.now)
 }
 
 // TokenEndpoint reads the workspace's OAuth metadata. It must name an endpoint of
@@ -135,8 +135,8 @@ func discoverTokenEndpoint(ctx context.Context, client *http.Client, from, host 
 	return d.TokenEndpoint, nil
 }
 
-// PostForToken posts a form to a token endpoint. Authorize, if given, adds client authentication.
-func PostForToken(ctx context.Context, client *http.Client, endpoint string, form url.Values,
+// postForToken posts a form to a token endpoint. Authorize, if given, adds client authentication.
+func postForToken(ctx context.Context, client *http.Client, endpoint string, form url.Values,
 	authorize func(*http.Request), now func() time.Time,
 ) (Token, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
@@ -159,7 +159,11 @@ func PostForToken(ctx context.Context, client *http.Client, endpoint string, for
 		return Token{}, fmt.Errorf("read the token endpoint's answer: %w", errShort(err))
 	}
 	if res.StatusCode != http.StatusOK {
-		return Token{}, refusal(res, raw)
+		var body struct {
+			Error string `json:"error"`
+		}
+		_ = json.Unmarshal(raw, &body) // a body that is not JSON has no code
+		return Token{}, Refusal(res, body.Error)
 	}
 	var a struct {
 		AccessToken string          `json:"access_token"`
@@ -186,15 +190,12 @@ var oauthCodes = []string{
 	"invalid_scope", "access_denied", "temporarily_unavailable", "server_error",
 }
 
-func refusal(res *http.Response, raw []byte) error {
-	var body struct {
-		Error string `json:"error"`
+// Refusal is an answer of a token endpoint that is no token, with OAuth's code for it.
+func Refusal(res *http.Response, code string) *ExchangeError {
+	if !slices.Contains(oauthCodes, code) {
+		code = "unknown_error"
 	}
-	_ = json.Unmarshal(raw, &body) // a body that is not JSON has no code
-	if !slices.Contains(oauthCodes, body.Error) {
-		body.Error = "unknown_error"
-	}
-	return &ExchangeError{Code: body.Error, Status: res.StatusCode, RetryAfter: upstream.RetryAfter(res.Header, time.Now())}
+	return &ExchangeError{Code: code, Status: res.StatusCode, RetryAfter: upstream.RetryAfter(res.Header, time.Now())}
 }
 
 // errShort drops the URL that net/http puts before its errors: it can hold a

@@ -201,7 +201,7 @@ func (g *Genie) Result(ctx context.Context, c GenieCall, conversation, message, 
 		return nil, err
 	}
 	if out.Response.Status.State != "SUCCEEDED" {
-		return nil, wire.StatementFailure(&out.Response)
+		return nil, wire.StatementFailure(out.Response.Status)
 	}
 	return out.Response.Contents(), nil
 }

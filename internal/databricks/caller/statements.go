@@ -95,7 +95,7 @@ func (c call) collect(ctx context.Context, a *wire.StatementAnswer) (*wire.State
 		}
 	}
 	if a.Status.State != "SUCCEEDED" {
-		return nil, wire.StatementFailure(a)
+		return nil, wire.StatementFailure(a.Status)
 	}
 	out := a.Contents()
 	for next := a.Result.NextChunk; next != nil; {

@@ -4,14 +4,13 @@
 package caller
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +18,8 @@ import (
 )
 
 const (
-	// TokenSkew is how long before its end a token is no longer handed out.
-	TokenSkew = 10 * time.Second
+	// tokenSkew is how long before its end a token is no longer handed out.
+	tokenSkew = 10 * time.Second
 	// refusalTTL is how long a definitive refusal is remembered, so that a caller
 	// whose token Databricks does not accept costs one exchange and not one a call.
 	refusalTTL = time.Second
@@ -69,10 +68,9 @@ type TokenCacheOptions struct {
 type TokenCache struct {
 	now     func() time.Time
 	entries *otter.Cache[[sha256.Size]byte, cachedToken]
-
-	mu      sync.Mutex
-	flights map[[sha256.Size]byte]*flight
-	epoch   uint64 // counts drops: a load that began before one is not kept
+	// epoch counts drops. Otter knows no key while it is loaded for the first time, so that
+	// it cannot drop one by what is chosen: a token whose exchange began before a drop is not kept.
+	epoch atomic.Uint64
 }
 
 type cachedToken struct {
@@ -80,13 +78,6 @@ type cachedToken struct {
 	token   Token
 	refused error
 	until   time.Time
-}
-
-type flight struct {
-	leads atomic.Bool
-	done  chan struct{}
-	token Token
-	err   error
 }
 
 // NewTokenCache makes a TokenCache.
@@ -97,7 +88,7 @@ func NewTokenCache(o TokenCacheOptions) (*TokenCache, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &TokenCache{now: o.Now, flights: map[[sha256.Size]byte]*flight{}}
+	c := &TokenCache{now: o.Now}
 	entries, err := otter.New(&otter.Options[[sha256.Size]byte, cachedToken]{
 		MaximumSize: o.MaximumSize,
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[[sha256.Size]byte, cachedToken]) time.Duration {
@@ -121,93 +112,101 @@ func (c *TokenCache) Token(ctx context.Context, key TokenKey, maxLifetime time.D
 	if e, ok := c.entries.GetIfPresent(id); ok && c.now().Before(e.until) {
 		return e.token, e.refused
 	}
-	f, found := c.join(id)
-	if found != nil {
-		return found.token, found.refused
+	return c.fetch(ctx, id, func(ctx context.Context) (cachedToken, error) {
+		token, err := load(ctx)
+		return c.entry(key, token, err, maxLifetime)
+	})
+}
+
+// fetch waits for the exchange in flight for a key, or begins one, behind the caller's back:
+// otter runs a load in the call that began it, which could not go away then.
+func (c *TokenCache) fetch(ctx context.Context, id [sha256.Size]byte, load func(context.Context) (cachedToken, error)) (Token, error) {
+	type result struct {
+		cachedToken
+		err error
 	}
-	if f.leads.CompareAndSwap(false, true) {
-		go c.lead(context.WithoutCancel(ctx), id, key, maxLifetime, f, load)
-	}
+	done := make(chan result, 1)
+	go func() {
+		e, err := c.exchange(context.WithoutCancel(ctx), id, load)
+		done <- result{e, err}
+	}()
 	select {
-	case <-f.done:
-		return f.token, f.err
+	case r := <-done:
+		return r.token, cmp.Or(r.err, r.refused)
 	case <-ctx.Done():
 		return Token{}, ctx.Err()
 	}
 }
 
-// join returns the exchange in flight for a key, or a new one, or the entry that
-// one left behind since the caller looked.
-func (c *TokenCache) join(id [sha256.Size]byte) (*flight, *cachedToken) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f := c.flights[id]; f != nil {
-		return f, nil
-	}
-	if e, ok := c.entries.GetIfPresent(id); ok && c.now().Before(e.until) {
-		return nil, &e
-	}
-	f := &flight{done: make(chan struct{}), err: errLoadFailed}
-	c.flights[id] = f
-	return f, nil
-}
-
 var errLoadFailed = errors.New("the token exchange did not finish")
 
-func (c *TokenCache) lead(ctx context.Context, id [sha256.Size]byte, key TokenKey, maxLifetime time.Duration,
-	f *flight, load func(context.Context) (Token, error),
-) {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
-	defer cancel()
-	c.mu.Lock()
-	epoch := c.epoch
-	c.mu.Unlock()
-	f.token, f.err = load(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e, keep := c.entry(key, f, maxLifetime); keep && epoch == c.epoch {
-		c.entries.Set(id, e)
+func (c *TokenCache) exchange(ctx context.Context, id [sha256.Size]byte, load func(context.Context) (cachedToken, error)) (cachedToken, error) {
+	c.invalidate(id, func(e cachedToken) bool { return !c.now().Before(e.until) })
+	began, mine := uint64(0), false
+	got, err := c.entries.Get(ctx, id, otter.LoaderFunc[[sha256.Size]byte, cachedToken](func(ctx context.Context, _ [sha256.Size]byte) (e cachedToken, err error) {
+		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+		defer cancel()
+		defer func() {
+			if recover() != nil {
+				err = errLoadFailed
+			}
+		}()
+		began, mine = c.epoch.Load(), true
+		if e, err = load(ctx); began != c.epoch.Load() {
+			e.until = time.Time{}
+		}
+		return e, err
+	}))
+	if mine && err == nil && (began != c.epoch.Load() || !c.now().Before(got.until)) {
+		c.invalidate(id, func(e cachedToken) bool { return e.token.AccessToken == got.token.AccessToken })
 	}
-	delete(c.flights, id)
-	close(f.done)
+	return got, err
 }
 
-func (c *TokenCache) entry(key TokenKey, f *flight, maxLifetime time.Duration) (cachedToken, bool) {
+// invalidate drops an entry if it is one that should be dropped.
+func (c *TokenCache) invalidate(id [sha256.Size]byte, should func(cachedToken) bool) {
+	c.entries.ComputeIfPresent(id, func(e cachedToken) (cachedToken, otter.ComputeOp) {
+		if should(e) {
+			return e, otter.InvalidateOp
+		}
+		return e, otter.CancelOp
+	})
+}
+
+// entry is what is kept of an exchange: a token until the earliest end, and a definitive
+// refusal for a moment. Other errors are not kept.
+func (c *TokenCache) entry(key TokenKey, token Token, err error, maxLifetime time.Duration) (cachedToken, error) {
 	now := c.now()
 	var ee *ExchangeError
 	switch {
-	case f.err == nil:
-		until := f.token.Expiry.Add(-TokenSkew)
+	case err == nil:
+		until := token.Expiry.Add(-tokenSkew)
 		if limit := now.Add(maxLifetime); limit.Before(until) {
 			until = limit
 		}
-		return cachedToken{key: key, token: f.token, until: until}, until.After(now)
-	case errors.As(f.err, &ee) && ee.Code == "invalid_grant" && ee.Status < http.StatusInternalServerError:
-		return cachedToken{key: key, refused: f.err, until: now.Add(refusalTTL)}, true
+		return cachedToken{key: key, token: token, until: until}, nil
+	case errors.As(err, &ee) && ee.Code == "invalid_grant" && ee.Status < http.StatusInternalServerError:
+		return cachedToken{key: key, refused: err, until: now.Add(refusalTTL)}, nil
 	}
-	return cachedToken{}, false
+	return cachedToken{}, err
 }
 
 // Drop forgets the token of a key.
 func (c *TokenCache) Drop(key TokenKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.epoch++
+	c.epoch.Add(1)
 	c.entries.Invalidate(key.id())
 }
 
 // DropIf forgets every token whose key is chosen, also those being fetched now.
 func (c *TokenCache) DropIf(chosen func(TokenKey) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.epoch++
+	c.epoch.Add(1)
 	var ids [][sha256.Size]byte
 	for id, e := range c.entries.All() {
 		if chosen(e.key) {
 			ids = append(ids, id)
 		}
 	}
-	for id := range slices.Values(ids) {
+	for _, id := range ids {
 		c.entries.Invalidate(id)
 	}
 }

@@ -6,12 +6,15 @@ package caller_test
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/caller"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 )
 
 // cached is a cache with a clock that stands still, and a count of exchanges.
@@ -178,6 +181,64 @@ func TestADropReachesATokenBeingFetched(t *testing.T) {
 	if c.loads != 1 {
 		t.Error("the token of before the drop was kept")
 	}
+}
+
+// TestAnExchangeThatPanicsIsAnError, and the next one is made.
+func TestAnExchangeThatPanicsIsAnError(t *testing.T) {
+	c := newCached(t)
+	if _, err := c.Token(t.Context(), caller.TokenKey{}, time.Hour, func(context.Context) (caller.Token, error) { panic("dose") }); err == nil || strings.Contains(err.Error(), "dose") {
+		t.Errorf("got %v", err)
+	}
+	if err := c.get(t, caller.TokenKey{}, time.Hour); err != nil || c.loads != 1 {
+		t.Errorf("got %v after %d exchanges", err, c.loads)
+	}
+}
+
+// TestADropOfAKeyBeingFetched: those who wait get a token that was exchanged after it.
+func TestADropOfAKeyBeingFetched(t *testing.T) {
+	c := newCached(t)
+	key, began, release := caller.TokenKey{Subject: "a"}, make(chan struct{}, 9), make(chan struct{})
+	load := func(context.Context) (caller.Token, error) {
+		began <- struct{}{}
+		<-release
+		return caller.Token{AccessToken: "x", Expiry: c.now.Add(time.Hour)}, nil
+	}
+	got := make(chan error, 1)
+	go func() {
+		_, err := c.Token(t.Context(), key, time.Hour, load)
+		got <- err
+	}()
+	<-began
+	c.Drop(key)
+	close(release)
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	if _ = c.get(t, key, time.Hour); c.loads+len(began) != 1 {
+		t.Errorf("%d exchanges after the drop", c.loads+len(began))
+	}
+}
+
+// TestManyKeysAtOnce: each is exchanged once, and drops meanwhile do no harm.
+func TestManyKeysAtOnce(t *testing.T) {
+	c := newCached(t)
+	var wg sync.WaitGroup
+	for i := range 400 {
+		key := caller.TokenKey{Subject: strconv.Itoa(i % 20)}
+		wg.Go(func() {
+			token, err := c.Token(t.Context(), key, time.Hour, func(context.Context) (caller.Token, error) {
+				time.Sleep(time.Millisecond)
+				return caller.Token{AccessToken: wire.Secret(key.Subject), Expiry: c.now.Add(time.Hour)}, nil
+			})
+			if err != nil || token.AccessToken.Reveal() != key.Subject {
+				t.Errorf("%s got %s %v", key.Subject, token.AccessToken.Reveal(), err)
+			}
+		})
+		if i%50 == 0 {
+			wg.Go(func() { c.DropIf(func(k caller.TokenKey) bool { return k.Subject == "3" }) })
+		}
+	}
+	wg.Wait()
 }
 
 func TestATokenThatIsKeptIsFoundWithoutMemory(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -33,6 +34,18 @@ func checked(what, value string, pattern *regexp.Regexp) (Part, error) {
 
 // NumericID checks the numeric id of a principal.
 func NumericID(value string) (Part, error) { return checked("id", value, numberPattern) }
+
+// Number checks the numeric id of a principal and returns it as a number.
+func Number(value string) (int64, error) {
+	if _, err := NumericID(value); err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return 0, fault.Invalid(ReasonRejected, fmt.Errorf("the id %q is no number that Databricks gives", Tidy(value, 64)))
+	}
+	return n, nil
+}
 
 // ObjectID checks the id of an object that has letters, digits and hyphens.
 func ObjectID(value string) (Part, error) { return checked("id", value, identityPattern) }

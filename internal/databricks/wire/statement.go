@@ -52,19 +52,28 @@ const (
 	CancelTimeout = 5 * time.Second
 )
 
+// StatementStatus is how far a statement is.
+type StatementStatus struct {
+	State    string          `json:"state"`
+	Error    *StatementError `json:"error"`
+	SQLState string          `json:"sql_state"`
+}
+
+// StatementError is why a statement failed.
+type StatementError struct {
+	Code string `json:"error_code"`
+	// Message is read for the class of the error, and not kept.
+	Message string `json:"message"`
+}
+
+// Unfinished says whether the statement has not ended.
+func (s StatementStatus) Unfinished() bool { return s.State == "PENDING" || s.State == "RUNNING" }
+
 // StatementAnswer is a statement as the SQL Statement Execution API answers it.
 type StatementAnswer struct {
-	StatementID string `json:"statement_id"`
-	Status      struct {
-		State string `json:"state"`
-		Error *struct {
-			Code string `json:"error_code"`
-			// Message is read for the class of the error, and not kept.
-			Message string `json:"message"`
-		} `json:"error"`
-		SQLState string `json:"sql_state"`
-	} `json:"status"`
-	Manifest struct {
+	StatementID string          `json:"statement_id"`
+	Status      StatementStatus `json:"status"`
+	Manifest    struct {
 		Schema struct {
 			Columns []struct {
 				Name     string `json:"name"`
@@ -86,12 +95,7 @@ type ResultChunk struct {
 // Running says whether there is something to wait for. A statement without an id that
 // can be part of a request cannot be asked for.
 func (a *StatementAnswer) Running() bool {
-	return a.Unfinished() && identityPattern.MatchString(a.StatementID)
-}
-
-// Unfinished says whether the statement has not ended.
-func (a *StatementAnswer) Unfinished() bool {
-	return a.Status.State == "PENDING" || a.Status.State == "RUNNING"
+	return a.Status.Unfinished() && identityPattern.MatchString(a.StatementID)
 }
 
 // StatementPath is the path of a statement.
@@ -107,17 +111,17 @@ func (a *StatementAnswer) Contents() *StatementResult {
 }
 
 // StatementFailure classifies a statement that ended without a result.
-func StatementFailure(a *StatementAnswer) error {
-	e := &CallError{Status: http.StatusOK, SQLState: a.Status.SQLState, Code: a.Status.State}
-	if a.Status.Error == nil {
+func StatementFailure(s StatementStatus) error {
+	e := &CallError{Status: http.StatusOK, SQLState: s.SQLState, Code: s.State}
+	if s.Error == nil {
 		return e
 	}
-	e.Code = a.Status.Error.Code
+	e.Code = s.Error.Code
 	if e.SQLState == "" {
-		e.SQLState = sqlStateIn(a.Status.Error.Message)
+		e.SQLState = sqlStateIn(s.Error.Message)
 	}
 	switch {
-	case e.SQLState == "42501" || e.Code == "UNAUTHENTICATED" || strings.HasPrefix(a.Status.Error.Message, "[INSUFFICIENT_PERMISSIONS]"):
+	case e.SQLState == "42501" || e.Code == "UNAUTHENTICATED" || strings.HasPrefix(s.Error.Message, "[INSUFFICIENT_PERMISSIONS]"):
 		e.Kind = CallDenied
 	case e.Code == "RESOURCE_EXHAUSTED":
 		e.Kind = CallRateLimited
