@@ -313,15 +313,7 @@ func TestALostAnswerLeavesExactlyOne(t *testing.T) {
 		for _, act := range []string{"create", "delete"} {
 			t.Run(act+" "+stage, func(t *testing.T) {
 				w.T = t
-				n := 1
-				for ; w.lose(act, stage, n); n++ {
-					if t.Failed() {
-						t.Fatalf("at call %d", n)
-					}
-				}
-				if n < 4 {
-					t.Fatalf("only %d calls were made", n-1)
-				}
+				externaltest.EachCall(t, 3, func(n int) bool { return w.lose(act, stage, n) })
 			})
 		}
 	}

@@ -434,17 +434,7 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 		} {
 			t.Run(act+" "+stage, func(t *testing.T) {
 				w.T = t
-				for n := 1; ; n++ {
-					if !w.crash(act, stage, n, want) {
-						if n < 5 {
-							t.Fatalf("only %d calls were made", n-1)
-						}
-						return
-					}
-					if t.Failed() {
-						t.Fatalf("at call %d", n)
-					}
-				}
+				externaltest.EachCall(t, 4, func(n int) bool { return w.crash(act, stage, n, want) })
 			})
 		}
 	}

@@ -30,19 +30,7 @@ func TestACrashWhileAdoptingLeavesWhatWasThere(t *testing.T) {
 			for _, act := range []string{"create", "change", "delete"} {
 				t.Run(act, func(t *testing.T) {
 					a.T = t
-					for n := 1; ; n++ {
-						crashed := a.crash(act, stage, n)
-						if t.Failed() {
-							t.Fatalf("at call %d", n)
-						}
-						if !crashed {
-							if n < 5 {
-								t.Fatalf("only %d calls were made", n-1)
-							}
-							t.Logf("%d calls", n-1)
-							return
-						}
-					}
+					externaltest.EachCall(t, 4, func(n int) bool { return a.crash(act, stage, n) })
 				})
 			}
 		})

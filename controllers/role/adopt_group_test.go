@@ -117,9 +117,7 @@ func TestACrashWhileTakingOverAGroup(t *testing.T) {
 					if act == "delete" {
 						w.Settle("west")
 						is(installation+"/adopted-group/gh_west", 2)
-						if err := w.Kube.Delete(t.Context(), w.Get("west")); err != nil {
-							t.Fatal(err)
-						}
+						w.Delete(w.Get("west"))
 					}
 					crashed := w.crashAt("west", stage, n)
 					if act == "create" {

@@ -391,19 +391,9 @@ func TestACrashAtAnyCallLeavesExactlyOne(t *testing.T) {
 			for _, act := range []string{"create", "change", "delete"} {
 				t.Run(act, func(t *testing.T) {
 					w.T = t
-					for n := 1; ; n++ {
-						name := fmt.Sprintf("%s-%s-%d", act, strings.ReplaceAll(stage, "_", "-"), n)
-						if !w.crash(name, act, stage, n) {
-							if n < 5 {
-								t.Fatalf("only %d calls were made", n-1)
-							}
-							t.Logf("%d calls", n-1)
-							return
-						}
-						if t.Failed() {
-							t.Fatalf("at call %d", n)
-						}
-					}
+					externaltest.EachCall(t, 4, func(n int) bool {
+						return w.crash(fmt.Sprintf("%s-%s-%d", act, strings.ReplaceAll(stage, "_", "-"), n), act, stage, n)
+					})
 				})
 			}
 		})

@@ -5,6 +5,7 @@ package externaltest
 
 import (
 	"context"
+	"testing"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -14,6 +15,25 @@ import (
 // Stages are the points of a call at which an operator can crash: before it takes effect,
 // after that with the answer lost, and after the answer.
 var Stages = []string{"before_commit", "after_commit", "after_reply"}
+
+// EachCall tries something at the first call to Databricks, at the second, and so on, until
+// it says that there was no such call. There must be at least so many.
+func EachCall(t *testing.T, least int, try func(n int) bool) {
+	t.Helper()
+	for n := 1; ; n++ {
+		there := try(n)
+		if t.Failed() {
+			t.Fatalf("at call %d", n)
+		}
+		if !there {
+			if n <= least {
+				t.Fatalf("only %d calls were made", n-1)
+			}
+			t.Logf("%d calls", n-1)
+			return
+		}
+	}
+}
 
 // CrashAt makes a pass by an operator that crashes at a call to Databricks. It returns
 // whether there was such a call, and the error of the pass. No other operator has run yet.

@@ -36,8 +36,8 @@ func TestMissedEvents(t *testing.T) {
 	tool, server := w.tool("leads", "leads"), w.server("tools", "none", "leads")
 	env.Create(w, kube, tool, server)
 	health := w.health(server)
-	w.appears(health)
-	w.ready(health)
+	w.Appears(health)
+	w.Ready(health)
 	for _, all := range []bool{false, true} {
 		for _, h := range happenings {
 			name := map[bool]string{false: "one", true: "all"}[all] + "-" + h.name
@@ -49,10 +49,10 @@ func TestMissedEvents(t *testing.T) {
 		}
 	}
 	w.T = t
-	w.remove(server, tool)
-	w.gone(server, tool)
-	w.remove(health)
-	w.gone(health)
+	w.Remove(server, tool)
+	w.Gone(server, tool)
+	w.Remove(health)
+	w.Gone(health)
 	w.nothing()
 }
 
@@ -75,14 +75,14 @@ type happening struct {
 
 var happenings = []happening{
 	{"update", "gatehouseroles", func(m *missing) { m.change(m.role, func() { m.role.Spec.Grants = nil }) }, both, leadsAlone},
-	{"deletion", "gatehouseroles", func(m *missing) { m.remove(m.role) }, both, nil},
-	{"creation", "gatehouseroles", func(m *missing) { env.Create(m, m.kube, m.role) }, nil, both},
-	{"closing", "toolaccesses", func(m *missing) { m.remove(m.access) }, both, dealsAlone},
+	{"deletion", "gatehouseroles", func(m *missing) { m.Remove(m.role) }, both, nil},
+	{"creation", "gatehouseroles", func(m *missing) { env.Create(m, m.Kube, m.role) }, nil, both},
+	{"closing", "toolaccesses", func(m *missing) { m.Remove(m.access) }, both, dealsAlone},
 	{"replacing", "toolaccesses", func(m *missing) {
-		m.remove(m.access)
-		m.gone(m.access)
+		m.Remove(m.access)
+		m.Gone(m.access)
 		m.access = m.opens(m.access.Name, "tools", "leads", "somebody-else")
-		env.Create(m, m.kube, m.access)
+		env.Create(m, m.Kube, m.access)
 	}, both, dealsAlone},
 }
 
@@ -90,10 +90,10 @@ var both, dealsAlone, leadsAlone = []string{"deals", "leads"}, []string{"deals"}
 
 func (m *missing) run(h happening) {
 	start := m.emulator.Last(m)
-	env.Create(m, m.kube, m.access)
+	env.Create(m, m.Kube, m.access)
 	if h.before != nil {
-		env.Create(m, m.kube, m.role)
-		m.ready(m.role)
+		env.Create(m, m.Kube, m.role)
+		m.Ready(m.role)
 	}
 	m.eventuallyHolds(h.before)
 	since := m.emulator.Last(m)
@@ -102,7 +102,7 @@ func (m *missing) run(h happening) {
 		return m.all || resource == h.resource && e.Object.Metadata.Name == name
 	})
 	h.happens(m)
-	m.eventually(func() string { return "an event is lost" }, func() bool { return m.network.count() > 0 })
+	m.Eventually(func() string { return "an event is lost" }, func() bool { return m.network.count() > 0 })
 	if m.all {
 		time.Sleep(time.Second) // nothing is to happen
 		if wrote := m.emulator.Writes(m, since); len(wrote) > 0 {
@@ -122,10 +122,10 @@ func (m *missing) run(h happening) {
 	}
 	m.eventuallyHolds(h.after)
 	if h.after != nil {
-		m.ready(m.role)
+		m.Ready(m.role)
 	}
-	m.remove(m.role, m.access)
-	m.gone(m.role, m.access)
+	m.Remove(m.role, m.access)
+	m.Gone(m.role, m.access)
 	each := 1
 	if !m.all {
 		each = 2 // the witness did the same
@@ -141,11 +141,11 @@ func (m *missing) witness() {
 	m.Helper()
 	other := &missing{world: m.world, role: m.world.role("witness-" + m.role.Name)}
 	other.access = m.opens(other.role.Name, "tools", "leads", other.role.Name)
-	env.Create(m, m.kube, other.access, other.role)
-	m.ready(other.role)
+	env.Create(m, m.Kube, other.access, other.role)
+	m.Ready(other.role)
 	other.eventuallyHolds(both)
-	m.remove(other.role, other.access)
-	m.gone(other.role, other.access)
+	m.Remove(other.role, other.access)
+	m.Gone(other.role, other.access)
 }
 
 // held are the tables that the Role may select from; nil when it has no service principal.
@@ -172,7 +172,7 @@ func (m *missing) held() []string {
 func (m *missing) eventuallyHolds(want []string) {
 	m.Helper()
 	var held []string
-	m.eventually(func() string { return fmt.Sprintf("%s holds %v, want %v", m.role.Name, held, want) }, func() bool {
+	m.Eventually(func() string { return fmt.Sprintf("%s holds %v, want %v", m.role.Name, held, want) }, func() bool {
 		held = m.held()
 		return slices.Equal(held, want) && (held == nil) == (want == nil)
 	})

@@ -52,12 +52,12 @@ func (b lateBody) Read(p []byte) (int, error) {
 // change edits an object as a user does.
 func (w *world) change(r *v1alpha1.Role, edit func()) {
 	w.Helper()
-	w.eventually(func() string { return "the change of " + r.Name }, func() bool {
-		if err := w.fetch(r); err != nil {
+	w.Eventually(func() string { return "the change of " + r.Name }, func() bool {
+		if err := w.Fetch(r); err != nil {
 			w.Fatal(err)
 		}
 		edit()
-		err := w.kube.Update(w.Context(), r)
+		err := w.Kube.Update(w.Context(), r)
 		if err != nil && !apierrors.IsConflict(err) {
 			w.Fatal(err)
 		}
@@ -81,28 +81,28 @@ func TestAStaleCache(t *testing.T) {
 	w := newWorld(t, kube, "stale")
 	r := w.role("late")
 	env.Create(t, kube, r)
-	w.ready(r)
+	w.Ready(r)
 	policy := &v1alpha1.FederationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: w.name, Name: "idp"}, Spec: v1alpha1.FederationPolicySpec{
 		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, Issuer: issuer, Audiences: []string{"https://tools.example.com/mcp"},
 		Claims: v1alpha1.FederationClaims{Role: "role"}, Roles: []v1alpha1.FederatedRole{{Name: r.Name, Subject: "late"}},
 	}}
 	env.Create(t, kube, policy)
-	w.ready(policy)
+	w.Ready(policy)
 	for i := range 5 {
 		w.change(r, func() { r.Spec.DisplayName = fmt.Sprintf("late %d", i) })
 	}
 	id := r.Status.ServicePrincipal.ID
-	w.eventually(func() string { return "the last display name lands" }, func() bool {
+	w.Eventually(func() string { return "the last display name lands" }, func() bool {
 		return w.emulator.State(t).Principals[id].DisplayName == "late 4"
 	})
-	w.ready(r)
+	w.Ready(r)
 	w.change(r, func() { r.Spec.Grants = nil })
-	w.ready(r)
-	w.eventually(func() string { return "the grant goes" }, func() bool {
+	w.Ready(r)
+	w.Eventually(func() string { return "the grant goes" }, func() bool {
 		return len(w.emulator.Grants(t, "table", "main.sales.deals", r.Status.ServicePrincipal.ApplicationID)) == 0
 	})
-	w.remove(policy, r)
-	w.gone(policy, r)
+	w.Remove(policy, r)
+	w.Gone(policy, r)
 	for what, want := range map[[2]string]int{
 		{"POST", "/ServicePrincipals$"}: 1, {"POST", "/Groups$"}: 1, {"POST", "/federationPolicies$"}: 1,
 		{"PATCH", "/permissions/table/"}:  2, // given and taken away

@@ -33,10 +33,10 @@ func (w *world) whole(name string) *whole {
 	w.emulator.SQL(w, "CREATE TABLE main.sales.own_"+name+" (id STRING)", "CREATE TABLE main.sales.tool_"+name+" (id STRING)")
 	e := &whole{name: name, role: w.role(name), policy: w.idp(name), tool: w.tool(name, "tool_"+name), server: w.server(name, "idp-"+name, name), access: w.opens(name, name, name, name)}
 	e.role.Spec.Grants[0].Name = v1alpha1.SecurableName("main.sales.own_" + name)
-	env.Create(w, w.kube, e.objects()...)
+	env.Create(w, w.Kube, e.objects()...)
 	health := w.health(e.server)
-	w.appears(health)
-	w.ready(e.role, e.policy, e.tool, e.access, health, e.server)
+	w.Appears(health)
+	w.Ready(e.role, e.policy, e.tool, e.access, health, e.server)
 	found := w.sight().principals[w.mark(e.role)]
 	if len(found) != 1 || len(found[0].Policies) != 1 {
 		w.Fatalf("the service principals of %s are %+v", name, found)
@@ -76,7 +76,7 @@ func orders(w *world) {
 	since := w.emulator.Last(w)
 	for step := range 5 {
 		for i, order := range ordersOfFive {
-			w.remove(all[i].objects()[order[step]])
+			w.Remove(all[i].objects()[order[step]])
 		}
 		if step%2 == 1 {
 			time.Sleep(500 * time.Millisecond) // some are in the middle of it
@@ -85,23 +85,23 @@ func orders(w *world) {
 		for i, order := range ordersOfFive {
 			went := order[:step+1]
 			if slices.Contains(went, 0) {
-				w.gone(all[i].role)
+				w.Gone(all[i].role)
 				continue
 			}
 			opened := !slices.ContainsFunc(went, func(o int) bool { return o >= 2 }) // the access, the tool and the server are there
-			w.eventually(func() string { return all[i].name + " has what is left to it" }, func() bool {
+			w.Eventually(func() string { return all[i].name + " has what is left to it" }, func() bool {
 				own, tools := w.selects(all[i])
 				return own && tools == opened
 			})
 		}
 	}
 	for _, e := range all {
-		w.gone(e.objects()...)
+		w.Gone(e.objects()...)
 		w.revokedFirst(e, since)
 	}
 	for _, e := range all {
-		w.remove(w.health(e.server))
-		w.gone(w.health(e.server))
+		w.Remove(w.health(e.server))
+		w.Gone(w.health(e.server))
 	}
 	w.nothing()
 }

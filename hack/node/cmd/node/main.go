@@ -6,11 +6,10 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/gatehouse-dev/gatehouse/hack/internal/program"
 )
 
 // command is one word of the command line: it parses what follows and does it.
@@ -29,16 +28,7 @@ var commands = []command{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := dispatch(ctx, os.Args[1:])
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	default:
-		fmt.Fprintln(os.Stderr, "node:", err)
-		stop()
-		os.Exit(1) //nolint:gocritic // stop has run
-	}
+	program.Main("node", dispatch)
 }
 
 func dispatch(ctx context.Context, args []string) error {
