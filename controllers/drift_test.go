@@ -53,7 +53,9 @@ func eventuallyDrifted(o external.Object, action, step string) *v1alpha1.Drift {
 	var drift *v1alpha1.Drift
 	Eventually(func(g Gomega) {
 		g.Expect(fetch(o)).To(Succeed())
-		drift = o.(external.Reporter).GetExternalStatus().LastDrift
+		drift = o.(interface {
+			GetExternalStatus() *v1alpha1.ExternalStatus
+		}).GetExternalStatus().LastDrift
 		g.Expect(drift).NotTo(BeNil())
 		g.Expect(drift.What).To(ContainElement(ContainSubstring(step)))
 		g.Expect(drifts(g, o)).To(ContainElement(And(HavePrefix(action+": "), ContainSubstring(step), ContainSubstring("nobody declared a change"))))

@@ -41,7 +41,7 @@ type Options struct {
 
 // Setup adds all controllers to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
-	left := leftbehind.Store{Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Namespace: o.Servers.Namespace}
+	orphans := leftbehind.Store{Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Namespace: o.Servers.Namespace}
 	for _, c := range []struct {
 		kind  string
 		setup func() error
@@ -49,21 +49,21 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		{"Workspace", func() error { return workspace.Setup(mgr, workspace.Options{Connect: o.Connect}) }},
 		{"Boundary", func() error { return boundary.Setup(mgr) }},
 		{"Role", func() error {
-			return role.Setup(mgr, role.Options{Connect: o.Connect, Installation: o.Installation, Concurrency: o.RoleConcurrency, Issuer: o.Issuer, Audience: o.WorkloadAudience, LeftBehind: left})
+			return role.Setup(mgr, role.Options{Connect: o.Connect, Installation: o.Installation, Concurrency: o.RoleConcurrency, Issuer: o.Issuer, Audience: o.WorkloadAudience, Orphans: orphans})
 		}},
 		{"FederationPolicy", func() error {
-			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation, LeftBehind: left})
+			return federationpolicy.Setup(mgr, federationpolicy.Options{Connect: o.Connect, Installation: o.Installation, Orphans: orphans})
 		}},
 		{"DataPolicy", func() error {
-			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation, Issuer: o.Issuer, LeftBehind: left})
+			return datapolicy.Setup(mgr, datapolicy.Options{Connect: o.Connect, Installation: o.Installation, Issuer: o.Issuer, Orphans: orphans})
 		}},
 		{"Connection", func() error {
 			return connection.Setup(mgr, connection.Options{
-				Connect: o.Connect, Installation: o.Installation, Namespace: o.Servers.Namespace, OperatorName: o.Servers.OperatorName, SecretPoll: o.SecretPoll, LeftBehind: left,
+				Connect: o.Connect, Installation: o.Installation, Namespace: o.Servers.Namespace, OperatorName: o.Servers.OperatorName, SecretPoll: o.SecretPoll, Orphans: orphans,
 			})
 		}},
 		{"ModelEndpoint", func() error {
-			return modelendpoint.Setup(mgr, modelendpoint.Options{Connect: o.Connect, Installation: o.Installation, LeftBehind: left})
+			return modelendpoint.Setup(mgr, modelendpoint.Options{Connect: o.Connect, Installation: o.Installation, Orphans: orphans})
 		}},
 		{"Tool", func() error { return tool.Setup(mgr) }},
 		{"ToolAccess", func() error { return toolaccess.Setup(mgr) }},

@@ -253,14 +253,14 @@ type AttachedFunction struct {
 	Function string `json:"function,omitempty"`
 }
 
-// AskingAs is a service principal that the operator may be able to sign in as, to ask whether a group is seen.
-type AskingAs struct {
+// ProbePolicy is a temporary federation policy, by which the operator runs a query as the service principal of a Role.
+type ProbePolicy struct {
 	// principalID is the numeric id of the service principal.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	PrincipalID string `json:"principalID,omitempty"`
-	// policyID names the federation policy that lets the operator in, for as long as it asks.
+	// policyID is the id of the federation policy. It admits the operator's own service account only.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -296,13 +296,13 @@ type DataPolicyStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +kubebuilder:validation:items:MaxLength=1024
 	Functions []string `json:"functions,omitempty"`
-	// asking are the service principals that the operator is asking as whether groups are seen. It
-	// is recorded before their federation policies are created, and cleared once they are deleted.
+	// probes are the temporary federation policies by which the operator checks whether groups are
+	// visible to the functions. Each is recorded before it is created, and dropped once it is deleted.
 	// +optional
 	// +listType=map
 	// +listMapKey=principalID
 	// +kubebuilder:validation:MaxItems=16
-	Asking         []AskingAs `json:"asking,omitempty"`
+	Probes         []ProbePolicy `json:"probes,omitempty"`
 	ExternalStatus `json:",inline"`
 }
 

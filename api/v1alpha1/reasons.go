@@ -67,9 +67,9 @@ const (
 	ReasonGroupNotAssigned = "GroupNotAssigned"
 	// ReasonGroupNotSeen means that a Role that is a member of a group is not seen as one in the workspace.
 	ReasonGroupNotSeen = "GroupNotSeen"
-	// ReasonGroupsSettling means that the check whether groups are visible is running, or a membership is too new for its result to be final.
+	// ReasonGroupsSettling means that the check of the groups has not run yet, or a membership is too new for its result to be final.
 	ReasonGroupsSettling = "GroupsSettling"
-	// ReasonGroupsUnknown means that the groups could not be looked up.
+	// ReasonGroupsUnknown means that a check or the look-up of a group failed.
 	ReasonGroupsUnknown = "GroupsUnknown"
 	// ReasonSecurableNotFound means that a table, schema or catalog does not exist.
 	ReasonSecurableNotFound = "SecurableNotFound"

@@ -1,16 +1,10 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package boundary takes note of the namespaces that a Boundary names: it pins the
-// UID that it sees first, so that a namespace that was deleted and created again by
-// somebody else gets nothing until an administrator accepts it.
 package boundary
 
 import (
-	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -20,81 +14,17 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
-	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
-// +kubebuilder:rbac:groups=gatehouse.dev,resources=boundaries,verbs=get;list;watch
-// +kubebuilder:rbac:groups=gatehouse.dev,resources=boundaries/status,verbs=patch
-
-// state is the namespaces with the UIDs that count.
-type state struct {
-	Pinned []v1alpha1.BoundaryNamespace
-	// Problem says which namespaces are missing or were created again.
-	Problem error
+// kind is what the loop knows of Boundaries.
+func (a adapter) kind() external.Kind[*v1alpha1.Boundary, state, state] {
+	return external.Kind[*v1alpha1.Boundary, state, state]{Name: "Boundary", Adapter: a, OwnsNothing: true}
 }
-
-type adapter struct{ reader client.Reader }
-
-func (adapter) OwnsNothing() {}
-
-func (a adapter) Gather(ctx context.Context, b *v1alpha1.Boundary) (state, error) {
-	var list corev1.NamespaceList
-	if err := a.reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return state{}, fmt.Errorf("list the namespaces: %w", err)
-	}
-	seen := map[string]string{}
-	for _, n := range list.Items {
-		seen[n.Name] = string(n.UID)
-	}
-	return pin(b, seen), nil
-}
-
-// pin keeps every UID that was pinned, and pins what is seen for the first time.
-func pin(b *v1alpha1.Boundary, seen map[string]string) state {
-	var out state
-	var missing, again []string
-	for _, n := range b.Spec.Namespaces {
-		uid := n.UID // an administrator's word
-		for _, old := range b.Status.Namespaces {
-			if uid == "" && old.Name == n.Name {
-				uid = old.UID
-			}
-		}
-		now, exists := seen[n.Name]
-		switch {
-		case uid == "" && !exists:
-			missing = append(missing, n.Name)
-			continue
-		case uid == "":
-			uid = now
-		case exists && uid != now:
-			again = append(again, n.Name)
-		}
-		out.Pinned = append(out.Pinned, v1alpha1.BoundaryNamespace{Name: n.Name, UID: uid})
-	}
-	slices.SortFunc(out.Pinned, func(a, b v1alpha1.BoundaryNamespace) int { return strings.Compare(a.Name, b.Name) })
-	switch {
-	case len(again) > 0:
-		out.Problem = fault.Denied(v1alpha1.ReasonNamespaceRecreated, fmt.Errorf(
-			"these namespaces were deleted and created again, and get nothing: %s; accept one by writing its UID to `spec.namespaces[].uid`", strings.Join(again, ", ")))
-	case len(missing) > 0:
-		out.Problem = fault.Waiting(v1alpha1.ReasonPending, fmt.Errorf("these namespaces do not exist yet: %s", strings.Join(missing, ", ")))
-	}
-	return out
-}
-
-func (adapter) Desired(in state) (state, error)                    { return in, nil }
-func (adapter) Observe(_ context.Context, in state) (state, error) { return in, nil }
-func (adapter) Plan(want, _ state) (external.Plan[state], error)   { return nil, want.Problem }
-func (adapter) Apply(_ context.Context, _, have state, _ external.Step[state]) (state, error) {
-	return have, nil
-}
-func (adapter) Report(b *v1alpha1.Boundary, have state) { b.Status.Namespaces = have.Pinned }
 
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-boundary"), Kind: "Boundary"}, adapter{mgr.GetClient()})
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-boundary")}, adapter{mgr.GetClient()}.kind())
 	cameOrWent := builder.WithPredicates(external.Replaced())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Boundary{}, builder.WithPredicates(external.GenerationChangedOrAsked())).

@@ -22,7 +22,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	c := declared("suite")
 	env.Create(t, w.Kube, c)
 	start := w.Emulator.Last(t)
-	externaltest.Run(t, connection.NewAdapter(w.Kube, w.live, w.options()), externaltest.Case[*v1alpha1.Connection]{
+	externaltest.Run(t, connection.NewAdapter(w.Kube, w.live, w.options()).Kind(), externaltest.Case[*v1alpha1.Connection]{
 		Object: c, Faults: w.ReadFaults("/unity-catalog/connections/", "/unity-catalog/mcp-services/"),
 		Writes: func() int { return len(w.Emulator.Writes(t, start)) },
 		Others: func() any {

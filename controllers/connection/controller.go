@@ -4,11 +4,9 @@
 package connection
 
 import (
-	"context"
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -20,7 +18,9 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
 )
 
@@ -44,21 +44,14 @@ type Options struct {
 	OperatorName string
 	// SecretPoll is how often Secrets are asked for their versions. Default DefaultSecretPoll.
 	SecretPoll time.Duration
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
-}
-
-// connected adapts a connect.Connector.
-type connected struct{ *connect.Connector }
-
-func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
-	ws, client, err := c.Connector.Named(ctx, name)
-	return ws, client, err
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 func newAdapter(c client.Client, live client.Reader, o Options) adapter {
+	as := func(c *admin.Client) Databricks { return c }
 	return adapter{
-		Options: o, reader: c, live: live, connect: connected{o.Connect}, versions: &versions{},
+		Options: o, reader: c, live: live, connect: governed.NewConnector(o.Connect, as), versions: &versions{},
 		root: sealroot.Store{Live: live, Writer: c, Namespace: o.Namespace},
 	}
 }
@@ -66,7 +59,18 @@ func newAdapter(c client.Client, live client.Reader, o Options) adapter {
 // NewReconciler makes the loop of Connections over a client that reads and writes the
 // cluster, and a reader past its cache.
 func NewReconciler(c client.Client, live client.Reader, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.Connection, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "Connection", LeftBehind: o.LeftBehind}, newAdapter(c, live, o))
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, live, o).kind())
+}
+
+func workspaceOf(c *v1alpha1.Connection) string { return c.Spec.WorkspaceRef.Name }
+
+// kind is what the loop knows of Connections.
+func (a adapter) kind() external.Kind[*v1alpha1.Connection, input, state] {
+	return external.Kind[*v1alpha1.Connection, input, state]{
+		Name: "Connection", Adapter: a, Management: governed.Management(a.reader, workspaceOf),
+		Resync: func(in input) time.Duration { return in.resync }, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.Connection).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining,
+	}
 }
 
 // Setup adds the controller to a manager.
@@ -79,18 +83,14 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := mgr.Add(poll); err != nil {
 		return fmt.Errorf("add the look at Secrets: %w", err)
 	}
-	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Kind: "Connection", LeftBehind: o.LeftBehind}, a)
-	where := func(concerns func(*v1alpha1.Connection, client.Object) bool) handler.EventHandler {
-		return external.Concerned(mgr.GetClient(), &v1alpha1.ConnectionList{}, concerns)
-	}
-	changed := builder.WithPredicates(external.GenerationChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-connection"), Orphans: o.Orphans}, a.kind())
+	list := &v1alpha1.ConnectionList{}
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Connection{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.Connection{}, where(rivals), changed).
-		Watches(&v1alpha1.Workspace{}, where(func(c *v1alpha1.Connection, o client.Object) bool { return c.Spec.WorkspaceRef.Name == o.GetName() }), changed).
-		Watches(&v1alpha1.Boundary{}, where(func(*v1alpha1.Connection, client.Object) bool { return true })).
-		Watches(&corev1.Namespace{}, where(func(c *v1alpha1.Connection, o client.Object) bool { return c.Namespace == o.GetName() }), changed).
-		WatchesRawSource(source.Channel(poll.changed, &handler.EnqueueRequestForObject{})).
+		Watches(&v1alpha1.Connection{}, external.Concerned(mgr.GetClient(), list, rivals), builder.WithPredicates(external.GenerationChanged())).
+		WatchesRawSource(source.Channel(poll.changed, &handler.EnqueueRequestForObject{}))
+	// Of Boundaries of other namespaces too: they decide who else claims a connection.
+	return governed.Watches[*v1alpha1.Connection]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf, OwnNamespace: true}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

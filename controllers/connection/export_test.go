@@ -9,7 +9,13 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
+
+// Kind gives the suite the kind of an adapter.
+func (a adapter) Kind() external.Kind[*v1alpha1.Connection, input, state] { return a.kind() }
 
 // NewAdapter gives the suite the adapter that NewReconciler uses.
 func NewAdapter(c client.Client, live client.Reader, o Options) adapter {

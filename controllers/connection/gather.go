@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,12 +15,22 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/sealroot"
 )
+
+// adapter is the Connection's part of the loop.
+type adapter struct {
+	Options
+	reader   client.Reader // the cache
+	live     client.Reader // past the cache: Secrets
+	connect  governed.Connector[Databricks]
+	root     sealroot.Store
+	versions *versions
+}
 
 // input is what one pass decides from.
 type input struct {
@@ -45,7 +54,8 @@ type input struct {
 	credential v1alpha1.ConnectionCredential
 	services   []string
 	// pass is what the pass itself learns.
-	pass   *learned
+	pass *learned
+	// resync is the Workspace's.
 	resync time.Duration
 }
 
@@ -70,11 +80,6 @@ type rival struct {
 	id string
 }
 
-// Above is the policy of the Workspace.
-func (a adapter) Above(ctx context.Context, c *v1alpha1.Connection) (external.Management, error) {
-	return external.WorkspaceManagement(ctx, a.reader, c.Spec.WorkspaceRef.Name)
-}
-
 func (a adapter) Gather(ctx context.Context, c *v1alpha1.Connection) (input, error) {
 	deleting := !c.DeletionTimestamp.IsZero()
 	in := input{
@@ -93,19 +98,17 @@ func (a adapter) Gather(ctx context.Context, c *v1alpha1.Connection) (input, err
 	if in.outside != nil && !deleting && (!begun || !in.takesAway(c)) {
 		return in, nil // nothing outside is looked at or touched: Desired says why
 	}
-	ws, cl, err := a.connect.Named(ctx, c.Spec.WorkspaceRef.Name)
+	ws, err := a.connect.Named(ctx, c.Spec.WorkspaceRef.Name)
 	if err != nil {
 		switch {
 		case deleting && !begun:
 			return in, nil // nothing was ever begun, so that nothing is left behind
-		case deleting && fault.Is(err, fault.ClassWaiting):
-			err = fmt.Errorf("%w: what this Connection has in Databricks cannot be removed; set `deletionPolicy` to Orphan to leave it there", err)
-		case in.outside != nil && fault.Is(err, fault.ClassWaiting):
+		case !deleting && in.outside != nil && fault.Is(err, fault.ClassWaiting):
 			return in, nil // that it is not allowed is what matters
 		}
-		return in, err
+		return in, governed.CannotBeRemoved(c, "this Connection has in Databricks", err)
 	}
-	in.client, in.resync = cl, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
+	in.client, in.resync = ws.Client, ws.Resync()
 	if deleting || in.outside != nil {
 		return in, nil //nolint:nilerr // there is none here
 	}
@@ -153,18 +156,15 @@ func (a adapter) decide(ctx context.Context, in *input, c *v1alpha1.Connection) 
 func outside(e access.Estate, c *v1alpha1.Connection) (refusal *fault.Fault, keep bool) {
 	limits, denial := e.Limits(c.Namespace)
 	if denial != nil {
-		return fault.Of(fault.Denied(denial.Reason, fmt.Errorf("%s", denial.Message))), false
+		return governed.Denied(denial), false
 	}
 	ask := boundary.Connection{Workspace: c.Spec.WorkspaceRef.Name, Name: string(c.Spec.ConnectionName), Hosts: hosts(c.Spec)}
 	keep = len(limits.CheckConnection(ask)) == 0
 	if c.Spec.MCPService != nil {
 		ask.MCPService = string(c.Spec.MCPService.Name)
 	}
-	violations := limits.CheckConnection(ask)
-	if len(violations) == 0 {
-		return nil, false
-	}
-	return fault.Of(fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("against the Boundary %s the Connection %s", limits.Name, strings.Join(violations, "; it ")))), keep
+	refusal = governed.Exceeds(limits, "the Connection", limits.CheckConnection(ask))
+	return refusal, keep && refusal != nil
 }
 
 // hosts are the names of the hosts that a connection leads to.
@@ -180,51 +180,4 @@ func hosts(s v1alpha1.ConnectionSpec) []string {
 		}
 	}
 	return all
-}
-
-// holder says who else has a connection: whose mark is there, or else who recorded it as
-// its own, or else who is the oldest to declare it. It is "" when nobody else has.
-func (in input) holder(found *admin.Connection) string {
-	if found != nil {
-		switch said := markIn(found.Comment); {
-		case said == in.mark:
-			return ""
-		case said != "":
-			if who := in.marking(said); who != "" {
-				return who
-			}
-		}
-	}
-	mine := found != nil && found.ID == in.id
-	first := "" // by name, so that every pass says the same
-	for key, r := range in.rivals {
-		recorded := found != nil && r.id == found.ID
-		wins := recorded && (!mine || r.older) || r.claims && r.older && !mine
-		if !r.same || !wins {
-			continue
-		}
-		if first == "" || key < first {
-			first = key
-		}
-	}
-	if first == "" {
-		return ""
-	}
-	return "is that of the Connection " + first + ", which declared it before: each has one owner"
-}
-
-// marking is what a mark says of an owner. That of a Connection of this installation
-// which is gone says nothing.
-func (in input) marking(said string) string {
-	if said == "" || said == in.mark {
-		return ""
-	}
-	key, own := markedBy(said, in.installation)
-	if !own {
-		return fmt.Sprintf("carries the mark %q of another installation: remove it there", said)
-	}
-	if _, exists := in.rivals[key]; !exists {
-		return ""
-	}
-	return "is that of the Connection " + key + ", whose mark it carries: each has one owner"
 }

@@ -3,7 +3,9 @@
 
 package connection
 
-import "strings"
+import (
+	"strings"
+)
 
 const markPrefix = "Managed by Gatehouse: "
 

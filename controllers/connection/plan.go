@@ -20,6 +20,9 @@ type (
 	plan = external.Plan[state]
 )
 
+// Plan is pure.
+func (adapter) Plan(want, have state) (external.Plan[state], error) { return planned(want, have) }
+
 // planned is the writes that lead from one state to another: the connection goes before
 // its MCP service when they are made, and after it when they are taken away.
 func planned(want, have state) (plan, error) {

@@ -86,15 +86,3 @@ func (s state) without(name string) state {
 	s.Services = slices.DeleteFunc(slices.Clone(s.Services), func(o service) bool { return o.Name == name })
 	return s
 }
-
-// selectors are tools as Unity Catalog has them: all of them are an empty list.
-func selectors(tools []v1alpha1.ToolSelector) []string {
-	var out []string
-	for _, t := range tools {
-		if t != "*" {
-			out = append(out, string(t))
-		}
-	}
-	slices.Sort(out)
-	return out
-}

@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.Connection = func(o *connect.Options) { o.Secrets = w.live }
-	w.Kind = externaltest.Kind[*v1alpha1.Connection]{Namespace: "sales", Restart: true, Passes: 6, Start: w.start}
+	w.Options = externaltest.Options[*v1alpha1.Connection]{Namespace: "sales", Restart: true, Passes: 6, Start: w.start}
 	w.Emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.shared")
 	// In its own namespace the operator reads Secrets, and nowhere else.
 	w.letRead(env.OperatorNamespace, "")

@@ -38,7 +38,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	}
 	// The operator's statements are counted; those that the test itself looks with are not.
 	start := w.emulator.Last(t)
-	externaltest.Run(t, datapolicy.NewAdapter(w.kube, datapolicy.Options{Connect: w.connector(), Installation: installation}), externaltest.Case[*v1alpha1.DataPolicy]{
+	externaltest.Run(t, datapolicy.NewKind(w.kube, datapolicy.Options{Connect: w.connector(), Installation: installation}), externaltest.Case[*v1alpha1.DataPolicy]{
 		Object: p, Faults: faults,
 		Writes: func() int { return len(w.emulator.Writes(t, start)) },
 		Others: func() any {

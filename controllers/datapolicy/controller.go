@@ -5,24 +5,23 @@ package datapolicy
 
 import (
 	"context"
-	"slices"
+	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy/visibility"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/roleprobe"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=datapolicies,verbs=get;list;watch;patch
@@ -36,77 +35,88 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
-	// Issuer says who issues the cluster's tokens. Without it nobody is asked whether groups are seen.
-	Issuer Issuer
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
+	// Issuer says who issues the cluster's tokens. Without it no Role is checked.
+	Issuer roleprobe.Issuer
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
-// connected adapts a connect.Connector.
-type connected struct{ *connect.Connector }
-
-func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
-	ws, client, err := c.Connector.Named(ctx, name)
-	return ws, client, err
+// Databricks is what a DataPolicy needs of it.
+type Databricks interface {
+	visibility.Databricks
+	Table(ctx context.Context, name string) (*admin.Table, error)
+	Function(ctx context.Context, name string) (*admin.Function, error)
+	RunStatement(ctx context.Context, warehouseID, statement string) error
 }
 
-func (c connected) Asker(ctx context.Context, workspace string) (asker, error) {
-	_, client, err := c.Connector.Named(ctx, workspace)
-	return client, err
+// adapter is the DataPolicy's part of the loop.
+type adapter struct {
+	reader       client.Reader
+	connect      governed.Connector[Databricks]
+	installation string
 }
+
+func workspaceOf(p *v1alpha1.DataPolicy) string { return p.Spec.WorkspaceRef.Name }
+
+// kind is what the loop knows of DataPolicies.
+func (a adapter) kind(auxiliaries ...external.Attached[*v1alpha1.DataPolicy, input]) external.Kind[*v1alpha1.DataPolicy, input, state] {
+	return external.Kind[*v1alpha1.DataPolicy, input, state]{
+		Name: "DataPolicy", Adapter: a, Management: governed.Management(a.reader, workspaceOf),
+		Resync: func(in input) time.Duration { return in.resync }, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.DataPolicy).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining, Auxiliaries: auxiliaries,
+	}
+}
+
+// groups hands to the visibility of groups what the adapter gathered.
+type groups struct{ visibility.Adapter }
+
+var _ external.Auxiliary[*v1alpha1.DataPolicy, input, visibility.Input, visibility.State] = groups{}
+
+// Gather takes the client and the limits of the pass.
+func (g groups) Gather(ctx context.Context, p *v1alpha1.DataPolicy, in input) (visibility.Input, error) {
+	return g.Adapter.Gather(ctx, p, visibility.Scope{
+		Client: in.client, Dormant: in.deleting || in.outside != nil || in.refused != nil, ObserveOnly: in.observeOnly,
+	})
+}
+
+// Reconciler is the loop of DataPolicies.
+type Reconciler = external.Reconciler[*v1alpha1.DataPolicy, input, state]
 
 func newAdapter(c client.Reader, o Options) adapter {
-	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, verifier: newVerifier(o.Installation, o.Issuer, o.Connect.OperatorToken)}
+	as := func(c *admin.Client) Databricks { return c }
+	return adapter{reader: c, connect: governed.NewConnector(o.Connect, as), installation: o.Installation}
+}
+
+// probePurpose is part of the ids and marks of temporary federation policies. It never changes.
+const probePurpose = "verify"
+
+func newProber(o Options, now func() time.Time) *roleprobe.Prober {
+	return roleprobe.New(roleprobe.Options{Installation: o.Installation, Purpose: probePurpose, Token: o.Connect.OperatorToken, Issuer: o.Issuer, Now: now})
+}
+
+func newLoop(c client.Client, recorder events.EventRecorder, o Options, prober *roleprobe.Prober) *Reconciler {
+	visible := external.Attach(groups{visibility.New(c, prober)})
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, o).kind(visible))
 }
 
 // NewReconciler makes the loop of DataPolicies over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *Reconciler {
-	a := newAdapter(c, o)
-	return &Reconciler{
-		loop:   external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "DataPolicy", LeftBehind: o.LeftBehind}, a),
-		client: c, recorder: recorder, connect: connected{o.Connect}, verifier: a.verifier,
-	}
+	return newLoop(c, recorder, o, newProber(o, time.Now))
 }
 
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
-	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-datapolicy"), o)
-	where := func(concerns func(*v1alpha1.DataPolicy, client.Object) bool) handler.EventHandler {
-		return external.Concerned(mgr.GetClient(), &v1alpha1.DataPolicyList{}, concerns)
-	}
-	changed := builder.WithPredicates(external.GenerationChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	prober := newProber(o, time.Now)
+	loop := newLoop(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-datapolicy"), o, prober)
+	list := &v1alpha1.DataPolicyList{}
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.DataPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.DataPolicy{}, where(rivals), changed).
-		Watches(&v1alpha1.Workspace{}, where(func(p *v1alpha1.DataPolicy, o client.Object) bool { return p.Spec.WorkspaceRef.Name == o.GetName() }), changed).
-		Watches(&v1alpha1.Boundary{}, where(func(*v1alpha1.DataPolicy, client.Object) bool { return true })).
-		Watches(&corev1.Namespace{}, where(func(p *v1alpha1.DataPolicy, o client.Object) bool { return p.Namespace == o.GetName() }), changed).
-		Watches(&v1alpha1.Role{}, where(concerned), builder.WithPredicates(witnessChanged())).
-		WatchesRawSource(source.Channel(loop.verifier.changed, &handler.EnqueueRequestForObject{})).
+		Watches(&v1alpha1.DataPolicy{}, external.Concerned(mgr.GetClient(), list, rivals), builder.WithPredicates(external.GenerationChanged())).
+		Watches(&v1alpha1.Role{}, external.Concerned(mgr.GetClient(), list, visibility.Concerns), builder.WithPredicates(visibility.RoleChanged())).
+		WatchesRawSource(source.Channel(prober.Done(), &handler.EnqueueRequestForObject{}))
+	// Of Boundaries of other namespaces too: they decide who else claims a table.
+	return governed.Watches[*v1alpha1.DataPolicy]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf, OwnNamespace: true}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
-}
-
-// concerned says whether a Role may be a member of a group that a DataPolicy names.
-func concerned(p *v1alpha1.DataPolicy, o client.Object) bool {
-	r, ok := o.(*v1alpha1.Role)
-	return ok && r.Spec.WorkspaceRef == p.Spec.WorkspaceRef && slices.ContainsFunc(datapolicy.Groups(p.Spec), func(g string) bool {
-		return slices.Contains(r.Spec.MemberOf, v1alpha1.AccountGroupName(g))
-	})
-}
-
-// witnessChanged lets through Roles of which something changed that decides whether they can be asked.
-func witnessChanged() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		before, ok := e.ObjectOld.(*v1alpha1.Role)
-		after, also := e.ObjectNew.(*v1alpha1.Role)
-		return ok && also && (before.Generation != after.Generation ||
-			meta.IsStatusConditionTrue(before.Status.Conditions, v1alpha1.ConditionReady) != meta.IsStatusConditionTrue(after.Status.Conditions, v1alpha1.ConditionReady) ||
-			before.Status.ObservedGeneration != after.Status.ObservedGeneration || before.Status.ServicePrincipal != after.Status.ServicePrincipal ||
-			!slices.Equal(before.Status.Groups, after.Status.Groups) ||
-			!slices.EqualFunc(before.Status.Grants, after.Status.Grants, func(a, b v1alpha1.RoleGrant) bool {
-				return a.Type == b.Type && a.Name == b.Name && a.Privilege == b.Privilege
-			}))
-	}}
 }
 
 // rivals says whether another DataPolicy, which changed or went, is about the same table.

@@ -4,15 +4,17 @@
 // Package datapolicy keeps the row filter and the column masks of a table as a
 // DataPolicy declares them.
 //
-//	make the new function --> put it in the old one's place --> drop the old one
+//	create the new function --> attach it in place of the old one --> drop the old one
 //
-// A table that has a filter or a mask is never without one on the way from one spec
-// to another: what is set replaces in one statement, and only then is anything taken away.
+// A table that has a filter or a mask always keeps one on the way from one spec to
+// another: an attachment is replaced in one statement, and only then is anything removed.
 //
-// Whether the groups that the rules name are seen where they run is found out by asking,
-// as the service principal of a Role that is a member. That comes after the table is
-// protected, in the background, and never holds a pass up.
+// The SQL depends on the types of the table's columns. So Desired is the declared spec, Observe
+// renders it for the table as it is (state.Target), and Plan compares that with what exists.
 //
-// What is ours is known by the mark in a function's comment; of an existing function,
-// which carries none, by the record of where it was put, written before it was.
+// A function that the operator created carries a mark in its comment. An existing function carries
+// none; it is known by the record in status, written before it is attached.
+//
+// Whether the groups of the rules are visible to the functions is the work of the package
+// visibility, an auxiliary of the same loop.
 package datapolicy

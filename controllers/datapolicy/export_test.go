@@ -4,29 +4,23 @@
 package datapolicy
 
 import (
-	"context"
 	"time"
 
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/roleprobe"
 )
 
-// NewAdapter gives the suite the adapter that NewReconciler uses.
-func NewAdapter(c client.Client, o Options) adapter { return newAdapter(c, o) }
-
-// Answered waits for the end of a round of questions.
-func (r *Reconciler) Answered(ctx context.Context) error {
-	select {
-	case <-r.verifier.changed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// NewKind gives the suite the kind that NewReconciler uses, without auxiliaries.
+func NewKind(c client.Client, o Options) external.Kind[*v1alpha1.DataPolicy, input, state] {
+	return newAdapter(c, o).kind()
 }
 
-// Later moves the clock of answers.
-func (r *Reconciler) Later(d time.Duration) {
-	r.verifier.mu.Lock()
-	defer r.verifier.mu.Unlock()
-	before := r.verifier.now
-	r.verifier.now = func() time.Time { return before().Add(d) }
+// NewProbing makes the loop with a clock for the results of probes, and returns the prober as well.
+func NewProbing(c client.Client, recorder events.EventRecorder, o Options, now func() time.Time) (*Reconciler, *roleprobe.Prober) {
+	prober := newProber(o, now)
+	return newLoop(c, recorder, o, prober), prober
 }

@@ -644,7 +644,7 @@ func TestGroupsThatNobodyIsSeenIn(t *testing.T) {
 	ask("outside", metav1.ConditionFalse, v1alpha1.ReasonGroupNotAssigned, "outside")
 	ask("west", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 	w.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.Groups = v1alpha1.GroupsWorkspace })
-	ask("west", metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "no Role that is a member could be asked about west")
+	ask("west", metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "no Role that is a member can be checked for west")
 	w.remove("deals")
 }
 

@@ -14,21 +14,31 @@ import (
 
 type step = external.Step[state]
 
+// Plan is pure.
+func (adapter) Plan(want, have state) (external.Plan[state], error) { return planned(want, have) }
+
 // planned is the writes that lead from one state to another: functions are made, then
 // put in their places, and what is left over goes last. While something is
 // missing nothing is taken away.
 func planned(want, have state) (external.Plan[state], error) {
-	unfinished := want.Unfinished
+	if want.Declared == nil {
+		return leftovers(target{}, have), nil
+	}
+	goal, adopt := have.Target, want.Declared.Adoption == v1alpha1.AdoptionAdopt
+	if goal.Refused != nil {
+		return nil, goal.Refused
+	}
+	unfinished := goal.Unfinished
 	blocked := map[string]bool{} // functions whose place is somebody else's
 	var places external.Plan[state]
-	for _, w := range want.Places {
-		h := have.at(w.Column)
+	for _, w := range goal.Places {
+		h := at(have.Places, w.Column)
 		one := state{Table: want.Table, Places: []place{w}}
 		switch {
 		case h == nil:
 			places = append(places, step{Verb: external.Create, Target: text(want.Table, w.Column), Want: one, Diff: differences(place{}, w)})
 		case h.Attachment == w.Attachment:
-		case !h.Ours && !h.Held && !want.Adopt:
+		case !h.Ours && !h.Held && !adopt:
 			blocked[w.Function] = true
 			unfinished = fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf(
 				"%s is the function %s, which this DataPolicy has not put there; set `adoption` to Adopt to replace it", text(want.Table, w.Column), h.Function))
@@ -37,8 +47,8 @@ func planned(want, have state) (external.Plan[state], error) {
 		}
 	}
 	var out external.Plan[state]
-	for _, w := range want.Functions {
-		h := have.function(w.Name)
+	for _, w := range goal.Functions {
+		h := named(have.Functions, w.Name)
 		one := state{Table: want.Table, Functions: []function{w}}
 		switch {
 		case blocked[w.Name]:
@@ -53,7 +63,7 @@ func planned(want, have state) (external.Plan[state], error) {
 	}
 	out = append(out, places...)
 	if unfinished == nil {
-		out = append(out, leftovers(want, have)...)
+		out = append(out, leftovers(goal, have)...)
 	}
 	if len(out) == 0 && unfinished != nil {
 		return nil, unfinished
@@ -62,15 +72,15 @@ func planned(want, have state) (external.Plan[state], error) {
 }
 
 // leftovers takes away what is ours and no longer wanted.
-func leftovers(want, have state) external.Plan[state] {
+func leftovers(goal target, have state) external.Plan[state] {
 	var out external.Plan[state]
 	for _, h := range have.Places {
-		if h.Ours && want.at(h.Column) == nil {
+		if h.Ours && at(goal.Places, h.Column) == nil {
 			out = append(out, step{Verb: external.Delete, Target: text(have.Table, h.Column), Want: state{Table: have.Table, Places: []place{h}}, Diff: differences(h, place{})})
 		}
 	}
 	for _, h := range have.Functions {
-		if h.Marked && want.function(h.Name) == nil {
+		if h.Marked && named(goal.Functions, h.Name) == nil {
 			out = append(out, step{Verb: external.Delete, Target: "the function " + h.Name, Want: state{Table: have.Table, Functions: []function{h}}})
 		}
 	}

@@ -4,9 +4,8 @@
 package federationpolicy
 
 import (
-	"context"
+	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -19,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=federationpolicies,verbs=get;list;watch;patch
@@ -30,37 +30,40 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
-
-// connected adapts a connect.Connector.
-type connected struct{ *connect.Connector }
-
-func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
-	ws, client, err := c.Connector.Named(ctx, name)
-	return ws, client, err
-}
-
-var _ Databricks = (*admin.Client)(nil)
 
 // NewReconciler makes the loop of FederationPolicies over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.FederationPolicy, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "FederationPolicy", LeftBehind: o.LeftBehind},
-		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation, looked: &looked{}})
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, o).kind())
+}
+
+func newAdapter(c client.Reader, o Options) adapter {
+	as := func(c *admin.Client) Databricks { return c }
+	return adapter{reader: c, connect: governed.NewConnector(o.Connect, as), installation: o.Installation, observed: &observed{}}
+}
+
+func workspaceOf(p *v1alpha1.FederationPolicy) string { return p.Spec.WorkspaceRef.Name }
+
+// kind is what the loop knows of FederationPolicies.
+func (a adapter) kind() external.Kind[*v1alpha1.FederationPolicy, input, state] {
+	return external.Kind[*v1alpha1.FederationPolicy, input, state]{
+		Name: "FederationPolicy", Adapter: a, Management: governed.Management(a.reader, workspaceOf),
+		Resync: func(in input) time.Duration { return in.resync }, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.FederationPolicy).GetExternalStatus, ChangedBy: a.changedBy, Remaining: a.remaining,
+	}
 }
 
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-federationpolicy"), o)
-	all := external.Every(mgr.GetClient(), &v1alpha1.FederationPolicyList{})
-	changed := builder.WithPredicates(external.GenerationChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	list := &v1alpha1.FederationPolicyList{}
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FederationPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(principalChanged())).
-		Watches(&v1alpha1.Workspace{}, all, changed).
-		Watches(&v1alpha1.Boundary{}, all).
-		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, external.Replaced()))).
+		Watches(&v1alpha1.Role{}, external.Every(mgr.GetClient(), list), builder.WithPredicates(principalChanged()))
+	// Of Roles in other namespaces too: their Boundaries and labels count.
+	return governed.Watches[*v1alpha1.FederationPolicy]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

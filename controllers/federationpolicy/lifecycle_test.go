@@ -40,7 +40,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{World: externaltest.New[*v1alpha1.FederationPolicy](t), principals: map[string]string{}}
-	w.Kind = externaltest.Kind[*v1alpha1.FederationPolicy]{
+	w.Options = externaltest.Options[*v1alpha1.FederationPolicy]{
 		Namespace: "platform", Restart: true, Passes: 6, Start: func() externaltest.Operator[*v1alpha1.FederationPolicy] { return w.operator(w.Kube) },
 	}
 	for namespace, issuers := range map[string][]v1alpha1.HTTPSURL{"platform": {issuer}, "tenant": {issuer}, "closed": {"https://other.example.com/"}} {

@@ -9,8 +9,6 @@ import (
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/access"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
@@ -64,26 +62,10 @@ func (s state) byKey() map[key]*policy {
 
 func keyOf(b v1alpha1.BoundRole) key { return key{b.ServicePrincipalID, b.PolicyID} }
 
-// description is the mark that our policies carry.
-func description(installation string, p *v1alpha1.FederationPolicy) string {
-	return trust.Description(installation, "federationpolicy", access.Key(p))
-}
-
-// policyOf is the policy that a binding is to have.
-func policyOf(installation string, p *v1alpha1.FederationPolicy, b access.Binding) policy {
-	oidc := admin.OIDCPolicy{
-		Issuer: string(p.Spec.Issuer), Audiences: p.Spec.Audiences, Subject: b.Subject, SubjectClaim: string(p.Spec.Claims.Role),
-	}
-	if k := p.Spec.Keys; k != nil {
-		oidc.JWKSURI, oidc.JWKSJSON = string(k.URI), k.Inline
-	}
-	return policy{Role: access.Key(b.Role), Subject: b.Subject, Policy: trust.Policy{
-		PrincipalID: b.Role.Status.ServicePrincipal.ID, ID: trust.ID(installation, access.Key(p), access.Key(b.Role), b.Subject),
-		Description: description(installation, p), Rules: trust.RulesOf(oidc),
-	}}
-}
-
 type step = external.Step[state]
+
+// Plan is pure.
+func (adapter) Plan(want, have state) (external.Plan[state], error) { return planned(want, have) }
 
 // planned is the writes that lead from one state to another: what ends trust first.
 func planned(want, have state) (external.Plan[state], error) {

@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers,verbs=get;list;watch;patch
@@ -78,15 +79,13 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}
 		return effective(ctx, c, a)
 	})
-	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver"), Kind: "MCPServer"},
-		adapter{
-			reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, audits: compared, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
-			pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience, WorkloadAudience: o.WorkloadAudience},
-		})
+	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver")}, adapter{
+		reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, audits: compared, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
+		pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience, WorkloadAudience: o.WorkloadAudience},
+	}.kind())
 	all := external.Every(mgr.GetClient(), &v1alpha1.MCPServerList{})
 	changed := builder.WithPredicates(external.GenerationChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.MCPServer{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Owns(&appsv1.Deployment{}, changed).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChanged())).
@@ -94,15 +93,21 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Watches(&v1alpha1.ToolAccess{}, all, changed).
 		Watches(&v1alpha1.Tool{}, all, changed).
 		Watches(&v1alpha1.FederationPolicy{}, all, changed).
-		Watches(&v1alpha1.Workspace{}, all, changed).
-		Watches(&v1alpha1.Boundary{}, all).
-		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, external.Replaced()))).
 		WatchesRawSource(source.Channel(known.changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(compared.changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(estate.Alarm(mgr.GetClient(), serverOfAccess)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency})
+	// Of Boundaries and labels of the Roles' namespaces too.
+	return governed.Watches[*v1alpha1.MCPServer]{Reader: mgr.GetClient(), List: &v1alpha1.MCPServerList{}, Workspace: workspaceOf}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
+
+// kind is what the loop knows of MCPServers.
+func (a adapter) kind() external.Kind[*v1alpha1.MCPServer, input, state] {
+	return external.Kind[*v1alpha1.MCPServer, input, state]{Name: "MCPServer", Adapter: a, Resync: a.resync, Conditions: a.conditions}
+}
+
+func workspaceOf(s *v1alpha1.MCPServer) string { return s.Spec.WorkspaceRef.Name }
 
 func serverOfAccess(_ context.Context, o client.Object) []reconcile.Request {
 	a, ok := o.(*v1alpha1.ToolAccess)

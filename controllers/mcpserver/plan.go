@@ -25,12 +25,14 @@ import (
 
 type step = external.Step[state]
 
-const (
-	// soon is when to ask pods again that are taking up a new document.
-	soon = 150 * time.Millisecond
-	// later is when to look again at pods that are starting; their readiness is watched beside.
-	later = 2 * time.Second
-)
+// Plan is pure.
+func (adapter) Plan(want, have state) (external.Plan[state], error) {
+	want, err := want.completed(have)
+	if err != nil {
+		return nil, err
+	}
+	return planned(want, have)
+}
 
 // planned is the writes that lead from one state to another. With nothing to
 // write, it says what is still missing.
@@ -70,6 +72,13 @@ func planned(want, have state) (external.Plan[state], error) {
 	}
 	return nil, cmp.Or(want.Unfinished, stolen(have))
 }
+
+const (
+	// soon is when to ask pods again that are taking up a new document.
+	soon = 150 * time.Millisecond
+	// later is when to look again at pods that are starting; their readiness is watched beside.
+	later = 2 * time.Second
+)
 
 // foreign says which object of somebody else keeps the server from having its own. Pods
 // that run all the same still get the document, so that nothing holds up a revocation.

@@ -17,12 +17,6 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
-	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/access"
 )
 
 // probeTimeout bounds the questions to one pod.
@@ -34,55 +28,6 @@ type prober interface {
 	Hash(ctx context.Context, ip string) (string, error)
 	// Tools are what an MCP handshake lists, sorted.
 	Tools(ctx context.Context, ip string) ([]string, error)
-}
-
-// observePods lists the pods that serve or are to serve. They are asked only when
-// the ConfigMap is current: before that nothing may hold up the revocation in it.
-func (a adapter) observePods(ctx context.Context, in input, ask bool) ([]pod, error) {
-	var list corev1.PodList
-	err := a.live.List(ctx, &list, client.InNamespace(in.server.Namespace), client.MatchingLabels(selector(in.server)))
-	if err != nil {
-		return nil, fmt.Errorf("list the pods: %w", err)
-	}
-	var out []pod
-	for _, p := range list.Items {
-		if p.DeletionTimestamp.IsZero() && p.Status.Phase != corev1.PodFailed && p.Status.Phase != corev1.PodSucceeded {
-			if stuck(p, a.now()) {
-				a.doubtKeys(in)
-			}
-			out = append(out, pod{Name: p.Name, UID: string(p.UID), IP: p.Status.PodIP, Touched: p.Annotations[v1alpha1.AnnotationAccessHash], Ready: ready(p)})
-		}
-	}
-	slices.SortFunc(out, func(a, b pod) int { return strings.Compare(a.Name, b.Name) })
-	if !ask {
-		return out, nil
-	}
-	var group errgroup.Group
-	for i := range out {
-		if out[i].Ready && out[i].IP != "" {
-			group.Go(func() error { a.ask(ctx, &out[i], in.document); return nil })
-		}
-	}
-	return out, group.Wait()
-}
-
-func ready(p corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}
-
-// ask fills in what a pod says of itself.
-func (a adapter) ask(ctx context.Context, p *pod, d access.Document) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	var err error
-	if p.Hash, err = a.probe.Hash(ctx, p.IP); err == nil && p.Hash == d.Hash {
-		p.Tools, err = a.probe.Tools(ctx, p.IP)
-	}
-	if err != nil {
-		p.Problem = err.Error()
-	}
 }
 
 // httpProber asks over the second port, with the operator's own token for that.

@@ -21,8 +21,12 @@ type state struct {
 	Replicas int32
 	// Enforcement is what Databricks said of the matrix last, if it was asked.
 	Enforcement *v1alpha1.EnforcementStatus
+	// Omitted says, of an observed state, what of the declaration the document leaves out.
+	Omitted []access.Refusal
 	// Unfinished says, of a wanted state, what of the declaration is left out when all else is there.
 	Unfinished error
+	// objects are, of a wanted state, those that a document comes to.
+	objects func(access.Document) ([]object, error)
 }
 
 // object is one cluster object.

@@ -4,22 +4,22 @@
 package modelendpoint
 
 import (
-	"context"
 	"slices"
+	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
+	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=modelendpoints,verbs=get;list;watch;patch
@@ -31,41 +31,44 @@ type Options struct {
 	Connect *connect.Connector
 	// Installation names this installation in marks. Required.
 	Installation string
-	// LeftBehind keeps inventories of what stays in Databricks. Nil: only an event tells of it.
-	LeftBehind external.LeftBehind
-}
-
-// connected adapts a connect.Connector.
-type connected struct{ *connect.Connector }
-
-func (c connected) Named(ctx context.Context, name string) (*v1alpha1.Workspace, Databricks, error) {
-	ws, client, err := c.Connector.Named(ctx, name)
-	return ws, client, err
+	// Orphans keeps inventories of what stays in Databricks. Nil: only an event lists it.
+	Orphans external.Orphans
 }
 
 // NewReconciler makes the loop of ModelEndpoints over a client that reads and writes the cluster.
 func NewReconciler(c client.Client, recorder events.EventRecorder, o Options) *external.Reconciler[*v1alpha1.ModelEndpoint, input, state] {
-	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Kind: "ModelEndpoint", LeftBehind: o.LeftBehind},
-		adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation})
+	return external.NewReconciler(external.Options{Client: c, Recorder: recorder, Orphans: o.Orphans}, newAdapter(c, o).kind())
+}
+
+func newAdapter(c client.Reader, o Options) adapter {
+	as := func(c *admin.Client) Databricks { return c }
+	return adapter{reader: c, connect: governed.NewConnector(o.Connect, as), installation: o.Installation}
+}
+
+func workspaceOf(m *v1alpha1.ModelEndpoint) string { return m.Spec.WorkspaceRef.Name }
+
+// kind is what the loop knows of ModelEndpoints.
+func (a adapter) kind() external.Kind[*v1alpha1.ModelEndpoint, input, state] {
+	return external.Kind[*v1alpha1.ModelEndpoint, input, state]{
+		Name: "ModelEndpoint", Adapter: a, Management: governed.Management(a.reader, workspaceOf),
+		Resync: func(in input) time.Duration { return in.resync }, Conditions: a.conditions, Intend: a.intend,
+		ExternalStatus: (*v1alpha1.ModelEndpoint).GetExternalStatus, Remaining: a.remaining,
+	}
 }
 
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-modelendpoint"), o)
-	where := func(concerns func(*v1alpha1.ModelEndpoint, client.Object) bool) handler.EventHandler {
-		return external.Concerned(mgr.GetClient(), &v1alpha1.ModelEndpointList{}, concerns)
-	}
-	changed := builder.WithPredicates(external.GenerationChanged())
-	return ctrl.NewControllerManagedBy(mgr).
+	list := &v1alpha1.ModelEndpointList{}
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ModelEndpoint{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.ModelEndpoint{}, where(func(m *v1alpha1.ModelEndpoint, o client.Object) bool {
+		Watches(&v1alpha1.ModelEndpoint{}, external.Concerned(mgr.GetClient(), list, func(m *v1alpha1.ModelEndpoint, o client.Object) bool {
 			other, ok := o.(*v1alpha1.ModelEndpoint)
 			return ok && rivals(m, other)
-		}), changed).
-		Watches(&v1alpha1.Role{}, where(limits), builder.WithPredicates(principalChanged())).
-		Watches(&v1alpha1.Workspace{}, where(func(m *v1alpha1.ModelEndpoint, o client.Object) bool { return m.Spec.WorkspaceRef.Name == o.GetName() }), changed).
-		Watches(&v1alpha1.Boundary{}, where(func(*v1alpha1.ModelEndpoint, client.Object) bool { return true })).
-		Watches(&corev1.Namespace{}, where(func(m *v1alpha1.ModelEndpoint, o client.Object) bool { return m.Namespace == o.GetName() }), changed).
+		}), builder.WithPredicates(external.GenerationChanged())).
+		Watches(&v1alpha1.Role{}, external.Concerned(mgr.GetClient(), list, limits), builder.WithPredicates(principalChanged()))
+	// Of Boundaries of other namespaces too: they decide who else claims an endpoint.
+	return governed.Watches[*v1alpha1.ModelEndpoint]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf, OwnNamespace: true}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

@@ -3,9 +3,14 @@
 
 package modelendpoint
 
-import "sigs.k8s.io/controller-runtime/pkg/client"
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-// NewAdapter gives the suite the adapter that NewReconciler uses.
-func NewAdapter(c client.Client, o Options) adapter {
-	return adapter{reader: c, connect: connected{o.Connect}, installation: o.Installation}
+	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
+)
+
+// NewKind gives the suite the kind that NewReconciler uses.
+func NewKind(c client.Client, o Options) external.Kind[*v1alpha1.ModelEndpoint, input, state] {
+	return newAdapter(c, o).kind()
 }

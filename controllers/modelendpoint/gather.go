@@ -17,9 +17,16 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
+
+// adapter is the ModelEndpoint's part of the loop.
+type adapter struct {
+	reader       client.Reader
+	connect      governed.Connector[Databricks]
+	installation string
+}
 
 // input is what one pass decides from.
 type input struct {
@@ -41,12 +48,8 @@ type input struct {
 	// recorded is the ownership record as the pass found it, placed what the pass added.
 	recorded []v1alpha1.AppliedSetting
 	placed   *[]v1alpha1.AppliedSetting
-	resync   time.Duration
-}
-
-// Above is the policy of the Workspace.
-func (a adapter) Above(ctx context.Context, m *v1alpha1.ModelEndpoint) (external.Management, error) {
-	return external.WorkspaceManagement(ctx, a.reader, m.Spec.WorkspaceRef.Name)
+	// resync is the Workspace's.
+	resync time.Duration
 }
 
 func (a adapter) Gather(ctx context.Context, m *v1alpha1.ModelEndpoint) (input, error) {
@@ -60,17 +63,14 @@ func (a adapter) Gather(ctx context.Context, m *v1alpha1.ModelEndpoint) (input, 
 			return in, err
 		}
 	}
-	ws, c, err := a.connect.Named(ctx, m.Spec.WorkspaceRef.Name)
+	ws, err := a.connect.Named(ctx, m.Spec.WorkspaceRef.Name)
 	if err != nil {
 		if deleting && len(in.recorded) == 0 && m.Status.Mark != in.mark {
 			return in, nil // nothing was ever begun, so that nothing is left behind
 		}
-		if deleting && fault.Is(err, fault.ClassWaiting) {
-			err = fmt.Errorf("%w: what this ModelEndpoint has set on the endpoint cannot be removed; set `deletionPolicy` to Orphan to leave it there", err)
-		}
-		return in, err
+		return in, governed.CannotBeRemoved(m, "this ModelEndpoint has set on the endpoint", err)
 	}
-	in.client, in.resync = c, time.Duration(ws.Spec.ResyncIntervalSeconds)*time.Second
+	in.client, in.resync = ws.Client, ws.Resync()
 	return in, nil
 }
 
@@ -131,17 +131,13 @@ func (in *input) resolve(e access.Estate, m *v1alpha1.ModelEndpoint) {
 func outside(e access.Estate, m *v1alpha1.ModelEndpoint) *fault.Fault {
 	limits, denial := e.Limits(m.Namespace)
 	if denial != nil {
-		return fault.Of(fault.Denied(denial.Reason, fmt.Errorf("%s", denial.Message)))
+		return governed.Denied(denial)
 	}
 	ask := boundary.ModelEndpoint{Workspace: m.Spec.WorkspaceRef.Name, Endpoint: string(m.Spec.EndpointName)}
 	if p := m.Spec.PayloadLogging; p != nil {
 		ask.PayloadTable = string(p.Catalog + "." + p.Schema + "." + p.TablePrefix)
 	}
-	violations := limits.CheckModelEndpoint(ask)
-	if len(violations) == 0 {
-		return nil
-	}
-	return fault.Of(fault.Denied(v1alpha1.ReasonOutsideBoundary, fmt.Errorf("against the Boundary %s the ModelEndpoint %s", limits.Name, strings.Join(violations, "; it "))))
+	return governed.Exceeds(limits, "the ModelEndpoint", limits.CheckModelEndpoint(ask))
 }
 
 // rivals says whether two ModelEndpoints are about the same endpoint.

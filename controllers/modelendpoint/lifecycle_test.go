@@ -40,7 +40,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{World: externaltest.New[*v1alpha1.ModelEndpoint](t)}
-	w.Kind = externaltest.Kind[*v1alpha1.ModelEndpoint]{Namespace: "sales", Restart: true, Passes: 6, Start: w.start}
+	w.Options = externaltest.Options[*v1alpha1.ModelEndpoint]{Namespace: "sales", Restart: true, Passes: 6, Start: w.start}
 	w.Emulator.SQL(t, "CREATE CATALOG main")
 	w.west, w.other = w.Emulator.Person(t, "west"), w.Emulator.Person(t, "other")
 	w.Emulator.Permit(t, env.KindServingEndpoint, name, false, nil, map[string]string{w.west.ID: "CAN_QUERY", w.other.ID: "CAN_QUERY"})
@@ -171,7 +171,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	m := declared("model")
 	env.Create(t, w.Kube, m)
 	start := w.Emulator.Last(t)
-	externaltest.Run(t, modelendpoint.NewAdapter(w.Kube, w.options()), externaltest.Case[*v1alpha1.ModelEndpoint]{
+	externaltest.Run(t, modelendpoint.NewKind(w.Kube, w.options()), externaltest.Case[*v1alpha1.ModelEndpoint]{
 		Object: m, Faults: w.ReadFaults(path),
 		Writes: func() int { return len(w.Emulator.Writes(t, start)) },
 		Others: func() any {

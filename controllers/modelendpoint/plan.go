@@ -10,28 +10,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
-// tagKey is the key of the tag that marks an endpoint as ours.
-const tagKey = "gatehouse"
-
-// longestMark is how long the value of a tag may be.
-const longestMark = 255
-
-// mark is the value of the tag of a ModelEndpoint.
-func mark(installation, namespace, name string) string {
-	full := installation + "/modelendpoint/" + namespace + "/" + name
-	if len(full) <= longestMark {
-		return full
-	}
-	sum := sha256.Sum256([]byte(full))
-	end := "--" + hex.EncodeToString(sum[:8])
-	return full[:longestMark-len(end)] + end
-}
+// busyAfter is when an endpoint that is being updated is looked at again.
+const busyAfter = 15 * time.Second
 
 // state is the configuration of one endpoint, as far as a ModelEndpoint is concerned.
 type state struct {
@@ -66,6 +53,9 @@ type state struct {
 func (s state) recorded(name string) bool {
 	return slices.ContainsFunc(s.Recorded, func(r v1alpha1.AppliedSetting) bool { return r.Name == name })
 }
+
+// Plan is pure.
+func (adapter) Plan(want, have state) (external.Plan[state], error) { return planned(want, have) }
 
 // planned is the writes that lead from one state to another: the mark first, and all
 // settings in one. Payload logging is turned on last: whether its table can be had shows

@@ -23,7 +23,7 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	env.Create(t, w.Kube, r)
 	faults := w.ReadFaults("/scim/v2/", "/unity-catalog/permissions/connection/", "/permissions/genie/", "/permissions/serving-endpoints/", "/2.0/serving-endpoints/", "/federationPolicies/")
 	start := w.Emulator.Last(t)
-	externaltest.Run(t, role.NewAdapter(w.Kube, w.options()), externaltest.Case[*v1alpha1.Role]{
+	externaltest.Run(t, role.NewKind(w.Kube, w.options()), externaltest.Case[*v1alpha1.Role]{
 		Object: r, Faults: faults,
 		Writes: func() int { return len(w.Emulator.Writes(t, start)) },
 		Others: func() any {
@@ -54,7 +54,7 @@ func TestTheAdapterKeepsTheContractForAnAdoptedRole(t *testing.T) {
 	a := newAdoption(t)
 	a.create()
 	start := a.Emulator.Last(t)
-	externaltest.Run(t, role.NewAdapter(a.Kube, a.options()), externaltest.Case[*v1alpha1.Role]{
+	externaltest.Run(t, role.NewKind(a.Kube, a.options()), externaltest.Case[*v1alpha1.Role]{
 		Object: a.Get("legacy"), Faults: a.ReadFaults("/scim/v2/ServicePrincipals", "/scim/v2/Groups", "/unity-catalog/permissions/table/", "/federationPolicies/"),
 		Writes: func() int { return len(a.Emulator.Writes(t, start)) },
 		Others: func() any {

@@ -11,8 +11,8 @@ import (
 )
 
 func TestAGroupThatAdministersTheAccountIsLeft(t *testing.T) {
-	want := state{Principal: &principal{DisplayName: "x", Active: true}, Assigned: true, Groups: []group{{Name: "ops", Member: true}}}
-	have := state{Principal: &principal{ID: "1", DisplayName: "x", Active: true}, Assigned: true, Groups: []group{{Name: "ops", ID: "2", Member: true, Administers: true}}}
+	want := about(owned{Principal: &principal{DisplayName: "x", Active: true}, Assigned: true, Groups: []group{{Name: "ops", Member: true}}})
+	have := about(owned{Principal: &principal{ID: "1", DisplayName: "x", Active: true}, Assigned: true, Groups: []group{{Name: "ops", ID: "2", Member: true, Administers: true}}})
 	p, err := planned(want, have)
 	if err != nil || p.String() != "Revoke membership of the group ops" {
 		t.Errorf("got %s, %v", p, err)

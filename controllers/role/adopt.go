@@ -79,11 +79,11 @@ func (in input) observeAdopted(ctx context.Context, out *state) error {
 		return err
 	}
 	// Without its mark it is still the Role's for a removal that has to end what was recorded.
-	ended := in.deleting && (*in.known == "" || len(in.applied)+len(in.groups) == 0 && !in.adopting.assigned && !in.trust.look)
+	ended := in.deleting && (*in.known == "" || len(in.applied)+len(in.groups) == 0 && !in.adopting.assigned && !in.trust.observe)
 	switch {
 	case p == nil && in.deleting:
 	case p == nil:
-		out.Elsewhere = fault.Waiting(v1alpha1.ReasonPrincipalNotFound, fmt.Errorf("the service principal %s does not exist", id))
+		out.Observed.Elsewhere = fault.Waiting(v1alpha1.ReasonPrincipalNotFound, fmt.Errorf("the service principal %s does not exist", id))
 	case p.ExternalID == in.mark:
 		out.Principal = adopted(p)
 	case p.ExternalID == "" && ended:
@@ -92,10 +92,10 @@ func (in input) observeAdopted(ctx context.Context, out *state) error {
 		out.Principal.Unmarked = true
 	case in.deleting && *in.known == "":
 	default:
-		out.Elsewhere = fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the service principal %s %s", id, in.owner(p.ExternalID)))
+		out.Observed.Elsewhere = fault.Conflict(v1alpha1.ReasonNotOurs, fmt.Errorf("the service principal %s %s", id, in.owner(p.ExternalID)))
 	}
 	if out.Principal != nil && !in.deleting {
-		out.Elsewhere = in.unfit(p, out.Principal.Unmarked)
+		out.Observed.Elsewhere = in.unfit(p, out.Principal.Unmarked)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func adoption(want, have state) plan {
 	if renamed {
 		diff = append(diff, external.Difference{Path: "displayName", Have: p.DisplayName, Want: name})
 	}
-	return plan{{Verb: external.Update, Target: "the service principal " + p.ID, Want: state{Principal: want.Principal}, Diff: diff}}
+	return plan{{Verb: external.Update, Target: "the service principal " + p.ID, Want: about(owned{Principal: want.Principal}), Diff: diff}}
 }
 
 // release takes our mark off, and leaves the service principal.
@@ -148,7 +148,7 @@ func release(p principal) plan {
 		return nil
 	}
 	return plan{{
-		Verb: external.Update, Target: "the service principal " + p.ID, Want: state{Principal: &principal{ID: p.ID, Adopted: true, Unmarked: true}},
+		Verb: external.Update, Target: "the service principal " + p.ID, Want: about(owned{Principal: &principal{ID: p.ID, Adopted: true, Unmarked: true}}),
 		Diff: []external.Difference{{Path: "externalId", Have: "the mark of this Role"}},
 	}}
 }
@@ -165,7 +165,7 @@ func (in input) applyAdopted(ctx context.Context, have state, want principal) (s
 		return have, nil // it is gone
 	}
 	p := *have.Principal
-	one := in.takings.of(p.ApplicationID)
+	one := in.claims.of(p.ApplicationID)
 	one.Lock()
 	defer one.Unlock()
 	now, err := in.client.ServicePrincipal(ctx, p.ID)

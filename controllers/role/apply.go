@@ -17,9 +17,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
-// Plan is pure.
-func (adapter) Plan(want, have state) (external.Plan[state], error) { return planned(want, have) }
-
 // Apply writes one step and returns the state with what it learned.
 func (a adapter) Apply(ctx context.Context, in input, have state, s external.Step[state]) (state, error) {
 	switch {
@@ -75,7 +72,7 @@ func (in input) applyPrincipal(ctx context.Context, have state, s external.Step[
 	if err := in.client.DeleteServicePrincipal(ctx, want.ID); err != nil {
 		return have, err
 	}
-	have.Duplicates = slices.DeleteFunc(slices.Clone(have.Duplicates), func(d principal) bool { return d.ID == want.ID })
+	have.Observed.Duplicates = slices.DeleteFunc(slices.Clone(have.Observed.Duplicates), func(d principal) bool { return d.ID == want.ID })
 	if have.Principal != nil && have.Principal.ID == want.ID {
 		have.Principal = nil
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 	"github.com/gatehouse-dev/gatehouse/test/externaltest"
@@ -45,7 +44,7 @@ func (w *world) Issuer(context.Context) (clusterissuer.Issuer, error) {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{World: externaltest.New[*v1alpha1.Role](t), issuer: clusterissuer.Issuer{URL: "https://cluster.example.com", JWKS: `{"keys":[{"kid":"1"}]}`}}
-	w.Kind = externaltest.Kind[*v1alpha1.Role]{Namespace: "tenant", Passes: 12, Start: w.operator}
+	w.Options = externaltest.Options[*v1alpha1.Role]{Namespace: "tenant", Passes: 12, Start: w.operator}
 	w.surround()
 	return w
 }
@@ -201,7 +200,7 @@ func (w *world) trusts(name string, wanted bool) {
 	var want []string
 	trust := v1alpha1.RoleTrust{}
 	if wanted {
-		want = []string{fmt.Sprint("Managed by Gatehouse: test/role/tenant/"+name, admin.OIDCPolicy{
+		want = []string{fmt.Sprint("Managed by Gatehouse: test/role/tenant/"+name, heldRules{
 			Issuer: w.issuer.URL, Audiences: []string{"databricks"}, Subject: "system:serviceaccount:tenant:worker", SubjectClaim: "sub", JWKSJSON: w.issuer.JWKS,
 		})}
 		trust = v1alpha1.RoleTrust{PolicyID: w.policies(name)[0].ID, Subject: "system:serviceaccount:tenant:worker"}
@@ -216,9 +215,19 @@ func (w *world) trusts(name string, wanted bool) {
 
 // held is a federation policy in the emulator's state.
 type held struct {
-	ID          string           `json:"policy_id"`
-	Description string           `json:"description"`
-	OIDC        admin.OIDCPolicy `json:"oidc_policy"`
+	ID          string    `json:"policy_id"`
+	Description string    `json:"description"`
+	OIDC        heldRules `json:"oidc_policy"`
+}
+
+// heldRules are what a policy holds a JWT against, as they stand on the wire.
+type heldRules struct {
+	Issuer       string   `json:"issuer"`
+	Audiences    []string `json:"audiences"`
+	Subject      string   `json:"subject"`
+	SubjectClaim string   `json:"subject_claim"`
+	JWKSURI      string   `json:"jwks_uri"`
+	JWKSJSON     string   `json:"jwks_json"`
 }
 
 func (w *world) policies(name string) []held {

@@ -20,7 +20,7 @@ import (
 // Observe reads what is ours: by the recorded id, and by our mark among those of
 // the display names that we may have used.
 func (a adapter) Observe(ctx context.Context, in input) (state, error) {
-	out := state{Needs: in.needs, MemberOf: in.memberOf}
+	out := state{Asked: asked{Needs: in.needs, MemberOf: in.memberOf}}
 	if in.client == nil {
 		return out, nil
 	}
@@ -40,7 +40,7 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 		if out.Assigned, err = in.reads.Assigned(ctx, out.Principal.ID); err != nil {
 			return out, err
 		}
-		out.AssignedByOthers = out.Principal.Adopted && !in.adopting.assigned
+		out.Observed.AssignedByOthers = out.Principal.Adopted && !in.adopting.assigned
 	case in.deleting:
 		return out, nil
 	}
@@ -94,7 +94,7 @@ func (in input) observePrincipals(ctx context.Context, out *state) error {
 		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
 	})
 	if len(all) > 0 {
-		out.Principal, out.Duplicates = &all[0], all[1:]
+		out.Principal, out.Observed.Duplicates = &all[0], all[1:]
 	}
 	return nil
 }
@@ -103,10 +103,6 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 	names := slices.Concat(in.memberOf, in.groups, in.mentioned)
 	if len(names) == 0 {
 		return nil
-	}
-	shared, err := in.shared(ctx)
-	if err != nil {
-		return err
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
@@ -117,7 +113,7 @@ func (in input) observeGroups(ctx context.Context, out *state) error {
 		if g == nil {
 			continue
 		}
-		one := group{Name: name, ID: g.ID, Administers: g.Administers(), Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(shared, name), Empty: true,
+		one := group{Name: name, ID: g.ID, Administers: g.Administers(), Ours: g.ExternalID == in.groupMark(name), Keep: slices.Contains(in.shared, name), Empty: true,
 			Adopted: g.ExternalID == in.adoptedGroupMark(name), Unmarked: g.ExternalID == ""}
 		for _, m := range g.Members {
 			if out.Principal != nil && m.Value == out.Principal.ID {
@@ -141,7 +137,7 @@ func (in input) adoptedGroupMark(name string) string {
 	return in.installation + "/adopted-group/" + name
 }
 
-// existsWithin is how old the news may be that an object exists.
+// existsWithin is the maximum age of a cached read that an object exists.
 const existsWithin = time.Minute
 
 // observeGrants reads the privileges of our service principal on the objects that
@@ -149,7 +145,7 @@ const existsWithin = time.Minute
 // Without a service principal it says which objects are missing, so that the first
 // pass does not stop at one of them with half of the grants made.
 func (in input) observeGrants(ctx context.Context, out *state) error {
-	// Whether an object is there decides the order of the steps and no more: an answer of a moment ago will do.
+	// Whether an object is there decides the order of the steps and no more: a cached read will do.
 	applicationID, reads := "", Reads(in.client.Recent(existsWithin))
 	if out.Principal != nil {
 		applicationID, reads = out.Principal.ApplicationID, in.reads
@@ -169,10 +165,10 @@ func (in input) observeGrants(ctx context.Context, out *state) error {
 		switch {
 		case err == nil:
 		case f.Reason == v1alpha1.ReasonSecurableNotFound:
-			out.Missing = append(out.Missing, ours[i])
+			out.Observed.Missing = append(out.Observed.Missing, ours[i])
 		case ctx.Err() == nil && (f.Class == fault.ClassDenied || f.Class == fault.ClassTransient):
 			// One object must not hold up what is to be given or taken away on the others.
-			out.Unread = append(out.Unread, unread{ours[i], err})
+			out.Observed.Unread = append(out.Observed.Unread, unread{ours[i], err})
 		default:
 			return err
 		}

@@ -7,15 +7,35 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/boundary"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
+	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
 
-// Intend records what a step is about to make ours, and what earlier steps learned,
+// conditions say whether the Boundary allows what is asked for.
+func (adapter) conditions(in input) []metav1.Condition {
+	refusal := governed.Denied(in.denial)
+	switch {
+	case refusal != nil:
+	case len(in.violations) > 0:
+		refusal = governed.Outside(v1alpha1.ReasonOutsideBoundary, strings.Join(in.violations, "; "))
+	case len(in.refused) > 0:
+		refusal = governed.Outside(v1alpha1.ReasonOutsideBoundary, strings.Join(in.refused, "; "))
+	}
+	c := governed.WithinBoundary("The Boundary allows what is asked for", refusal)
+	if in.confined {
+		c.Message += "; what it had in Databricks is taken away"
+	}
+	return []metav1.Condition{c}
+}
+
+// intend records what a step is about to make ours, and what earlier steps learned,
 // so that whatever happens next it is found again.
-func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
+func (adapter) intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 	if have.Principal != nil && !have.Principal.Unmarked {
 		r.Status.ServicePrincipal = reportedPrincipal(r.Status.ServicePrincipal, have)
 	}
@@ -28,7 +48,7 @@ func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 		r.Status.Trust.PolicyID = s.Want.Trust.ID
 	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant || s.Want.Groups[0].Adopted):
 		names := []string{s.Want.Groups[0].Name}
-		for _, name := range have.MemberOf {
+		for _, name := range have.Asked.MemberOf {
 			if g := have.group(name); g == nil || !g.Member { // what an adopted one was a member of is not ours
 				names = append(names, name)
 			}
@@ -42,7 +62,7 @@ func (adapter) Intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 	case len(s.Want.Grants) > 0 && s.Verb == external.Grant:
 		// All that is needed at once: one write instead of one for each grant.
 		all := slices.Clone(s.Want.Grants)
-		for _, n := range have.Needs.Grants {
+		for _, n := range have.Asked.Needs.Grants {
 			if !slices.Contains(have.Grants, n.Grant) { // what an adopted one had is not ours
 				all = append(all, n.Grant)
 			}
@@ -73,11 +93,11 @@ func (adapter) Report(r *v1alpha1.Role, have state) {
 	}
 	r.Status.ServicePrincipal = reportedPrincipal(r.Status.ServicePrincipal, have)
 	r.Status.Intent = have.Principal.DisplayName
-	r.Status.Scopes = have.Needs.Scopes
+	r.Status.Scopes = have.Asked.Needs.Scopes
 	r.Status.Trust = reportedTrust(r.Status.Trust, have)
 	r.Status.Groups = reportedGroups(r.Status.Groups, have)
 	r.Status.Grants = nil
-	for _, n := range have.Needs.Grants {
+	for _, n := range have.Asked.Needs.Grants {
 		if slices.Contains(have.Grants, n.Grant) {
 			one := recordOf(n.Grant)
 			one.From = n.From
@@ -91,7 +111,7 @@ func (adapter) Report(r *v1alpha1.Role, have state) {
 // recorded and is still wanted, because the answer to its grant may have been lost.
 func reportedGrants(recorded []v1alpha1.RoleGrant, have state) []v1alpha1.RoleGrant {
 	kept := slices.DeleteFunc(slices.Clone(recorded), func(g v1alpha1.RoleGrant) bool {
-		return !slices.ContainsFunc(have.Needs.Grants, func(n access.Grant) bool { return n.Grant == grantOf(g) })
+		return !slices.ContainsFunc(have.Asked.Needs.Grants, func(n access.Grant) bool { return n.Grant == grantOf(g) })
 	})
 	return records(kept, have.Grants...)
 }
@@ -103,7 +123,7 @@ func reportedGroups(recorded []v1alpha1.RoleGroup, have state) []v1alpha1.RoleGr
 		if have.Principal.Adopted && !slices.ContainsFunc(recorded, func(r v1alpha1.RoleGroup) bool { return r.Name == g.Name }) {
 			continue // it was a member before
 		}
-		wanted := slices.Contains(have.MemberOf, g.Name)
+		wanted := slices.Contains(have.Asked.MemberOf, g.Name)
 		if g.ID == "" || !g.Member && !wanted && (!g.Ours && !g.Adopted || g.Keep) {
 			continue
 		}
@@ -118,7 +138,7 @@ func reportedGroups(recorded []v1alpha1.RoleGroup, have state) []v1alpha1.RoleGr
 		out = append(out, one)
 	}
 	for _, g := range recorded {
-		if at := have.group(g.Name); (at == nil || at.ID == "") && slices.Contains(have.MemberOf, g.Name) {
+		if at := have.group(g.Name); (at == nil || at.ID == "") && slices.Contains(have.Asked.MemberOf, g.Name) {
 			out = append(out, v1alpha1.RoleGroup{Name: g.Name})
 		}
 	}

@@ -13,43 +13,66 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/trust"
 )
 
-// state is what exists, or is to exist, in Databricks for one Role. In a step it
-// holds what the step is about and nothing else.
+// state is what the loop hands on: a desired state has owned and Wanted, an observed one
+// owned and Observed, both with what was Asked for; a step has only the part of owned
+// that it is about.
 type state struct {
+	owned
+	Wanted   wanted
+	Observed observed
+	Asked    asked
+}
+
+// owned is what exists, or is to exist, in Databricks for one Role.
+type owned struct {
 	Principal *principal
-	// Duplicates are further service principals with our mark: a create was repeated whose first answer was lost.
+	Groups    []group
+	Assigned  bool
+	// Grants are sorted by type, name and privilege.
+	Grants []boundary.Grant
+	// Trust is the federation policy for tokens of a service account; its principal is known once that exists.
+	Trust *trust.Policy
+}
+
+// about is the state of a step.
+func about(o owned) state { return state{owned: o} }
+
+// wanted is how a desired state is to be reached, or why not.
+type wanted struct {
+	// Adopt says that an unmarked service principal is taken over.
+	Adopt bool
+	// KeepTrust says that a federation policy which is there stays as it is.
+	KeepTrust bool
+	// Confined says that nothing is to be held, and why; the service principal as such stays.
+	Confined error
+	// Unfinished says what is still missing when all of the desired state is there.
+	Unfinished error
+}
+
+// observed is what else was found in Databricks.
+type observed struct {
+	// Duplicates are further service principals with our mark: a create was repeated whose first response was lost.
 	Duplicates []principal
-	Groups     []group
-	Assigned   bool
 	// AssignedByOthers says that the assignment was there before the Role.
 	AssignedByOthers bool
 	// Elsewhere says why the service principal that the Role names cannot be its own.
 	Elsewhere error
-	// Adopt says, of a wanted state, that an unmarked service principal is taken over.
-	Adopt bool
-	// Grants are sorted by type, name and privilege.
-	Grants []boundary.Grant
 	// Missing are the objects that do not exist.
 	Missing []boundary.Grant
 	// Unread are the objects whose privileges could not be read, with why. What is recorded
 	// on them counts as held, so that it is not forgotten.
 	Unread []unread
-	// Trust is the federation policy for tokens of a service account; its principal is known once that exists.
-	Trust *trust.Policy
-	// TrustUnread says why the policy could not be read. What is recorded of it is kept.
+	// TrustUnread says why the federation policy could not be read. What is recorded of it is kept.
 	TrustUnread error
-	// KeepTrust says, of a wanted state, that a policy which is there stays as it is.
-	KeepTrust bool
-	// Subject is whose tokens are to count, for the report.
+}
+
+// asked is what the Role asks for, for the report and for records of intent.
+type asked struct {
+	// Subject is whose tokens are to count.
 	Subject string
-	// Confined says, of a wanted state, that nothing is to be held, and why; the service
-	// principal as such stays.
-	Confined error
-	// Unfinished says, of a wanted state, what is still missing from it when all of it is there.
-	Unfinished error
-	// MemberOf are the groups asked for, for the report.
+	// MemberOf are the groups.
 	MemberOf []string
-	// Needs are where the grants and scopes come from, for the report.
+	// Needs are where the grants and scopes come from.
 	Needs access.Needs
 }
 
@@ -71,7 +94,7 @@ type unread struct {
 
 // isUnread says whether the object of a grant could not be read.
 func (s state) isUnread(g boundary.Grant) bool {
-	return slices.ContainsFunc(s.Unread, func(u unread) bool { return u.Object.Type == g.Type && u.Object.Name == g.Name })
+	return slices.ContainsFunc(s.Observed.Unread, func(u unread) bool { return u.Object.Type == g.Type && u.Object.Name == g.Name })
 }
 
 // group is an account group that the role is, or was, a member of.

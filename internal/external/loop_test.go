@@ -4,6 +4,7 @@
 package external_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -551,5 +552,40 @@ func TestThePlanAsText(t *testing.T) {
 	}
 	if got, want := p.String(), `Grant x; Update y (f: "1" -> "2", g: "" -> "3")`; got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestTheClusterIsGatheredAgainBeforeEachRoundIsObserved: and what was gathered then is what
+// the rest of the pass goes by. A pass with nothing to do gathers once.
+func TestTheClusterIsGatheredAgainBeforeEachRoundIsObserved(t *testing.T) {
+	w := newWorld(t, two)
+	kind := kindOf(adapter{w})
+	kind.GatherAgain = func(_ context.Context, obj *toy, in input) (input, error) {
+		w.journal = append(w.journal, "gather again")
+		if in.obj != obj {
+			t.Error("it is about another object")
+		}
+		return input{obj}, w.fail["gather again"]
+	}
+	again := func() ([]string, error) {
+		t.Helper()
+		r := external.NewReconciler(external.Options{Client: w.client, Recorder: w, Jitter: func() float64 { return 0.5 }, Now: func() time.Time { return w.now }}, kind)
+		_, journal, err := w.passOf(r)
+		return slices.DeleteFunc(journal, func(line string) bool {
+			return line == "metadata" || line == "status" || strings.HasPrefix(line, "event")
+		}), err
+	}
+	got, err := again()
+	if diff := cmp.Diff([]string{"gather", "observe", "create a", "create b", "gather again", "observe"}, got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	if got, err = again(); err != nil || !slices.Equal(got, []string{"gather", "observe"}) {
+		t.Errorf("with nothing to do: %v, %v", got, err)
+	}
+	delete(w.things, "a")
+	w.fail["gather again"] = errors.New("cause")
+	got, err = again()
+	if diff := cmp.Diff([]string{"gather", "observe", "create a", "gather again"}, got); err == nil || err.Error() != "gather: cause" || diff != "" {
+		t.Error(err, diff)
 	}
 }

@@ -24,15 +24,7 @@ type Management struct {
 	By string
 }
 
-// Managed is an Adapter whose objects live in something that has a management policy
-// as well. The stricter of the two counts.
-type Managed[O Object] interface {
-	// Above returns the other policy. It reads the cluster and nothing outside, because a
-	// pass that turns out to be Paused has asked it too.
-	Above(ctx context.Context, obj O) (Management, error)
-}
-
-// WorkspaceManagement is the policy of a Workspace, for adapters to return. One that
+// WorkspaceManagement is the policy of a Workspace, for kinds that live in one. One that
 // does not exist has none: Gather says that it is missing.
 func WorkspaceManagement(ctx context.Context, c client.Reader, name string) (Management, error) {
 	var ws v1alpha1.Workspace
@@ -66,25 +58,23 @@ func (m Management) String() string {
 	return fmt.Sprintf("the management policy is %s", m.Policy)
 }
 
-// management says how far a pass over an object may go. Without an answer it may not
-// go anywhere: the error ends it.
-func (r *Reconciler[O, I, S]) management(ctx context.Context, obj O) (Management, error) {
+// managementOf says how far a pass over an object may go. An error ends the pass.
+func (r *Reconciler[O, I, S]) managementOf(ctx context.Context, obj O) (Management, error) {
 	own := Management{Policy: v1alpha1.ManagementPolicy(obj.GetManagementPolicy())}
-	managed, ok := r.adapter.(Managed[O])
-	if !ok || own.paused() {
+	if r.kind.Management == nil || own.paused() {
 		return own, nil
 	}
-	above, err := managed.Above(ctx, obj)
+	above, err := r.kind.Management(ctx, obj)
 	if err != nil {
 		return own, err
 	}
 	return stricter(own, above), nil
 }
 
-// tellPlan writes into status what ObserveOnly found to do. After a pass that could not
-// look, what the one before it found stays.
-func (p *pass[O, I, S]) tellPlan(f *fault.Fault) {
-	status := p.reported()
+// reportPlan writes into status what ObserveOnly found to do. After a pass that could not
+// observe, what the one before it found stays.
+func (p *pass[O, I, S]) reportPlan(f *fault.Fault) {
+	status := p.externalStatus()
 	if status == nil || p.management.observeOnly() && f != nil && (f.Class == fault.ClassTransient || f.Class == fault.ClassRateLimited) {
 		return
 	}

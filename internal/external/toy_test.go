@@ -49,6 +49,8 @@ type toyStatus struct {
 	Applied []string `json:"applied,omitempty"`
 	// Seen are the things that were observed last.
 	Seen []string `json:"seen,omitempty"`
+	// Temporary are the names of things that the helper may have made.
+	Temporary []string `json:"temporary,omitempty"`
 
 	v1alpha1.ExternalStatus `json:",inline"`
 }
@@ -97,7 +99,7 @@ type world struct {
 	// above is the policy of what the object lives in.
 	above external.Management
 	// kept are the inventories of what was left behind.
-	kept []external.Remains
+	kept []external.Orphaned
 	// now is the time, and changed who changed a thing last, and when.
 	now     time.Time
 	changed map[string]change
@@ -184,11 +186,13 @@ func (w *world) Eventf(_, _ runtime.Object, kind, reason, action, note string, a
 }
 
 // restart is a new process over the same cluster and the same outside.
-func (w *world) restart() *external.Reconciler[*toy, input, things] {
+func (w *world) restart(auxiliaries ...external.Attached[*toy, input]) *external.Reconciler[*toy, input, things] {
+	kind := kindOf(adapter{w})
+	kind.Auxiliaries = auxiliaries
 	return external.NewReconciler(external.Options{
-		Client: w.client, Recorder: w, Kind: "Toy", LeftBehind: w, Resync: time.Minute, Jitter: func() float64 { return 0.5 },
+		Client: w.client, Recorder: w, Orphans: w, Resync: time.Minute, Jitter: func() float64 { return 0.5 },
 		Now: func() time.Time { return w.now },
-	}, external.Adapter[*toy, input, things](adapter{w}))
+	}, kind)
 }
 
 func (w *world) get() *toy {
@@ -259,28 +263,28 @@ func summary(o *toy) string {
 // adapter keeps things. It owns those that status.applied names.
 type adapter struct{ w *world }
 
-var (
-	_ external.Adapter[*toy, input, things] = adapter{}
-	_ external.Intender[*toy, things]       = adapter{}
-	_ external.Managed[*toy]                = adapter{}
-	_ external.Blamer[things]               = adapter{}
-	_ external.Leaver[*toy]                 = adapter{}
-)
+// kindOf is the kind of toys with the hooks that the tests are about.
+func kindOf(a adapter) external.Kind[*toy, input, things] {
+	return external.Kind[*toy, input, things]{
+		Name: "Toy", Adapter: a, Management: a.management, Intend: a.intend, ChangedBy: a.changedBy, Remaining: a.remaining,
+		ExternalStatus: (*toy).GetExternalStatus,
+	}
+}
 
-func (a adapter) Above(context.Context, *toy) (external.Management, error) {
+func (a adapter) management(context.Context, *toy) (external.Management, error) {
 	return a.w.above, a.w.fail["above"]
 }
 
-func (a adapter) Left(obj *toy) (workspace string, lines []string) {
+func (a adapter) remaining(obj *toy) (workspace string, lines []string) {
 	return "home", obj.Status.Applied
 }
 
-// Keep makes the world the keeper of inventories.
-func (w *world) Keep(_ context.Context, r external.Remains) (string, error) {
+// Record makes the world the keeper of inventories.
+func (w *world) Record(_ context.Context, r external.Orphaned) (string, error) {
 	return "the list of toys", w.write("inventory", func() error { w.kept = append(w.kept, r); return nil })
 }
 
-func (a adapter) ChangedBy(_ things, s external.Step[things]) (string, time.Time) {
+func (a adapter) changedBy(_ things, s external.Step[things]) (string, time.Time) {
 	c := a.w.changed[s.Target]
 	return c.who, c.at
 }
@@ -328,7 +332,7 @@ func (a adapter) Plan(want, have things) (external.Plan[things], error) {
 	return out, a.w.fail["plan"]
 }
 
-func (a adapter) Intend(obj *toy, _ things, step external.Step[things]) {
+func (a adapter) intend(obj *toy, _ things, step external.Step[things]) {
 	if step.Verb == external.Create && !slices.Contains(obj.Status.Applied, step.Target) {
 		obj.Status.Applied = append(obj.Status.Applied, step.Target)
 	}

@@ -49,7 +49,7 @@ type dropped struct {
 
 // key is that of the inventory of a resource. Names of resources have no other
 // characters than keys may have, and namespaces no dots.
-func key(r external.Remains) string {
+func key(r external.Orphaned) string {
 	full := strings.ToLower(r.Kind) + "." + r.Namespace + "." + r.Name
 	if len(full) <= longestKey {
 		return full
@@ -60,7 +60,7 @@ func key(r external.Remains) string {
 }
 
 // with adds an inventory to the content of the ConfigMap, and says whether that changed it.
-func with(data map[string]string, r external.Remains) (out map[string]string, news bool) {
+func with(data map[string]string, r external.Orphaned) (out map[string]string, news bool) {
 	if data == nil {
 		data = map[string]string{}
 	}

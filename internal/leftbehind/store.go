@@ -35,11 +35,11 @@ type Store struct {
 	Namespace string
 }
 
-var _ external.LeftBehind = Store{}
+var _ external.Orphans = Store{}
 
-// Keep writes an inventory down. What others write meanwhile is kept: a write that met
+// Record writes an inventory down. What others write meanwhile is kept: a write that met
 // another's is made again from what is there then.
-func (s Store) Keep(ctx context.Context, r external.Remains) (string, error) {
+func (s Store) Record(ctx context.Context, r external.Orphaned) (string, error) {
 	at := types.NamespacedName{Namespace: s.Namespace, Name: Name}
 	where := fmt.Sprintf("the ConfigMap %s of the namespace %s", Name, s.Namespace)
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return s.keep(ctx, at, r) })
@@ -52,7 +52,7 @@ func (s Store) Keep(ctx context.Context, r external.Remains) (string, error) {
 	return where, nil
 }
 
-func (s Store) keep(ctx context.Context, at types.NamespacedName, r external.Remains) error {
+func (s Store) keep(ctx context.Context, at types.NamespacedName, r external.Orphaned) error {
 	var have corev1.ConfigMap
 	err := s.Live.Get(ctx, at, &have)
 	if apierrors.IsNotFound(err) {

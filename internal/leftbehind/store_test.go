@@ -24,8 +24,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 )
 
-func remains(name string, minute int, lines ...string) external.Remains {
-	return external.Remains{
+func remains(name string, minute int, lines ...string) external.Orphaned {
+	return external.Orphaned{
 		Kind: "Role", Namespace: "sales", Name: name, UID: types.UID("u-" + name), At: time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC),
 		Workspace: "main", Reason: "the deletion policy is Orphan", Lines: lines,
 	}
@@ -62,9 +62,9 @@ func newCluster(objects ...client.Object) *cluster {
 
 func (c *cluster) store() Store { return Store{Live: c, Writer: c, Namespace: "home"} }
 
-func (c *cluster) keep(t *testing.T, r external.Remains) {
+func (c *cluster) keep(t *testing.T, r external.Orphaned) {
 	t.Helper()
-	where, err := c.store().Keep(t.Context(), r)
+	where, err := c.store().Record(t.Context(), r)
 	if err != nil || where != "the ConfigMap gatehouse-left-behind of the namespace home" {
 		t.Fatalf("kept in %q: %v", where, err)
 	}
@@ -125,7 +125,7 @@ func TestWithoutAnAnswerNothingIsKept(t *testing.T) {
 	c := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return down },
 	}).Build()
-	if where, err := (Store{Live: c, Writer: c, Namespace: "home"}).Keep(t.Context(), remains("west", 1, "w")); !errors.Is(err, down) || where != "" {
+	if where, err := (Store{Live: c, Writer: c, Namespace: "home"}).Record(t.Context(), remains("west", 1, "w")); !errors.Is(err, down) || where != "" {
 		t.Errorf("kept in %q: %v", where, err)
 	}
 }

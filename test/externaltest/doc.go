@@ -1,8 +1,8 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package externaltest is for the tests of the kinds that write to Databricks. Run holds an
-// Adapter against the contract of internal/external: absent is zero, apply then plan is
+// Package externaltest is for the tests of the kinds that write to Databricks. Run holds a
+// Kind against the contract of internal/external: absent is zero, apply then plan is
 // empty, twice is once, others' things stay, each error its class. World is the test world
 // that such a kind is reconciled in.
 //

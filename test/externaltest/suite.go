@@ -28,17 +28,18 @@ type Case[O external.Object] struct {
 
 // Fault is one failure of the outside.
 type Fault struct {
-	// Break makes looking fail; Heal ends that.
+	// Break makes observing fail; Heal ends that.
 	Break, Heal func()
 	// Want is the class of the error.
 	Want fault.Class
 }
 
-// Run holds an adapter against the contract.
-func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S], c Case[O]) {
+// Run holds a kind against the contract.
+func Run[O external.Object, I, S any](t *testing.T, k external.Kind[O, I, S], c Case[O]) {
 	t.Helper()
+	a := k.Adapter
 	var zero S
-	look := func(t *testing.T, removing bool) (I, external.Plan[S], S) {
+	observe := func(t *testing.T, removing bool) (I, external.Plan[S], S) {
 		t.Helper()
 		in, err := a.Gather(t.Context(), c.Object)
 		if err != nil {
@@ -61,17 +62,17 @@ func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S],
 		return in, plan, have
 	}
 	// drive takes every step of a plan, each of them so many times. A repetition may
-	// find that the thing is there already, and leave it to the next look.
+	// find that the thing is there already, and leave it to the next pass.
 	drive := func(t *testing.T, removing bool, times int) {
 		t.Helper()
-		in, plan, have := look(t, removing)
+		in, plan, have := observe(t, removing)
 		if len(plan) == 0 {
 			t.Fatal("there is nothing to do")
 		}
 		for _, step := range plan {
 			for i := range times {
-				if announces, ok := a.(external.Intender[O, S]); ok {
-					announces.Intend(c.Object, have, step)
+				if k.Intend != nil {
+					k.Intend(c.Object, have, step)
 				}
 				after, err := a.Apply(t.Context(), in, have, step)
 				if i > 0 && (fault.Is(err, fault.ClassWaiting) || fault.Is(err, fault.ClassProgressing) || fault.Is(err, fault.ClassConflict)) {
@@ -88,12 +89,12 @@ func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S],
 	converged := func(t *testing.T, removing bool) {
 		t.Helper()
 		before := c.Writes()
-		_, plan, have := look(t, removing)
+		_, plan, have := observe(t, removing)
 		if len(plan) > 0 {
 			t.Errorf("still to do: %s", plan)
 		}
 		if n := c.Writes() - before; n != 0 {
-			t.Errorf("looking wrote %d times", n)
+			t.Errorf("observing wrote %d times", n)
 		}
 		a.Report(c.Object, have)
 	}
@@ -139,7 +140,7 @@ func Run[O external.Object, I, S any](t *testing.T, a external.Adapter[O, I, S],
 	// What a repetition made once too often goes with the next pass.
 	settle := func(t *testing.T, removing bool) {
 		t.Helper()
-		if _, plan, _ := look(t, removing); len(plan) > 0 {
+		if _, plan, _ := observe(t, removing); len(plan) > 0 {
 			drive(t, removing, 1)
 		}
 	}

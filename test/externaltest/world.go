@@ -31,8 +31,8 @@ const Installation = "test"
 // Operator makes one pass over an object.
 type Operator[O external.Object] func(context.Context, O) error
 
-// Kind says how the objects of one kind are reconciled.
-type Kind[O external.Object] struct {
+// Options say how the objects of one kind are reconciled.
+type Options[O external.Object] struct {
 	// Namespace is where the objects are.
 	Namespace string
 	// Start starts an operator, with nothing in its memory.
@@ -48,7 +48,7 @@ type Kind[O external.Object] struct {
 type World[O external.Object] struct {
 	// T is the running test. A subtest may put itself there.
 	T *testing.T
-	Kind[O]
+	Options[O]
 	// Config and Kube are the administrator's. While an operator has crashed, Kube reads and patches nothing.
 	Config   *rest.Config
 	Kube     client.WithWatch
@@ -68,7 +68,7 @@ type World[O external.Object] struct {
 
 var errCrashed = errors.New("the operator has crashed")
 
-// New makes a World with the Workspace main. The caller sets its Kind.
+// New makes a World with the Workspace main. The caller sets its Options.
 func New[O external.Object](t *testing.T) *World[O] {
 	t.Helper()
 	config, c := env.Cluster(t)
