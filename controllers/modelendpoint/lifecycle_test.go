@@ -411,7 +411,7 @@ func TestAConcurrentWriterLosesNothing(t *testing.T) {
 			}
 		}
 		w.edit("model", changed)
-		w.OnCall(env.FaultMatch{Method: c.method, PathRegex: c.path, Nth: c.nth}, act)
+		w.OnCall("after_commit", env.FaultMatch{Method: c.method, PathRegex: c.path, Nth: c.nth}, act)
 		w.Settle("model")
 		w.Emulator.Heal(t)
 		if struck == 0 {

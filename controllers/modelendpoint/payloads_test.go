@@ -114,7 +114,7 @@ func (w *world) moves() {
 	before, _ := w.seen()
 	var between map[string]any
 	look := func() { between, _ = w.seen() }
-	w.OnCall(env.FaultMatch{Method: "PUT", PathRegex: "/ai-gateway$", Nth: 1}, look)
+	w.OnCall("after_commit", env.FaultMatch{Method: "PUT", PathRegex: "/ai-gateway$", Nth: 1}, look)
 	since := w.Emulator.Last(w.T)
 	w.Settle("model")
 	w.Emulator.Heal(w.T)

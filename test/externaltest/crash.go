@@ -53,11 +53,11 @@ func (w *World[O]) CrashAt(o O, stage string, call env.FaultMatch) (crashed bool
 	return crashed, err
 }
 
-// OnCall does something each time a call to Databricks has taken effect, before it is
-// answered. Heal ends that.
-func (w *World[O]) OnCall(call env.FaultMatch, act func()) {
+// OnCall does something at a stage of a call to Databricks, which then goes on. Heal ends
+// that.
+func (w *World[O]) OnCall(stage string, call env.FaultMatch, act func()) {
 	w.T.Helper()
-	w.hooked(call, "after_commit", "continue", act)
+	w.hooked(call, stage, "continue", act)
 }
 
 func (w *World[O]) hooked(call env.FaultMatch, stage, then string, act func()) {

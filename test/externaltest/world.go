@@ -68,11 +68,12 @@ type World[O external.Object] struct {
 
 var errCrashed = errors.New("the operator has crashed")
 
-// New makes a World with the Workspace main. The caller sets its Options.
-func New[O external.Object](t *testing.T) *World[O] {
+// New makes a World with the Workspace main. The caller sets its Options. More are lines for
+// the end of the emulator's bootstrap file.
+func New[O external.Object](t *testing.T, more ...string) *World[O] {
 	t.Helper()
 	config, c := env.Cluster(t)
-	w := &World[O]{T: t, Config: config, Emulator: env.NewEmulator(t), Recorder: events.NewFakeRecorder(100_000)}
+	w := &World[O]{T: t, Config: config, Emulator: env.NewEmulator(t, more...), Recorder: events.NewFakeRecorder(100_000)}
 	plain, err := client.NewWithWatch(config, client.Options{Scheme: env.Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
