@@ -74,7 +74,7 @@ build: need-go ## Build the binaries into bin/.
 	CGO_ENABLED=0 go build -trimpath -tags osusergo,netgo -ldflags "-s -w" -o $(BIN)/ ./cmd/...
 image: build ## Pack the images of the operator and the MCP server into dist/, without Docker.
 	@mkdir -p dist
-	for p in operator mcp-server; do go run ./hack/image --out dist/$$p.tar --tag gatehouse.dev/$$p:dev --entrypoint /$$p $(BIN)/$$p; echo "dist/$$p.tar holds gatehouse.dev/$$p:dev"; done
+	for p in operator mcp-server; do go run ./hack/node/image --out dist/$$p.tar --tag gatehouse.dev/$$p:dev --entrypoint /$$p $(BIN)/$$p; echo "dist/$$p.tar holds gatehouse.dev/$$p:dev"; done
 
 ##@ Help
 .PHONY: help need-go need-cc

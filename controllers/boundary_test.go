@@ -121,11 +121,7 @@ var _ = Describe("what a tenant may have", func() {
 		eventuallySays(e.Partner, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonNoBoundary, e.tenant())
 		eventuallySays(e.Access, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonNoBoundary, e.tenant())
 		eventuallySays(e.Policy, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonNoBoundary, e.tenant())
-		eventuallyReady(e.West, e.Server)
-		e.eventuallyMatrix(e.matrix()[1])
-		eventuallyQuiet()
-		p, _ := principal(e.Partner)
-		Expect(p).To(BeNil())
+		e.eventuallyWithoutPartner()
 
 		By("giving it one")
 		create(tenants)
@@ -141,11 +137,7 @@ var _ = Describe("what a tenant may have", func() {
 		e.create()
 		eventuallySays(e.Partner, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonSeveralBoundaries, first.Name, second.Name)
 		eventuallySays(e.Policy, v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonSeveralBoundaries)
-		eventuallyReady(e.West, e.Server)
-		e.eventuallyMatrix(e.matrix()[1])
-		eventuallyQuiet()
-		p, _ := principal(e.Partner)
-		Expect(p).To(BeNil())
+		e.eventuallyWithoutPartner()
 
 		By("taking one of them away")
 		remove(second)
@@ -178,3 +170,13 @@ var _ = Describe("what a tenant may have", func() {
 			v1alpha1.AccessRow{Role: e.Name + "/east", Tools: []string{"deals", "whoami"}}, v1alpha1.AccessRow{Role: e.Name + "/west", Tools: []string{"deals", "whoami"}})
 	})
 })
+
+// eventuallyWithoutPartner waits until all but the tenant's Role is served, and that one has no service principal.
+func (e *estate) eventuallyWithoutPartner() {
+	GinkgoHelper()
+	eventuallyReady(e.West, e.Server)
+	e.eventuallyMatrix(e.matrix()[1])
+	eventuallyQuiet()
+	p, _ := principal(e.Partner)
+	Expect(p).To(BeNil())
+}

@@ -4,13 +4,12 @@
 package connection_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/test/env"
+	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
 
 // changed is another spec: another host, and another list of tools.
@@ -24,69 +23,56 @@ func changed(s *v1alpha1.ConnectionSpec) {
 func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	crash := func() {
-		w.dead.Store(true)
-		if end := w.end.Load(); end != nil {
-			// The answer that is on its way still arrives; what the dead operator would ask next is cut off anyway.
-			time.AfterFunc(20*time.Millisecond, *end)
-		}
-	}
-	w.struck.Store(&crash)
 	w.call(http.MethodPost, connections, `{"name":"theirs","connection_type":"HTTP","options":{"host":"https://theirs.example.com","bearer_token":"t","is_mcp_connection":"true"}}`)
 	w.call(http.MethodPost, services+"?mcp_service_id=theirs&parent=schemas/main.shared", `{"config":{"source_connection":{"name":"connections/theirs"}}}`)
 	// What a run without a fault ends with.
 	want := map[string]map[string]string{"nothing": w.found()}
-	env.Create(t, w.kube, declared("gh"))
-	w.settle("gh")
+	env.Create(t, w.Kube, declared("gh"))
+	w.Settle("gh")
 	want["create"], want["rotate"] = w.found(), w.found()
-	fingerprints := map[string]string{"create": w.get("gh").Status.Credential.Fingerprint}
+	fingerprints := map[string]string{"create": w.Get("gh").Status.Credential.Fingerprint}
 	fingerprints["change"], fingerprints["delete"] = fingerprints["create"], fingerprints["create"]
 	w.edit("gh", changed)
 	w.rotate(secondToken)
-	w.settle("gh")
+	w.Settle("gh")
 	want["change"] = w.found()
-	fingerprints["rotate"] = w.get("gh").Status.Credential.Fingerprint
-	w.remove("gh")
+	fingerprints["rotate"] = w.Get("gh").Status.Credential.Fingerprint
+	w.Remove("gh")
 	want["delete"] = want["nothing"]
 	w.as(want["nothing"])
-	for _, stage := range []string{"before_commit", "after_commit", "after_reply"} {
+	for _, stage := range externaltest.Stages {
 		for _, act := range []string{"create", "change", "rotate", "delete"} {
 			t.Run(act+" "+stage, func(t *testing.T) {
-				w.t = t
-				for n := 1; ; n++ {
+				w.T = t
+				externaltest.EachCall(t, map[string]int{"create": 2, "change": 2, "rotate": 1, "delete": 2}[act], func(n int) bool {
 					if !w.crash(act, stage, n) {
-						if least := map[string]int{"create": 3, "change": 3, "rotate": 2, "delete": 3}[act]; n < least {
-							t.Fatalf("only %d calls were made", n-1)
-						}
-						return
+						return false
 					}
 					w.as(want[act])
-					if c := w.get("gh"); c != nil && c.Status.Credential.Fingerprint != fingerprints[act] {
+					if c := w.Get("gh"); c != nil && c.Status.Credential.Fingerprint != fingerprints[act] {
 						t.Errorf("the credential is another: %+v", c.Status.Credential)
 					}
 					if act != "delete" {
-						w.remove("gh")
+						w.Remove("gh")
 						w.as(want["nothing"])
 					}
-					if t.Failed() {
-						t.Fatalf("at call %d", n)
-					}
-				}
+					return true
+				})
 			})
 		}
 	}
-	w.t = t
+	w.T = t
 	w.quiet()
 }
 
 // crash lets the operator crash at the nth call of an act, lets a new one finish, and
 // says whether there was an nth call. Without one it takes away what was made.
 func (w *world) crash(act, stage string, n int) bool {
-	t := w.t
+	t := w.T
 	w.rotate(firstToken)
-	env.Create(t, w.kube, declared("gh"))
+	env.Create(t, w.Kube, declared("gh"))
 	if act != "create" {
-		w.settle("gh")
+		w.Settle("gh")
 	}
 	switch act {
 	case "change":
@@ -94,9 +80,7 @@ func (w *world) crash(act, stage string, n int) bool {
 	case "rotate":
 		w.rotate(secondToken)
 	case "delete":
-		if err := w.kube.Delete(t.Context(), w.get("gh")); err != nil {
-			t.Fatal(err)
-		}
+		w.Delete(w.Get("gh"))
 	}
 	match := env.FaultMatch{PathRegex: "^/api/2.1/unity-catalog/", Nth: n}
 	if stage != "before_commit" {
@@ -105,18 +89,10 @@ func (w *world) crash(act, stage string, n int) bool {
 			match.Method = http.MethodPatch
 		}
 	}
-	w.emulator.Break(t, env.Fault{
-		Match: match, Stage: stage, Action: "hook", HookURL: w.hook.URL, Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	w.end.Store(&cancel)
-	_ = w.pass(ctx, w.get("gh"))
-	cancel()
-	crashed := w.dead.Swap(false)
-	w.emulator.Heal(t)
-	w.settle("gh")
+	crashed, _ := w.CrashAt(w.Get("gh"), stage, match)
+	w.Settle("gh")
 	if !crashed && act != "delete" {
-		w.remove("gh")
+		w.Remove("gh")
 	}
 	return crashed
 }
@@ -126,18 +102,18 @@ func (w *world) crash(act, stage string, n int) bool {
 func TestTheSecretGoesBackAfterACrash(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	env.Create(t, w.kube, declared("gh"))
-	w.settle("gh")
+	env.Create(t, w.Kube, declared("gh"))
+	w.Settle("gh")
 	w.rotate(secondToken)
-	w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: http.MethodPatch, PathRegex: "/connections/"}, Stage: "after_commit", Action: "reset"})
-	if err := w.pass(t.Context(), w.get("gh")); err == nil {
+	w.Emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: http.MethodPatch, PathRegex: "/connections/"}, Stage: "after_commit", Action: "reset"})
+	if err := w.Pass(t.Context(), w.Get("gh")); err == nil {
 		t.Fatal("the answer was not lost")
 	}
-	w.emulator.Heal(t)
+	w.Emulator.Heal(t)
 	w.rotate(firstToken)
-	since := w.emulator.Last(t)
-	w.settle("gh")
-	if writes := w.emulator.Writes(t, since); len(writes) != 1 || writes[0] != "PATCH "+connections+"/gh" {
+	since := w.Emulator.Last(t)
+	w.Settle("gh")
+	if writes := w.Emulator.Writes(t, since); len(writes) != 1 || writes[0] != "PATCH "+connections+"/gh" {
 		t.Errorf("written %v", writes)
 	}
 }

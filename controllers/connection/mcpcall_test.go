@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/role"
 	"github.com/gatehouse-dev/gatehouse/test/env"
+	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
 
 // github is an MCP server that only answers who has a token.
@@ -31,7 +32,7 @@ func github(t *testing.T, w *world, token string) (host string, port int32) {
 		})
 	}
 	h := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: true})
-	return w.emulator.Upstream(t, func(out http.ResponseWriter, r *http.Request) {
+	return w.Emulator.Upstream(t, func(out http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+token || r.URL.Path != "/mcp" {
 			out.WriteHeader(http.StatusUnauthorized)
 			return
@@ -42,17 +43,17 @@ func github(t *testing.T, w *world, token string) (host string, port int32) {
 
 // roles are the passes of a Role until it is Ready for its generation.
 func (w *world) roles(name string) *v1alpha1.Role {
-	w.t.Helper()
-	loop := role.NewReconciler(w.kube, events.NewFakeRecorder(1000), role.Options{Installation: installation, Connect: w.options().Connect})
+	w.T.Helper()
+	loop := role.NewReconciler(w.Kube, events.NewFakeRecorder(1000), role.Options{Installation: externaltest.Installation, Connect: w.options().Connect})
 	r := &v1alpha1.Role{}
 	for range 12 {
 		for _, step := range []func() error{
-			func() error { return w.kube.Get(w.t.Context(), client.ObjectKey{Namespace: "sales", Name: name}, r) },
-			func() error { _, err := loop.Reconcile(w.t.Context(), r); return err },
-			func() error { return w.kube.Get(w.t.Context(), client.ObjectKey{Namespace: "sales", Name: name}, r) },
+			func() error { return w.Kube.Get(w.T.Context(), client.ObjectKey{Namespace: "sales", Name: name}, r) },
+			func() error { _, err := loop.Reconcile(w.T.Context(), r); return err },
+			func() error { return w.Kube.Get(w.T.Context(), client.ObjectKey{Namespace: "sales", Name: name}, r) },
 		} {
 			if err := step(); err != nil {
-				w.t.Logf("a pass: %v", err)
+				w.T.Logf("a pass: %v", err)
 			}
 		}
 		ready := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
@@ -60,7 +61,7 @@ func (w *world) roles(name string) *v1alpha1.Role {
 			return r
 		}
 	}
-	w.t.Fatalf("%s did not settle: %+v", name, r.Status.Conditions)
+	w.T.Fatalf("%s did not settle: %+v", name, r.Status.Conditions)
 	return nil
 }
 
@@ -76,23 +77,23 @@ func TestARoleCallsTheToolsOfAnMCPService(t *testing.T) {
 		{Securable: v1alpha1.Securable{Type: v1alpha1.SecurableMCPService, Name: serviceName}, Privileges: []v1alpha1.Privilege{"EXECUTE"}},
 	}
 	var b v1alpha1.Boundary
-	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "sales"}, &b); err != nil {
+	if err := w.Kube.Get(t.Context(), client.ObjectKey{Name: "sales"}, &b); err != nil {
 		t.Fatal(err)
 	}
 	b.Spec.Connections.Hosts = []v1alpha1.NamePattern{"127.0.0.1"}
 	for _, g := range grants {
 		b.Spec.Grants = append(b.Spec.Grants, v1alpha1.BoundaryGrant{Type: g.Type, Names: []v1alpha1.NamePattern{v1alpha1.NamePattern(g.Name)}, Privileges: g.Privileges})
 	}
-	if err := w.kube.Update(t.Context(), &b); err != nil {
+	if err := w.Kube.Update(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	c := declared("gh")
 	c.Spec.Host, c.Spec.Port = v1alpha1.HTTPSHost(host), port
-	env.Create(t, w.kube, c, &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: "agent"}, Spec: v1alpha1.RoleSpec{
+	env.Create(t, w.Kube, c, &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "sales", Name: "agent"}, Spec: v1alpha1.RoleSpec{
 		WorkspaceRef: v1alpha1.LocalReference{Name: "main"}, DisplayName: "Agent", Grants: grants,
 	}})
-	w.settle("gh")
-	agent := w.emulator.As(t, w.roles("agent").Status.ServicePrincipal.ApplicationID)
+	w.Settle("gh")
+	agent := w.Emulator.As(t, w.roles("agent").Status.ServicePrincipal.ApplicationID)
 	lists := func(what string, want ...string) {
 		t.Helper()
 		got, err := agent.Tools(t, serviceName)
@@ -122,16 +123,16 @@ func TestARoleCallsTheToolsOfAnMCPService(t *testing.T) {
 	calls("delete_repository", "unknown tool")
 
 	w.edit("gh", func(s *v1alpha1.ConnectionSpec) { s.MCPService.Tools = []v1alpha1.ToolSelector{"get_*"} })
-	w.settle("gh")
+	w.Settle("gh")
 	lists("with other selectors", "get_issue", "get_issues")
 	calls("search_code", "unknown tool")
 	calls("get_issues", "from get_issues")
 
 	w.rotate(secondToken)
-	w.settle("gh")
+	w.Settle("gh")
 	calls("get_issues", "refused the connection's credential")
 	w.rotate(firstToken)
-	w.settle("gh")
+	w.Settle("gh")
 
 	w.grants("agent", grants[:2])
 	if _, err := agent.Tools(t, serviceName); err == nil || !strings.Contains(err.Error(), "Not Found") {
@@ -145,11 +146,11 @@ func TestARoleCallsTheToolsOfAnMCPService(t *testing.T) {
 
 // grants changes what a Role is granted and waits until it is.
 func (w *world) grants(name string, grants []v1alpha1.Grant) {
-	w.t.Helper()
+	w.T.Helper()
 	r := w.roles(name)
 	r.Spec.Grants = grants
-	if err := w.kube.Update(w.t.Context(), r); err != nil {
-		w.t.Fatal(err)
+	if err := w.Kube.Update(w.T.Context(), r); err != nil {
+		w.T.Fatal(err)
 	}
 	w.roles(name)
 }

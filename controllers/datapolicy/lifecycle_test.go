@@ -5,90 +5,44 @@ package datapolicy_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/datapolicy"
-	"github.com/gatehouse-dev/gatehouse/internal/conditions"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/test/env"
+	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
 
 const (
-	installation = "test"
+	installation = externaltest.Installation
 	deals        = "main.sales.deals"
 	query        = "SELECT id, region, margin, phone FROM main.sales.deals ORDER BY id"
 )
 
-// world is a cluster, an emulator with a table in it, and people who read it.
+// world is one with a table, and users who read it.
 type world struct {
-	t        *testing.T
-	kube     client.WithWatch
-	emulator *env.Emulator
-	recorder *events.FakeRecorder
+	*externaltest.World[*v1alpha1.DataPolicy]
 	// west and boss are in the groups of their names; nobody is in none.
 	west, boss, nobody *env.Person
-	// dead makes the cluster unreachable: the operator has crashed.
-	dead atomic.Bool
-	// end ends the crashed operator's calls.
-	end  atomic.Pointer[context.CancelFunc]
-	hook *httptest.Server
-	// struck is what the hook does.
-	struck atomic.Pointer[func()]
 	// tokenFile is the operator's projected token, if it has one.
 	tokenFile string
 }
 
-var errCrashed = errors.New("the operator has crashed")
-
 func newWorld(t *testing.T, switches ...string) *world {
 	t.Helper()
-	config, c := env.Cluster(t)
-	w := &world{t: t, emulator: env.NewEmulator(t, switches...), recorder: events.NewFakeRecorder(10000)}
-	plain, err := client.NewWithWatch(config, client.Options{Scheme: env.Scheme(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	alive := func() error {
-		if w.dead.Load() {
-			return errCrashed
-		}
-		return nil
-	}
-	w.kube = interceptor.NewClient(plain, interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-			if err := alive(); err != nil {
-				return err
-			}
-			return c.Patch(ctx, o, p, opts...)
-		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			if err := alive(); err != nil {
-				return err
-			}
-			return c.SubResource(sub).Patch(ctx, o, p, opts...)
-		},
-	})
-	w.hook = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { (*w.struck.Load())() }))
-	t.Cleanup(w.hook.Close)
-	env.Workspace(t, c, w.emulator)
-	w.emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE SCHEMA main.shared",
+	w := &world{World: externaltest.New[*v1alpha1.DataPolicy](t, switches...)}
+	w.Options = externaltest.Options[*v1alpha1.DataPolicy]{Namespace: "sales", Restart: true, Passes: 6, Start: w.start}
+	w.Connection = func(o *connect.Options) { o.TokenFile = w.tokenFile }
+	w.Emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE SCHEMA main.shared",
 		"CREATE TABLE main.sales.deals (id STRING, region STRING, owner STRING, margin DOUBLE, phone STRING)",
 		"INSERT INTO main.sales.deals VALUES ('a', 'WEST', 'x', 0.5, '555-0199'), ('b', 'EAST', 'x', 0.25, '555-0123')",
 		"CREATE VIEW main.sales.seen AS SELECT id FROM main.sales.deals",
@@ -96,16 +50,15 @@ func newWorld(t *testing.T, switches ...string) *world {
 		"CREATE FUNCTION main.shared.east_only(r STRING) RETURNS BOOLEAN RETURN r = 'EAST'",
 		"CREATE FUNCTION main.shared.masked(o STRING) RETURNS STRING RETURN NULL",
 		"CREATE FUNCTION main.shared.no_margin(m DOUBLE, r STRING) RETURNS DOUBLE RETURN CASE WHEN r = 'EAST' THEN m ELSE NULL END")
-	w.west, w.boss, w.nobody = w.emulator.Person(t, "west", "west"), w.emulator.Person(t, "boss", "boss"), w.emulator.Person(t, "nobody")
+	w.west, w.boss, w.nobody = w.Emulator.Person(t, "west", "west"), w.Emulator.Person(t, "boss", "boss"), w.Emulator.Person(t, "nobody")
 	for _, g := range []string{"west", "boss"} {
-		w.emulator.AssignToWorkspace(t, w.emulator.Group(t, g))
+		w.Emulator.AssignToWorkspace(t, w.Emulator.Group(t, g))
 	}
 	for _, name := range []string{"sales", "rival"} {
-		ns := env.Namespace(t, c, name, nil)
-		env.Create(t, c, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
-			Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{"main"}, Warehouses: []v1alpha1.NamePattern{env.WarehouseID},
-			DataPolicies: v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*", "main.shared.*"}},
-		}})
+		w.Tenant(name, nil, func(b *v1alpha1.BoundarySpec) {
+			b.Warehouses = []v1alpha1.NamePattern{env.WarehouseID}
+			b.DataPolicies = v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*", "main.shared.*"}}
+		})
 	}
 	return w
 }
@@ -129,105 +82,26 @@ func where(values ...v1alpha1.ColumnValue) v1alpha1.VisibleRows {
 	return v1alpha1.VisibleRows{Where: &v1alpha1.ColumnCondition{Column: "region", Values: values}}
 }
 
-func (w *world) connector() *connect.Connector {
-	return connect.New(connect.Options{
-		Workspaces: w.kube, Secrets: w.kube, Namespace: env.OperatorNamespace, TokenFile: w.tokenFile,
-		Pool: admin.NewPool(admin.PoolOptions{UserAgent: "test", RequestsPerSecond: 2000}),
-	})
+func (w *world) options() datapolicy.Options {
+	return datapolicy.Options{Connect: w.Connector(), Installation: installation}
 }
 
-// pass is one pass of a freshly started operator.
-func (w *world) pass(ctx context.Context, p *v1alpha1.DataPolicy) error {
-	loop := datapolicy.NewReconciler(w.kube, w.recorder, datapolicy.Options{Connect: w.connector(), Installation: installation})
-	_, err := loop.Reconcile(ctx, p)
-	return err
-}
-
-// find reads a DataPolicy; nil when it is gone.
-func (w *world) find(namespace, name string) *v1alpha1.DataPolicy {
-	w.t.Helper()
-	p := &v1alpha1.DataPolicy{}
-	err := w.kube.Get(w.t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, p)
-	if apierrors.IsNotFound(err) {
-		return nil
+func (w *world) start() externaltest.Operator[*v1alpha1.DataPolicy] {
+	loop := datapolicy.NewReconciler(w.Kube, w.Recorder, w.options())
+	return func(ctx context.Context, p *v1alpha1.DataPolicy) error {
+		_, err := loop.Reconcile(ctx, p)
+		return err
 	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return p
-}
-
-func (w *world) get(name string) *v1alpha1.DataPolicy { w.t.Helper(); return w.find("sales", name) }
-
-// settle runs passes until the DataPolicy is Ready for its generation, or gone.
-func (w *world) settle(name string) *v1alpha1.DataPolicy {
-	w.t.Helper()
-	var last error
-	for range 6 {
-		p := w.get(name)
-		if p == nil {
-			return nil
-		}
-		last = w.pass(w.t.Context(), p)
-		if p = w.get(name); p == nil {
-			return nil
-		}
-		w.rules(p)
-		c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
-		if c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == p.Generation && p.DeletionTimestamp.IsZero() {
-			return p
-		}
-	}
-	w.t.Fatalf("%s did not settle: %v %+v", name, last, w.get(name).Status.Conditions)
-	return nil
-}
-
-func (w *world) rules(p *v1alpha1.DataPolicy) {
-	w.t.Helper()
-	if problems := conditions.Problems(p.Status.Conditions, p.Generation); len(problems) > 0 {
-		w.t.Errorf("conditions: %v", problems)
-	}
-}
-
-// ends makes a pass and returns a condition that must have a status and a reason.
-func (w *world) ends(p *v1alpha1.DataPolicy, condition string, status metav1.ConditionStatus, reason string) string {
-	w.t.Helper()
-	if err := w.pass(w.t.Context(), p); err != nil && reason != v1alpha1.ReasonInvalid {
-		w.t.Errorf("%s: %v", p.Name, err)
-	}
-	p = w.find(p.Namespace, p.Name)
-	w.rules(p)
-	c := meta.FindStatusCondition(p.Status.Conditions, condition)
-	if c == nil || c.Status != status || c.Reason != reason {
-		w.t.Fatalf("conditions of %s are %+v, want %s %s for %s", p.Name, p.Status.Conditions, condition, status, reason)
-	}
-	return c.Message
 }
 
 func (w *world) edit(name string, change func(*v1alpha1.DataPolicySpec)) {
-	w.t.Helper()
-	p := w.get(name)
-	change(&p.Spec)
-	if err := w.kube.Update(w.t.Context(), p); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) remove(name string) {
-	w.t.Helper()
-	if p := w.get(name); p != nil {
-		if err := w.kube.Delete(w.t.Context(), p); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	if w.settle(name) != nil {
-		w.t.Errorf("%s is still there", name)
-	}
+	w.T.Helper()
+	w.Edit(name, func(p *v1alpha1.DataPolicy) { change(&p.Spec) })
 }
 
 // table is the filter and the masks that the table has, by column.
 func (w *world) table() map[string]string {
-	w.t.Helper()
+	w.T.Helper()
 	var out struct {
 		Filter *struct {
 			Function string   `json:"function_name"`
@@ -241,7 +115,7 @@ func (w *world) table() map[string]string {
 			} `json:"mask"`
 		} `json:"columns"`
 	}
-	w.emulator.Do(w.t, http.MethodGet, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/tables/"+deals, "", &out)
+	w.Emulator.Do(w.T, http.MethodGet, w.Emulator.WorkspaceURL, "/api/2.1/unity-catalog/tables/"+deals, "", &out)
 	found := map[string]string{}
 	if f := out.Filter; f != nil {
 		found[""] = f.Function + "(" + strings.Join(f.Columns, ",") + ")"
@@ -256,13 +130,13 @@ func (w *world) table() map[string]string {
 
 // made are the functions of a schema that begin with our prefix.
 func (w *world) made() []string {
-	w.t.Helper()
+	w.T.Helper()
 	var out struct {
 		Functions []struct {
 			FullName string `json:"full_name"`
 		} `json:"functions"`
 	}
-	w.emulator.Do(w.t, http.MethodGet, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/functions?catalog_name=main&schema_name=sales", "", &out)
+	w.Emulator.Do(w.T, http.MethodGet, w.Emulator.WorkspaceURL, "/api/2.1/unity-catalog/functions?catalog_name=main&schema_name=sales", "", &out)
 	var found []string
 	for _, f := range out.Functions {
 		if strings.Contains(f.FullName, ".gh_") {
@@ -275,14 +149,14 @@ func (w *world) made() []string {
 
 // see checks what people see of the table.
 func (w *world) see(west, boss, nobody []string) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, p := range []struct {
 		name string
 		who  *env.Person
 		want []string
 	}{{"west", w.west, west}, {"boss", w.boss, boss}, {"nobody", w.nobody, nobody}} {
-		if diff := cmp.Diff(p.want, p.who.Rows(w.t, query)); diff != "" {
-			w.t.Errorf("%s sees (-want +got):\n%s", p.name, diff)
+		if diff := cmp.Diff(p.want, p.who.Rows(w.T, query)); diff != "" {
+			w.T.Errorf("%s sees (-want +got):\n%s", p.name, diff)
 		}
 	}
 }
@@ -294,7 +168,7 @@ var (
 
 // first is what is seen under the declared spec, second under the changed one.
 func (w *world) first() {
-	w.t.Helper()
+	w.T.Helper()
 	w.see(onlyOwn, all, none)
 	w.has(3, "", "margin", "phone")
 }
@@ -306,38 +180,38 @@ func changed(s *v1alpha1.DataPolicySpec) {
 }
 
 func (w *world) second() {
-	w.t.Helper()
+	w.T.Helper()
 	w.see(all, []string{"a|WEST|NULL|555-0199", "b|EAST|NULL|555-0123"}, none)
 	w.has(2, "", "margin")
 }
 
 // has checks where functions of ours are, and that there are no others of ours.
 func (w *world) has(functions int, places ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	table, made := w.table(), w.made()
 	if len(table) != len(places) || len(made) != functions {
-		w.t.Errorf("the table has %v and there are %v; want functions at %q", table, made, places)
+		w.T.Errorf("the table has %v and there are %v; want functions at %q", table, made, places)
 	}
 	for _, p := range places {
 		name, _, _ := strings.Cut(table[p], "(")
 		if !slices.Contains(made, name) {
-			w.t.Errorf("at %q is %s, which is not one of %v", p, table[p], made)
+			w.T.Errorf("at %q is %s, which is not one of %v", p, table[p], made)
 		}
 	}
 }
 
 func (w *world) open() {
-	w.t.Helper()
+	w.T.Helper()
 	if table, made := w.table(), w.made(); len(table)+len(made) > 0 {
-		w.t.Errorf("left: %v %v", table, made)
+		w.T.Errorf("left: %v %v", table, made)
 	}
 }
 
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	env.Create(t, w.kube, declared("deals"))
-	p := w.settle("deals")
+	env.Create(t, w.Kube, declared("deals"))
+	p := w.Settle("deals")
 	w.first()
 	if len(p.Status.Attached) != 3 || !cmp.Equal(p.Status.Attached, p.Status.Applied) || !slices.Equal(p.Status.Functions, w.made()) {
 		t.Errorf("status %+v", p.Status)
@@ -345,18 +219,7 @@ func TestLifecycle(t *testing.T) {
 	if !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionGroupsVisible) || !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionWithinBoundary) {
 		t.Errorf("conditions %+v", p.Status.Conditions)
 	}
-	quiet := func(t *testing.T) {
-		t.Helper()
-		before, since := w.get("deals").ResourceVersion, w.emulator.Last(t)
-		w.settle("deals")
-		w.settle("deals")
-		if writes := w.emulator.Writes(t, since); len(writes) > 0 {
-			t.Errorf("writes without a change: %v", writes)
-		}
-		if after := w.get("deals").ResourceVersion; after != before {
-			t.Errorf("the resource was written: %s, %s", before, after)
-		}
-	}
+	quiet := func(t *testing.T) { t.Helper(); w.In(t, func() { w.Steady("deals") }) }
 	t.Run("a second pass writes nothing", quiet)
 	filter, _, _ := strings.Cut(w.table()[""], "(")
 	for name, drift := range map[string]string{
@@ -368,36 +231,34 @@ func TestLifecycle(t *testing.T) {
 		"the function's type is another": "CREATE OR REPLACE FUNCTION " + filter + "(region BIGINT) RETURNS BOOLEAN COMMENT 'Managed by Gatehouse: test/datapolicy/sales/deals' RETURN true",
 	} {
 		t.Run("repaired: "+name, func(t *testing.T) {
-			w.emulator.SQL(t, drift)
-			for len(w.recorder.Events) > 0 {
-				<-w.recorder.Events
+			w.Emulator.SQL(t, drift)
+			for len(w.Recorder.Events) > 0 {
+				<-w.Recorder.Events
 			}
-			w.settle("deals")
-			if len(w.recorder.Events) == 0 {
+			w.Settle("deals")
+			if len(w.Recorder.Events) == 0 {
 				t.Error("no event tells of it")
 			}
 			w.first()
 		})
 	}
 	t.Run("a lost status finds it again", func(t *testing.T) {
-		p := w.get("deals")
+		p := w.Get("deals")
 		before := p.Status.DeepCopy()
 		p.Status = v1alpha1.DataPolicyStatus{}
-		if err := w.kube.Status().Update(t.Context(), p); err != nil {
+		if err := w.Kube.Status().Update(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		since := w.emulator.Last(t)
-		after := w.settle("deals").Status
+		since := w.Emulator.Last(t)
+		after := w.Settle("deals").Status
 		if !cmp.Equal(before.Applied, after.Applied) || !cmp.Equal(before.Functions, after.Functions) {
 			t.Errorf("before %+v, after %+v", before, after)
 		}
-		if writes := w.emulator.Writes(t, since); len(writes) > 0 {
-			t.Errorf("writes without a difference: %v", writes)
-		}
+		w.WroteNothing(since)
 	})
 	t.Run("another spec is seen at once and leaves nothing of the old one", func(t *testing.T) {
 		w.edit("deals", changed)
-		w.settle("deals")
+		w.Settle("deals")
 		w.second()
 		quiet(t)
 	})
@@ -406,7 +267,7 @@ func TestLifecycle(t *testing.T) {
 			s.RowFilter = &v1alpha1.RowFilter{Function: &v1alpha1.FilterFunction{Name: "main.shared.west_only", Columns: []v1alpha1.TableColumn{"region"}}}
 			s.ColumnMasks = []v1alpha1.ColumnMask{{Column: "margin", Function: &v1alpha1.MaskFunction{Name: "main.shared.no_margin", UsingColumns: []v1alpha1.TableColumn{"region"}}}}
 		})
-		w.settle("deals")
+		w.Settle("deals")
 		if diff := cmp.Diff(map[string]string{"": "main.shared.west_only(region)", "margin": "main.shared.no_margin(region)"}, w.table()); diff != "" {
 			t.Error(diff)
 		}
@@ -418,26 +279,26 @@ func TestLifecycle(t *testing.T) {
 			s.RowFilter.Function.Name = "main.shared.east_only"
 			s.ColumnMasks = nil
 		})
-		w.settle("deals")
+		w.Settle("deals")
 		if diff := cmp.Diff(map[string]string{"": "main.shared.east_only(region)"}, w.table()); diff != "" {
 			t.Error(diff)
 		}
 	})
 	t.Run("deleting it takes off what it had put there", func(t *testing.T) {
-		w.remove("deals")
+		w.Remove("deals")
 		w.open()
 		w.see(all, all, all)
-		w.emulator.Do(t, http.MethodGet, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/functions/main.shared.east_only", "", nil)
+		w.Emulator.Do(t, http.MethodGet, w.Emulator.WorkspaceURL, "/api/2.1/unity-catalog/functions/main.shared.east_only", "", nil)
 	})
 	t.Run("an orphan leaves everything", func(t *testing.T) {
 		p := declared("orphan")
 		p.Spec.DeletionPolicy = "" // the default
-		env.Create(t, w.kube, p)
-		w.settle("orphan")
-		since := w.emulator.Last(t)
-		w.remove("orphan")
+		env.Create(t, w.Kube, p)
+		w.Settle("orphan")
+		since := w.Emulator.Last(t)
+		w.Remove("orphan")
 		w.first()
-		for _, c := range w.emulator.Calls(t, since) {
+		for _, c := range w.Emulator.Calls(t, since) {
 			if c.Committed && strings.HasPrefix(c.Path, "/api/2.0/sql") && c.Principal == env.OperatorID {
 				t.Errorf("written: %+v", c)
 			}
@@ -449,8 +310,8 @@ func TestLifecycle(t *testing.T) {
 func TestTheTableIsNeverOpen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	env.Create(t, w.kube, declared("deals"))
-	w.settle("deals")
+	env.Create(t, w.Kube, declared("deals"))
+	w.Settle("deals")
 	looks := 0
 	look := func() {
 		looks++
@@ -462,17 +323,16 @@ func TestTheTableIsNeverOpen(t *testing.T) {
 			t.Errorf("nobody sees %v", seen)
 		}
 	}
-	w.struck.Store(&look)
 	for _, stage := range []string{"before_commit", "after_commit"} {
 		w.edit("deals", changed)
 		for n := 1; n <= 12; n++ {
-			w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "POST", PathRegex: "^/api/2.0/sql/statements$", Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL, Then: "continue"})
+			w.OnCall(stage, env.FaultMatch{Method: "POST", PathRegex: "^/api/2.0/sql/statements$", Nth: n}, look)
 		}
-		w.settle("deals")
-		w.emulator.Heal(t)
+		w.Settle("deals")
+		w.Emulator.Heal(t)
 		w.second()
 		w.edit("deals", func(s *v1alpha1.DataPolicySpec) { *s = declared("deals").Spec })
-		w.settle("deals")
+		w.Settle("deals")
 		w.first()
 	}
 	if looks < 6 {
@@ -483,20 +343,18 @@ func TestTheTableIsNeverOpen(t *testing.T) {
 func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.emulator.SQL(t, "ALTER TABLE main.sales.deals SET ROW FILTER main.shared.east_only ON (region)", "ALTER TABLE main.sales.deals ALTER COLUMN margin SET MASK main.shared.no_margin USING COLUMNS (region)")
+	w.Emulator.SQL(t, "ALTER TABLE main.sales.deals SET ROW FILTER main.shared.east_only ON (region)", "ALTER TABLE main.sales.deals ALTER COLUMN margin SET MASK main.shared.no_margin USING COLUMNS (region)")
 	theirs := w.table()
 	p := declared("deals")
 	p.Spec.ColumnMasks = nil
-	env.Create(t, w.kube, p)
-	since := w.emulator.Last(t)
-	if m := w.ends(w.get("deals"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotOurs); !strings.Contains(m, "main.shared.east_only") {
+	env.Create(t, w.Kube, p)
+	since := w.Emulator.Last(t)
+	if m := w.Ends(w.Get("deals"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotOurs); !strings.Contains(m, "main.shared.east_only") {
 		t.Errorf("the message does not name the function: %s", m)
 	}
-	if writes := w.emulator.Writes(t, since); len(writes) > 0 {
-		t.Errorf("writes: %v", writes)
-	}
+	w.WroteNothing(since)
 	t.Run("nor when it is deleted", func(t *testing.T) {
-		w.remove("deals")
+		w.Remove("deals")
 		if diff := cmp.Diff(theirs, w.table()); diff != "" {
 			t.Error(diff)
 		}
@@ -505,8 +363,8 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 		p := p.DeepCopy()
 		p.ResourceVersion, p.UID = "", ""
 		p.Spec.Adoption, p.Spec.ManagementPolicy = v1alpha1.AdoptionAdopt, v1alpha1.ManagementObserveOnly
-		env.Create(t, w.kube, p)
-		if m := w.ends(w.get("deals"), v1alpha1.ConditionSynced, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly); !strings.Contains(m, `Update the row filter of main.sales.deals (function: "main.shared.east_only(region)" -> "main.sales.gh_`) {
+		env.Create(t, w.Kube, p)
+		if m := w.Ends(w.Get("deals"), v1alpha1.ConditionSynced, metav1.ConditionFalse, v1alpha1.ReasonObserveOnly); !strings.Contains(m, `Update the row filter of main.sales.deals (function: "main.shared.east_only(region)" -> "main.sales.gh_`) {
 			t.Errorf("the plan is not shown: %s", m)
 		}
 		if diff := cmp.Diff(theirs, w.table()); diff != "" {
@@ -515,12 +373,12 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	})
 	t.Run("adopted, it is replaced, and what the spec does not name stays", func(t *testing.T) {
 		w.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.ManagementPolicy = v1alpha1.ManagementEnforce })
-		w.settle("deals")
+		w.Settle("deals")
 		table := w.table()
 		if !strings.HasPrefix(table[""], "main.sales.gh_") || table["margin"] != theirs["margin"] {
 			t.Errorf("the table has %v", table)
 		}
-		w.remove("deals")
+		w.Remove("deals")
 		if diff := cmp.Diff(map[string]string{"margin": theirs["margin"]}, w.table()); diff != "" {
 			t.Error(diff)
 		}
@@ -528,15 +386,15 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 	t.Run("a function of our name and not of our making", func(t *testing.T) {
 		p := declared("deals")
 		p.Spec.ColumnMasks = nil
-		env.Create(t, w.kube, p)
-		w.settle("deals")
+		env.Create(t, w.Kube, p)
+		w.Settle("deals")
 		name := w.made()[0]
-		w.remove("deals")
-		w.emulator.SQL(t, "CREATE FUNCTION "+name+"(region STRING) RETURNS BOOLEAN RETURN true")
+		w.Remove("deals")
+		w.Emulator.SQL(t, "CREATE FUNCTION "+name+"(region STRING) RETURNS BOOLEAN RETURN true")
 		p.ResourceVersion, p.UID = "", ""
-		env.Create(t, w.kube, p)
-		w.ends(w.get("deals"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotOurs)
-		w.remove("deals")
+		env.Create(t, w.Kube, p)
+		w.Ends(w.Get("deals"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotOurs)
+		w.Remove("deals")
 		if made := w.made(); len(made) != 1 {
 			t.Errorf("functions %v", made)
 		}
@@ -546,45 +404,43 @@ func TestWhatOthersHaveSetIsNotTouched(t *testing.T) {
 func TestEachTableAndColumnHasOneOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	env.Create(t, w.kube, declared("deals"))
-	w.settle("deals")
+	env.Create(t, w.Kube, declared("deals"))
+	w.Settle("deals")
 	rival := declared("aaa")
 	rival.Namespace = "rival"
 	rival.Spec.RowFilter, rival.Spec.Adoption = nil, v1alpha1.AdoptionAdopt
-	time.Sleep(time.Until(w.get("deals").CreationTimestamp.Add(1100 * time.Millisecond))) // times of creation are whole seconds
-	env.Create(t, w.kube, rival)
-	since := w.emulator.Last(t)
-	if m := w.ends(w.find("rival", "aaa"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonConflict); !strings.Contains(m, "sales/deals") || !strings.Contains(m, "the mask of the column margin") {
+	time.Sleep(time.Until(w.Get("deals").CreationTimestamp.Add(1100 * time.Millisecond))) // times of creation are whole seconds
+	env.Create(t, w.Kube, rival)
+	since := w.Emulator.Last(t)
+	if m := w.Ends(w.Find("rival", "aaa"), v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonConflict); !strings.Contains(m, "sales/deals") || !strings.Contains(m, "the mask of the column margin") {
 		t.Errorf("the message does not say whose what is: %s", m)
 	}
-	w.settle("deals")
-	if writes := w.emulator.Writes(t, since); len(writes) > 0 {
-		t.Errorf("writes: %v", writes)
-	}
+	w.Settle("deals")
+	w.WroteNothing(since)
 	w.first()
 	t.Run("another column of the same table is no conflict", func(*testing.T) {
 		w.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.ColumnMasks = s.ColumnMasks[:1] })
-		w.settle("deals")
-		r := w.find("rival", "aaa")
+		w.Settle("deals")
+		r := w.Find("rival", "aaa")
 		r.Spec.ColumnMasks = r.Spec.ColumnMasks[1:]
-		if err := w.kube.Update(t.Context(), r); err != nil {
+		if err := w.Kube.Update(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		w.ends(w.find("rival", "aaa"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
-		w.settle("deals")
+		w.Ends(w.Find("rival", "aaa"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+		w.Settle("deals")
 		w.first()
 	})
 	t.Run("what a Boundary does not allow claims nothing", func(*testing.T) {
 		outside := declared("zzz")
 		outside.Namespace = "nobody"
-		env.Namespace(t, w.kube, "nobody", nil)
-		env.Create(t, w.kube, outside)
-		w.ends(w.find("nobody", "zzz"), v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonNoBoundary)
+		env.Namespace(t, w.Kube, "nobody", nil)
+		env.Create(t, w.Kube, outside)
+		w.Ends(w.Find("nobody", "zzz"), v1alpha1.ConditionWithinBoundary, metav1.ConditionFalse, v1alpha1.ReasonNoBoundary)
 		time.Sleep(1100 * time.Millisecond)
 		later := declared("later")
 		later.Spec.RowFilter, later.Spec.ColumnMasks = nil, []v1alpha1.ColumnMask{{Column: "owner", VisibleTo: &v1alpha1.Audience{Groups: []v1alpha1.AccountGroupName{"boss"}}}}
-		env.Create(t, w.kube, later)
-		w.settle("later")
+		env.Create(t, w.Kube, later)
+		w.Settle("later")
 	})
 }
 
@@ -607,21 +463,21 @@ func TestWhatCannotBeHad(t *testing.T) {
 		"schema":  {func(s *v1alpha1.DataPolicySpec) { s.FunctionSchema = "main.hr" }, v1alpha1.ConditionWithinBoundary, v1alpha1.ReasonOutsideBoundary, "asks for the function main.hr.gh_*; allowed: main.sales.gh_*"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w.t = t
+			w.T = t
 			p := declared("the-" + name)
 			c.edit(&p.Spec)
-			env.Create(t, w.kube, p)
+			env.Create(t, w.Kube, p)
 			// What can be had is, before it is said what cannot.
 			for range 2 {
-				_ = w.pass(t.Context(), w.get(p.Name))
+				_ = w.Pass(t.Context(), w.Get(p.Name))
 			}
-			if m := w.ends(w.get(p.Name), c.condition, metav1.ConditionFalse, c.reason); !strings.Contains(m, c.says) {
+			if m := w.Ends(w.Get(p.Name), c.condition, metav1.ConditionFalse, c.reason); !strings.Contains(m, c.says) {
 				t.Errorf("the message %q does not say %q", m, c.says)
 			}
 			if name == "column" {
 				w.has(2, "", "phone")
 			}
-			w.remove(p.Name)
+			w.Remove(p.Name)
 			w.open()
 		})
 	}
@@ -630,22 +486,22 @@ func TestWhatCannotBeHad(t *testing.T) {
 func TestGroupsThatNobodyIsSeenIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	env.Create(t, w.kube, declared("deals"))
+	env.Create(t, w.Kube, declared("deals"))
 	ask := func(group v1alpha1.AccountGroupName, status metav1.ConditionStatus, reason, says string) {
 		t.Helper()
 		w.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.RowFilter.Rules[1].Groups = []v1alpha1.AccountGroupName{group} })
-		c := meta.FindStatusCondition(w.settle("deals").Status.Conditions, v1alpha1.ConditionGroupsVisible)
+		c := meta.FindStatusCondition(w.Settle("deals").Status.Conditions, v1alpha1.ConditionGroupsVisible)
 		if c == nil || c.Status != status || c.Reason != reason || !strings.Contains(c.Message, says) {
 			t.Errorf("%s: %+v", group, c)
 		}
 	}
 	ask("typo", metav1.ConditionFalse, v1alpha1.ReasonGroupNotFound, "typo")
-	w.emulator.Group(t, "outside")
+	w.Emulator.Group(t, "outside")
 	ask("outside", metav1.ConditionFalse, v1alpha1.ReasonGroupNotAssigned, "outside")
 	ask("west", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 	w.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.Groups = v1alpha1.GroupsWorkspace })
 	ask("west", metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "no Role that is a member can be checked for west")
-	w.remove("deals")
+	w.Remove("deals")
 }
 
 // TestACrashAtAnyCallEndsTheSame lets the operator crash at each call of creating,
@@ -654,44 +510,25 @@ func TestGroupsThatNobodyIsSeenIn(t *testing.T) {
 // nothing and are left out.
 func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 	t.Parallel()
-	for _, stage := range []string{"before_commit", "after_commit", "after_reply"} {
+	for _, stage := range externaltest.Stages {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			crash := func() {
-				w.dead.Store(true)
-				if end := w.end.Load(); end != nil {
-					// The answer that is on its way still arrives; what the dead operator would ask next is cut off anyway.
-					time.AfterFunc(20*time.Millisecond, *end)
-				}
-			}
-			w.struck.Store(&crash)
 			// What a run without a fault ends with.
-			env.Create(t, w.kube, declared("deals"))
-			w.settle("deals")
+			env.Create(t, w.Kube, declared("deals"))
+			w.Settle("deals")
 			w.first()
 			want := map[string]map[string]string{"create": w.table(), "delete": {}}
 			w.edit("deals", changed)
-			w.settle("deals")
+			w.Settle("deals")
 			w.second()
 			want["change"] = w.table()
-			w.remove("deals")
+			w.Remove("deals")
 			w.open()
 			for _, act := range []string{"create", "change", "delete"} {
 				t.Run(act, func(t *testing.T) {
-					w.t = t
-					for n := 1; ; n++ {
-						if !w.crash(act, stage, n, want[act]) {
-							if n < 6 {
-								t.Fatalf("only %d calls were made", n-1)
-							}
-							t.Logf("%d calls", n-1)
-							return
-						}
-						if t.Failed() {
-							t.Fatalf("at call %d", n)
-						}
-					}
+					w.T = t
+					externaltest.EachCall(t, 5, func(n int) bool { return w.crash(act, stage, n, want[act]) })
 				})
 			}
 		})
@@ -701,36 +538,25 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 // crash lets the operator crash at the nth call of an act, checks what a new one
 // makes of it, and says whether there was an nth call.
 func (w *world) crash(act, stage string, n int, want map[string]string) bool {
-	t, name := w.t, "deals"
-	env.Create(t, w.kube, declared(name))
+	t, name := w.T, "deals"
+	env.Create(t, w.Kube, declared(name))
 	if act != "create" {
-		w.settle(name)
+		w.Settle(name)
 	}
 	switch act {
 	case "change":
 		w.edit(name, changed)
 	case "delete":
-		if err := w.kube.Delete(t.Context(), w.get(name)); err != nil {
-			t.Fatal(err)
-		}
+		w.Delete(w.Get(name))
 	}
-	w.emulator.Break(t, env.Fault{
-		Match: env.FaultMatch{PathRegex: map[bool]string{true: "^/api/2.*/(unity-catalog|sql)/", false: "^/api/2.0/sql/"}[stage == "before_commit"], Nth: n}, Stage: stage, Action: "hook", HookURL: w.hook.URL,
-		Then: map[bool]string{true: "continue", false: "reset"}[stage == "after_reply"],
-	})
-	p := w.get(name)
-	ctx, cancel := context.WithCancel(t.Context())
-	w.end.Store(&cancel)
-	_ = w.pass(ctx, p)
-	cancel()
-	crashed := w.dead.Swap(false)
-	w.emulator.Heal(t)
+	path := map[bool]string{true: "^/api/2.*/(unity-catalog|sql)/", false: "^/api/2.0/sql/"}[stage == "before_commit"]
+	crashed, _ := w.CrashAt(w.Get(name), stage, env.FaultMatch{PathRegex: path, Nth: n})
 	if act == "change" {
 		if table := w.table(); table[""] == "" || table["margin"] == "" {
 			t.Errorf("the crash left the table open: %v", table)
 		}
 	}
-	w.settle(name)
+	w.Settle(name)
 	if diff := cmp.Diff(want, w.table()); diff != "" {
 		t.Errorf("the table ends with (-want +got):\n%s", diff)
 	}
@@ -738,7 +564,7 @@ func (w *world) crash(act, stage string, n int, want map[string]string) bool {
 		t.Errorf("functions %v, and the table has %v", w.made(), want)
 	}
 	if act != "delete" {
-		w.remove(name)
+		w.Remove(name)
 		w.open()
 	}
 	return crashed

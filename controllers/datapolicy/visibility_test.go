@@ -86,7 +86,7 @@ func newProbing(t *testing.T, switches ...string) *probing {
 // restart is a new process, which remembers nothing.
 func (q *probing) restart() {
 	q.ahead.Store(0)
-	q.loop, q.prober = datapolicy.NewProbing(q.kube, q.recorder, datapolicy.Options{Connect: q.connector(), Installation: installation, Issuer: q.issuer},
+	q.loop, q.prober = datapolicy.NewProbing(q.Kube, q.Recorder, datapolicy.Options{Connect: q.Connector(), Installation: installation, Issuer: q.issuer},
 		func() time.Time { return time.Now().Add(time.Duration(q.ahead.Load())) })
 }
 
@@ -95,26 +95,26 @@ func (q *probing) later(d time.Duration) { q.ahead.Add(int64(d)) }
 
 // ended waits for the end of a run of probes.
 func (q *probing) ended() {
-	q.t.Helper()
+	q.T.Helper()
 	select {
 	case <-q.prober.Done():
 	case <-time.After(2 * time.Minute):
-		q.t.Fatalf("no probe ran: %+v", q.get("deals").Status)
+		q.T.Fatalf("no probe ran: %+v", q.Get("deals").Status)
 	}
 }
 
 // role makes a Role that is in place and a member of groups, and returns the numeric id of its principal.
 func (q *probing) role(namespace, name string, groups ...string) string {
-	q.t.Helper()
-	person := q.emulator.Person(q.t, name, groups...)
+	q.T.Helper()
+	person := q.Emulator.Person(q.T, name, groups...)
 	r := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.RoleSpec{WorkspaceRef: v1alpha1.LocalReference{Name: "main"}}}
 	var in []v1alpha1.RoleGroup
 	for _, g := range groups {
 		r.Spec.MemberOf = append(r.Spec.MemberOf, v1alpha1.AccountGroupName(g))
-		in = append(in, v1alpha1.RoleGroup{Name: g, ID: q.emulator.Group(q.t, g)})
+		in = append(in, v1alpha1.RoleGroup{Name: g, ID: q.Emulator.Group(q.T, g)})
 	}
-	env.Create(q.t, q.kube, r)
-	for id, p := range q.emulator.State(q.t).Principals {
+	env.Create(q.T, q.Kube, r)
+	for id, p := range q.Emulator.State(q.T).Principals {
 		if p.ApplicationID == person.ID {
 			r.Status.ServicePrincipal = v1alpha1.RoleServicePrincipal{ID: id, ApplicationID: person.ID}
 		}
@@ -122,86 +122,84 @@ func (q *probing) role(namespace, name string, groups ...string) string {
 	r.Status.Groups = in
 	r.Status.Grants = []v1alpha1.RoleGrant{{Type: "Warehouse", Name: env.WarehouseID, Privilege: "CAN_USE"}}
 	r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, ObservedGeneration: r.Generation, LastTransitionTime: metav1.Now()}}
-	if err := q.kube.Status().Update(q.t.Context(), r); err != nil {
-		q.t.Fatal(err)
+	if err := q.Kube.Status().Update(q.T.Context(), r); err != nil {
+		q.T.Fatal(err)
 	}
 	return r.Status.ServicePrincipal.ID
 }
 
 // policy is a DataPolicy whose filter names groups.
 func (q *probing) policy(name string, kind v1alpha1.GroupKind, groups ...v1alpha1.AccountGroupName) {
-	q.t.Helper()
+	q.T.Helper()
 	p := declared(name)
 	p.Spec.Groups, p.Spec.ColumnMasks, p.Spec.DeletionPolicy = kind, nil, v1alpha1.DeletionOrphan
 	p.Spec.RowFilter.Rules = []v1alpha1.RowRule{{Groups: groups, Rows: where("WEST")}}
 	p.Spec.Adoption = v1alpha1.AdoptionAdopt
-	env.Create(q.t, q.kube, p)
+	env.Create(q.T, q.Kube, p)
 }
 
 // look makes a pass and returns the condition.
 func (q *probing) look(name string) metav1.Condition {
-	q.t.Helper()
-	if _, err := q.loop.Reconcile(q.t.Context(), q.get(name)); err != nil {
-		q.t.Fatal(err)
+	q.T.Helper()
+	if _, err := q.loop.Reconcile(q.T.Context(), q.Get(name)); err != nil {
+		q.T.Fatal(err)
 	}
-	p := q.get(name)
-	q.rules(p)
+	p := q.Get(name)
+	q.Rules(p)
 	if raw, err := json.Marshal(p); err != nil || strings.Contains(string(raw), q.token) {
-		q.t.Errorf("the token is in the object: %v", err)
+		q.T.Errorf("the token is in the object: %v", err)
 	}
 	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionGroupsVisible)
 	if c == nil {
-		q.t.Fatalf("nothing is said of groups: %+v", p.Status.Conditions)
+		q.T.Fatalf("nothing is said of groups: %+v", p.Status.Conditions)
 	}
 	return *c
 }
 
 // answered makes a pass, waits for the answers, makes another and checks what it says; nothing of the question may be left.
 func (q *probing) answered(name string, status metav1.ConditionStatus, reason, says string) {
-	q.t.Helper()
+	q.T.Helper()
 	q.look(name)
 	q.ended()
 	q.says(name, status, reason, says)
 	q.shut()
-	if left := q.get(name).Status.Probes; len(left) > 0 {
-		q.t.Errorf("recorded: %+v", left)
+	if left := q.Get(name).Status.Probes; len(left) > 0 {
+		q.T.Errorf("recorded: %+v", left)
 	}
 }
 
 func (q *probing) says(name string, status metav1.ConditionStatus, reason, says string) {
-	q.t.Helper()
+	q.T.Helper()
 	if c := q.look(name); c.Status != status || c.Reason != reason || !strings.Contains(c.Message, says) {
-		q.t.Errorf("%+v, want %s %s %q", c, status, reason, says)
+		q.T.Errorf("%+v, want %s %s %q", c, status, reason, says)
 	}
 }
 
 // shut checks that no service principal lets anybody in.
 func (q *probing) shut() {
-	q.t.Helper()
-	for _, p := range q.emulator.State(q.t).Principals {
+	q.T.Helper()
+	for _, p := range q.Emulator.State(q.T).Principals {
 		if len(p.Policies) > 0 {
-			q.t.Errorf("%s has policies: %s", p.DisplayName, p.Policies)
+			q.T.Errorf("%s has policies: %s", p.DisplayName, p.Policies)
 		}
 	}
 }
 
 // remove deletes a DataPolicy and sees it gone.
 func (q *probing) remove(name string) {
-	q.t.Helper()
-	if err := q.kube.Delete(q.t.Context(), q.get(name)); err != nil {
-		q.t.Fatal(err)
-	}
+	q.T.Helper()
+	q.Delete(q.Get(name))
 	q.remaining(name)
 }
 
 // remaining sees a deleted DataPolicy gone, and nothing of its probes.
 func (q *probing) remaining(name string) {
-	q.t.Helper()
-	for q.get(name) != nil {
-		if _, err := q.loop.Reconcile(q.t.Context(), q.get(name)); err != nil {
-			q.t.Fatal(err)
+	q.T.Helper()
+	for q.Get(name) != nil {
+		if _, err := q.loop.Reconcile(q.T.Context(), q.Get(name)); err != nil {
+			q.T.Fatal(err)
 		}
-		if q.t.Failed() {
+		if q.T.Failed() {
 			return
 		}
 	}
@@ -210,8 +208,8 @@ func (q *probing) remaining(name string) {
 
 func (q *probing) warned() bool {
 	found := false
-	for len(q.recorder.Events) > 0 {
-		found = strings.Contains(<-q.recorder.Events, "Warning "+v1alpha1.ReasonGroupNotSeen) || found
+	for len(q.Recorder.Events) > 0 {
+		found = strings.Contains(<-q.Recorder.Events, "Warning "+v1alpha1.ReasonGroupNotSeen) || found
 	}
 	return found
 }
@@ -221,11 +219,11 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 	q.policy("deals", v1alpha1.GroupsAccount, "remote")
 	q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "was checked")
 	t.Run("it is not asked again for an hour", func(t *testing.T) {
-		since, version := q.emulator.Last(t), q.get("deals").ResourceVersion
+		since, version := q.Emulator.Last(t), q.Get("deals").ResourceVersion
 		q.look("deals")
 		q.later(50 * time.Minute)
 		q.look("deals")
-		if writes := q.emulator.Writes(t, since); len(writes) > 0 || q.get("deals").ResourceVersion != version {
+		if writes := q.Emulator.Writes(t, since); len(writes) > 0 || q.Get("deals").ResourceVersion != version {
 			t.Errorf("writes: %v", writes)
 		}
 		q.later(20 * time.Minute)
@@ -239,7 +237,7 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 	})
 	id, mark := trust.ID(installation, "verify", "sales/deals"), trust.Description(installation, "verify", "sales/deals")
 	var principal string
-	for key, p := range q.emulator.State(t).Principals {
+	for key, p := range q.Emulator.State(t).Principals {
 		if p.DisplayName == "remote" {
 			principal = key
 		}
@@ -247,10 +245,10 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 	path := "/api/2.0/accounts/" + env.AccountID + "/servicePrincipals/" + principal + "/federationPolicies"
 	left := func(mark string) {
 		body, _ := json.Marshal(map[string]any{"description": mark, "oidc_policy": map[string]any{"issuer": clusterURL, "subject": "x", "audiences": []string{"databricks"}}})
-		q.emulator.Do(t, http.MethodPost, q.emulator.AccountURL, path+"?policy_id="+id, string(body), nil)
-		p := q.get("deals")
+		q.Emulator.Do(t, http.MethodPost, q.Emulator.AccountURL, path+"?policy_id="+id, string(body), nil)
+		p := q.Get("deals")
 		p.Status.Probes = []v1alpha1.ProbePolicy{{PrincipalID: principal, PolicyID: id}}
-		if err := q.kube.Status().Update(t.Context(), p); err != nil {
+		if err := q.Kube.Status().Update(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 		q.restart()
@@ -258,13 +256,12 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 	t.Run("what is about to be made is recorded before", func(t *testing.T) {
 		recorded := false
 		look := func() {
-			recorded = len(q.get("deals").Status.Probes) == 1 && q.get("deals").Status.Probes[0].PolicyID == id
+			recorded = len(q.Get("deals").Status.Probes) == 1 && q.Get("deals").Status.Probes[0].PolicyID == id
 		}
-		q.struck.Store(&look)
-		q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, Stage: "before_commit", Action: "hook", HookURL: q.hook.URL, Then: "continue"})
+		q.OnCall("before_commit", env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, look)
 		q.later(2 * time.Hour)
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
-		q.emulator.Heal(t)
+		q.Emulator.Heal(t)
 		if !recorded {
 			t.Error("it was not recorded")
 		}
@@ -277,10 +274,10 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 		left("somebody else's")
 		q.look("deals")
 		q.ended()
-		if n := len(q.emulator.State(t).Principals[principal].Policies); n != 1 {
+		if n := len(q.Emulator.State(t).Principals[principal].Policies); n != 1 {
 			t.Errorf("%d policies", n)
 		}
-		q.emulator.Do(t, http.MethodDelete, q.emulator.AccountURL, path+"/"+id, "", nil)
+		q.Emulator.Do(t, http.MethodDelete, q.Emulator.AccountURL, path+"/"+id, "", nil)
 		q.restart()
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
 	})
@@ -290,21 +287,21 @@ func TestWhereAccountGroupsAreSeenWithoutAssignment(t *testing.T) {
 		"create":    {Match: env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies", Times: -1}, Stage: "after_commit", Action: "reset"},
 	} {
 		t.Run("a question that fails leaves nothing: "+name, func(t *testing.T) {
-			q.emulator.Break(t, f)
+			q.Emulator.Break(t, f)
 			q.later(4 * time.Hour)
 			q.answered("deals", metav1.ConditionUnknown, v1alpha1.ReasonGroupsUnknown, "The Role sales/remote cannot be checked for its membership of remote")
-			q.emulator.Heal(t)
+			q.Emulator.Heal(t)
 		})
 	}
 	t.Run("what cannot be deleted at once is by the next pass", func(t *testing.T) {
-		q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "DELETE", PathRegex: "/federationPolicies", Times: 3}, Stage: "before_commit", Action: "status", Status: 500})
+		q.Emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "DELETE", PathRegex: "/federationPolicies", Times: 3}, Stage: "before_commit", Action: "status", Status: 500})
 		q.later(4 * time.Hour)
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "")
-		q.emulator.Heal(t)
+		q.Emulator.Heal(t)
 	})
 	t.Run("a deletion leaves nothing either, though the filter stays", func(*testing.T) {
 		left(mark)
-		q.remove("deals")
+		q.Remove("deals")
 		q.has(1, "")
 	})
 }
@@ -317,25 +314,22 @@ func TestADeletionDoesNotWaitForAQuery(t *testing.T) {
 			running, release := make(chan struct{}), make(chan struct{})
 			var once sync.Once
 			hold := func() { once.Do(func() { close(running) }); <-release }
-			q.struck.Store(&hold)
 			t.Cleanup(func() { close(release) })
 			q.policy("deals", v1alpha1.GroupsAccount, "remote")
 			q.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.DeletionPolicy = deletion })
 			// The policy is there, and the response to its creation is held until the test ends.
-			q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, Stage: "after_commit", Action: "hook", HookURL: q.hook.URL, Then: "continue"})
+			q.OnCall("after_commit", env.FaultMatch{Method: "POST", PathRegex: "/federationPolicies"}, hold)
 			q.look("deals")
 			<-running
 			if q.table()[""] == "" {
 				t.Error("a query runs before the table is protected")
 			}
-			if n := len(q.get("deals").Status.Probes); n != 1 {
+			if n := len(q.Get("deals").Status.Probes); n != 1 {
 				t.Errorf("%d probes are recorded", n)
 			}
 			begin := time.Now()
-			if err := q.kube.Delete(t.Context(), q.get("deals")); err != nil {
-				t.Fatal(err)
-			}
-			r, err := q.loop.Reconcile(t.Context(), q.get("deals"))
+			q.Delete(q.Get("deals"))
+			r, err := q.loop.Reconcile(t.Context(), q.Get("deals"))
 			if err != nil || r.RequeueAfter != time.Second || time.Since(begin) > 5*time.Second {
 				t.Errorf("the first pass ended after %s with %+v: %v", time.Since(begin), r, err)
 			}
@@ -354,22 +348,20 @@ func TestAnOrphanDoesNotWaitForAPolicyThatCannotBeDeleted(t *testing.T) {
 	q.policy("deals", v1alpha1.GroupsAccount, "remote")
 	q.look("deals")
 	q.ended()
-	p := q.get("deals")
+	p := q.Get("deals")
 	p.Status.Probes = []v1alpha1.ProbePolicy{{PrincipalID: "1", PolicyID: "gone"}}
-	if err := q.kube.Status().Update(t.Context(), p); err != nil {
+	if err := q.Kube.Status().Update(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	q.restart()
-	if err := q.kube.Delete(t.Context(), q.get("deals")); err != nil {
-		t.Fatal(err)
-	}
-	q.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: "/federationPolicies", Times: -1}, Stage: "before_commit", Action: "status", Status: 403})
-	if _, err := q.loop.Reconcile(t.Context(), q.get("deals")); err != nil || q.get("deals") != nil {
+	q.Delete(q.Get("deals"))
+	q.Emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: "/federationPolicies", Times: -1}, Stage: "before_commit", Action: "status", Status: 403})
+	if _, err := q.loop.Reconcile(t.Context(), q.Get("deals")); err != nil || q.Get("deals") != nil {
 		t.Errorf("the object stays: %v", err)
 	}
 	found := false
-	for len(q.recorder.Events) > 0 {
-		found = strings.Contains(<-q.recorder.Events, "the temporary federation policy gone of the service principal 1") || found
+	for len(q.Recorder.Events) > 0 {
+		found = strings.Contains(<-q.Recorder.Events, "the temporary federation policy gone of the service principal 1") || found
 	}
 	if !found {
 		t.Error("no event names the policy")
@@ -386,7 +378,7 @@ func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
 	if q.warned() {
 		t.Error("a warning before it is known")
 	}
-	if r, err := q.loop.Reconcile(t.Context(), q.get("deals")); err != nil || r.RequeueAfter != 30*time.Second {
+	if r, err := q.loop.Reconcile(t.Context(), q.Get("deals")); err != nil || r.RequeueAfter != 30*time.Second {
 		t.Errorf("the next look is in %s: %v", r.RequeueAfter, err)
 	}
 	t.Run("when the membership is not new, the answer counts", func(t *testing.T) {
@@ -395,7 +387,7 @@ func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
 		if !q.warned() {
 			t.Error("no event tells of it")
 		}
-		if !meta.IsStatusConditionTrue(q.get("deals").Status.Conditions, v1alpha1.ConditionReady) || len(q.table()) != 1 {
+		if !meta.IsStatusConditionTrue(q.Get("deals").Status.Conditions, v1alpha1.ConditionReady) || len(q.table()) != 1 {
 			t.Error("the table is not protected")
 		}
 	})
@@ -407,7 +399,7 @@ func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
 		}
 	})
 	t.Run("until it is seen", func(t *testing.T) {
-		q.emulator.AssignToWorkspace(t, q.emulator.Group(t, "remote"))
+		q.Emulator.AssignToWorkspace(t, q.Emulator.Group(t, "remote"))
 		q.later(time.Minute)
 		q.answered("deals", metav1.ConditionTrue, v1alpha1.ReasonGroupsVisible, "no Role that is a member can be checked for: west")
 	})
@@ -427,9 +419,9 @@ func TestWhereAccountGroupsAreSeenByAssignment(t *testing.T) {
 	t.Run("nobody is asked by an observer", func(t *testing.T) {
 		q.edit("deals", func(s *v1alpha1.DataPolicySpec) { s.ManagementPolicy = v1alpha1.ManagementObserveOnly })
 		q.restart()
-		since := q.emulator.Last(t)
+		since := q.Emulator.Last(t)
 		q.says("deals", metav1.ConditionUnknown, v1alpha1.ReasonObserveOnly, "ObserveOnly")
-		if writes := q.emulator.Writes(t, since); len(writes) > 0 {
+		if writes := q.Emulator.Writes(t, since); len(writes) > 0 {
 			t.Errorf("writes: %v", writes)
 		}
 	})

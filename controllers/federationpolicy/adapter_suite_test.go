@@ -8,16 +8,16 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/federationpolicy"
-	"github.com/gatehouse-dev/gatehouse/internal/external/externaltest"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
+	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
 
 func TestTheAdapterKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.declared("suite")
-	env.Create(t, w.kube, p)
+	env.Create(t, w.Kube, p)
 	w.foreign("platform/west", "theirs")
 	w.foreign("platform/east", "theirs")
 	faults := map[string]externaltest.Fault{}
@@ -27,15 +27,15 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
 		faults[name] = externaltest.Fault{
 			Break: func() {
-				w.emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: "/federationPolicies/"}, Stage: "before_commit", Action: "status", Status: f.status})
+				w.Emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: "/federationPolicies/"}, Stage: "before_commit", Action: "status", Status: f.status})
 			},
-			Heal: func() { w.emulator.Heal(t) }, Want: f.want,
+			Heal: func() { w.Emulator.Heal(t) }, Want: f.want,
 		}
 	}
-	start := w.emulator.Last(t)
-	externaltest.Run(t, federationpolicy.NewKind(w.kube, w.options()), externaltest.Case[*v1alpha1.FederationPolicy]{
+	start := w.Emulator.Last(t)
+	externaltest.Run(t, federationpolicy.NewKind(w.Kube, w.options()), externaltest.Case[*v1alpha1.FederationPolicy]{
 		Object: p, Faults: faults,
-		Writes: func() int { return len(w.emulator.Writes(t, start)) },
+		Writes: func() int { return len(w.Emulator.Writes(t, start)) },
 		Others: func() any {
 			var out []trust
 			for _, role := range []string{"platform/west", "platform/east", "tenant/partner"} {

@@ -21,18 +21,18 @@ import (
 func TestARoleThatArrivesCostsNoLookAtTheOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	env.Create(t, w.kube, w.declared("idp"))
-	w.settle("idp")
+	env.Create(t, w.Kube, w.declared("idp"))
+	w.Settle("idp")
 	statuses := 0
-	operator := w.operator(counting{w.kube, &statuses})
+	operator := w.operator(counting{w.Kube, &statuses})
 	looks := func() int {
 		t.Helper()
-		since := w.emulator.Last(t)
-		if err := operator(w.get("idp")); err != nil {
+		since := w.Emulator.Last(t)
+		if err := operator(t.Context(), w.Get("idp")); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
-		for _, c := range w.emulator.Calls(t, since) {
+		for _, c := range w.Emulator.Calls(t, since) {
 			if c.Method == http.MethodGet && strings.Contains(c.Path, "/federationPolicies/") {
 				n++
 			}
@@ -52,10 +52,10 @@ func TestARoleThatArrivesCostsNoLookAtTheOthers(t *testing.T) {
 		w.role("tenant", fmt.Sprintf("together-%d", i))
 	}
 	statuses = 0
-	if err := operator(w.get("idp")); err != nil {
+	if err := operator(t.Context(), w.Get("idp")); err != nil {
 		t.Fatal(err)
 	}
-	p := w.get("idp")
+	p := w.Get("idp")
 	if len(p.Status.Roles) != 2+2*many || len(p.Status.Applied) != 2+2*many {
 		t.Errorf("%d Roles and %d records, want %d", len(p.Status.Roles), len(p.Status.Applied), 2+2*many)
 	}

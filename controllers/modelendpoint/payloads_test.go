@@ -32,27 +32,27 @@ func tracked(gateway string) string {
 
 // logged waits until a table has the rows of some invocations: who asked and what came of it.
 func (w *world) logged(table string, want ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	var got []string
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if got = w.other.Rows(w.t, "SELECT requester, status_code FROM "+table+" ORDER BY request_time"); len(got) >= len(want) {
+		if got = w.other.Rows(w.T, "SELECT requester, status_code FROM "+table+" ORDER BY request_time"); len(got) >= len(want) {
 			break
 		}
 	}
 	if !slices.Equal(got, want) {
-		w.t.Errorf("%s has the rows %q, want %q", table, got, want)
+		w.T.Errorf("%s has the rows %q, want %q", table, got, want)
 	}
 }
 
 func TestInvocationsAreLoggedAsDeclared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.emulator.SQL(t, "GRANT USE CATALOG, USE SCHEMA, SELECT ON CATALOG system TO `"+w.other.ID+"`")
+	w.Emulator.SQL(t, "GRANT USE CATALOG, USE SCHEMA, SELECT ON CATALOG system TO `"+w.other.ID+"`")
 	const usage = "system.serving.endpoint_usage"
 	m := declared("model")
 	m.Spec.UsageTracking = v1alpha1.UsageTrackingEnabled
 	payloads("logs")(&m.Spec)
-	env.Create(t, w.kube, m)
+	env.Create(t, w.Kube, m)
 	ask := func(who *env.Person, want ...int) {
 		t.Helper()
 		for i, status := range want {
@@ -66,25 +66,23 @@ func TestInvocationsAreLoggedAsDeclared(t *testing.T) {
 		t.Errorf("the message does not name the schema that is missing: %s", says)
 	}
 	w.has(tracked(w.first()), ourMark) // the rest does not wait for the table
-	w.emulator.SQL(t, "CREATE SCHEMA main.logs")
-	w.settle("model")
+	w.Emulator.SQL(t, "CREATE SCHEMA main.logs")
+	w.Settle("model")
 	w.has(tracked(w.logging("logs")), ourMark)
 	ask(w.west, 200, 200, 429)
 	rows := []string{w.west.ID + "|200", w.west.ID + "|200", w.west.ID + "|429"}
 	w.logged("main.logs.agent_payload", rows...)
 	w.logged(usage, rows...)
-	since := w.emulator.Last(t)
-	w.settle("model")
-	if writes := w.emulator.Writes(t, since); len(writes) > 0 {
-		t.Errorf("writes without a change: %v", writes)
-	}
+	since := w.Emulator.Last(t)
+	w.Settle("model")
+	w.WroteNothing(since)
 
 	w.edit("model", payloads("audit"))
-	if says := w.ends(w.get("model"), v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonSecurableNotFound); !strings.Contains(says, "main.audit") {
+	if says := w.ends(w.Get("model"), v1alpha1.ConditionReferencesResolved, v1alpha1.ReasonSecurableNotFound); !strings.Contains(says, "main.audit") {
 		t.Errorf("the message does not name the schema that is missing: %s", says)
 	}
 	w.has(tracked(w.logging("logs")), ourMark)
-	w.emulator.SQL(t, "CREATE SCHEMA main.audit")
+	w.Emulator.SQL(t, "CREATE SCHEMA main.audit")
 	w.moves()
 	w.has(tracked(w.logging("audit")), ourMark)
 	ask(w.other, 200)
@@ -94,44 +92,43 @@ func TestInvocationsAreLoggedAsDeclared(t *testing.T) {
 	w.logged(usage, rows...)
 
 	w.edit("model", func(s *v1alpha1.ModelEndpointSpec) { s.PayloadLogging, s.UsageTracking = nil, "" })
-	w.settle("model")
+	w.Settle("model")
 	w.has(w.first(), ourMark)
 	ask(w.other, 200) // leaves no row
 	w.edit("model", func(s *v1alpha1.ModelEndpointSpec) {
 		s.UsageTracking = v1alpha1.UsageTrackingEnabled
 		payloads("audit")(s)
 	})
-	w.settle("model")
+	w.Settle("model")
 	ask(w.other, 200)
 	w.logged("main.audit.agent_payload", w.other.ID+"|200", w.other.ID+"|200")
 	w.logged(usage, append(rows, w.other.ID+"|200")...)
-	w.remove("model")
+	w.Remove("model")
 	w.has(others, "")
 }
 
 // moves checks that to move where payloads go takes two writes: one that turns
 // logging off and leaves all else as it is, and one that turns it on again.
 func (w *world) moves() {
-	w.t.Helper()
+	w.T.Helper()
 	before, _ := w.seen()
 	var between map[string]any
 	look := func() { between, _ = w.seen() }
-	w.struck.Store(&look)
-	w.emulator.Break(w.t, env.Fault{Match: env.FaultMatch{Method: "PUT", PathRegex: "/ai-gateway$", Nth: 1}, Stage: "after_commit", Action: "hook", HookURL: w.hook.URL, Then: "continue"})
-	since := w.emulator.Last(w.t)
-	w.settle("model")
-	w.emulator.Heal(w.t)
+	w.OnCall("after_commit", env.FaultMatch{Method: "PUT", PathRegex: "/ai-gateway$", Nth: 1}, look)
+	since := w.Emulator.Last(w.T)
+	w.Settle("model")
+	w.Emulator.Heal(w.T)
 	delete(before, "inference_table_config")
 	if text(between) != text(before) {
-		w.t.Errorf("turned off, the configuration is %s, want %s", text(between), text(before))
+		w.T.Errorf("turned off, the configuration is %s, want %s", text(between), text(before))
 	}
 	var puts []int
-	for _, c := range w.emulator.Calls(w.t, since) {
+	for _, c := range w.Emulator.Calls(w.T, since) {
 		if c.Method == "PUT" {
 			puts = append(puts, c.Status)
 		}
 	}
 	if !slices.Equal(puts, []int{200, 200}) {
-		w.t.Errorf("the writes were answered with %v", puts)
+		w.T.Errorf("the writes were answered with %v", puts)
 	}
 }

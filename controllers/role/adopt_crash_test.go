@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/test/env"
+	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
 
 // TestACrashWhileAdoptingLeavesWhatWasThere lets the operator crash at each external call
@@ -22,26 +23,14 @@ import (
 // principal lose what it had before.
 func TestACrashWhileAdoptingLeavesWhatWasThere(t *testing.T) {
 	t.Parallel()
-	for _, stage := range []string{"before_commit", "after_commit", "after_reply"} {
+	for _, stage := range externaltest.Stages {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
 			a := newAdoption(t)
 			for _, act := range []string{"create", "change", "delete"} {
 				t.Run(act, func(t *testing.T) {
-					a.t = t
-					for n := 1; ; n++ {
-						crashed := a.crash(act, stage, n)
-						if t.Failed() {
-							t.Fatalf("at call %d", n)
-						}
-						if !crashed {
-							if n < 5 {
-								t.Fatalf("only %d calls were made", n-1)
-							}
-							t.Logf("%d calls", n-1)
-							return
-						}
-					}
+					a.T = t
+					externaltest.EachCall(t, 4, func(n int) bool { return a.crash(act, stage, n) })
 				})
 			}
 		})
@@ -74,18 +63,17 @@ type adopted struct {
 func newAdoption(t *testing.T) *adoption {
 	a := &adoption{world: newWorld(t)}
 	a.legacy = a.world.legacy()
-	var b v1alpha1.Boundary
-	a.change(&b, "", "tenant", func() {
-		b.Spec.ServicePrincipals = []v1alpha1.NamePattern{v1alpha1.NamePattern(a.legacy.ApplicationID)}
+	a.Bound("tenant", func(b *v1alpha1.BoundarySpec) {
+		b.ServicePrincipals = []v1alpha1.NamePattern{v1alpha1.NamePattern(a.legacy.ApplicationID)}
 	})
 	a.free = a.now()
 	a.create()
-	a.settle("legacy")
+	a.Settle("legacy")
 	a.big = a.now()
 	a.shrink("legacy")
-	a.settle("legacy")
+	a.Settle("legacy")
 	a.small = a.now()
-	a.remove("legacy")
+	a.Remove("legacy")
 	a.same("a run without faults", a.free)
 	for _, s := range []adopted{a.big, a.small} {
 		if s.ExternalID != installation+"/adopted-role/tenant/legacy" || len(s.Grants["table/main.sales.extra"]) != 1 || !slices.Contains(s.Groups, "shared") {
@@ -96,18 +84,18 @@ func newAdoption(t *testing.T) *adoption {
 }
 
 func (a *adoption) create() {
-	env.Create(a.t, a.kube, a.adopting("legacy", a.legacy.ApplicationID, v1alpha1.AdoptionAdopt))
+	env.Create(a.T, a.Kube, a.adopting("legacy", a.legacy.ApplicationID, v1alpha1.AdoptionAdopt))
 }
 
 // now is what is there.
 func (a *adoption) now() adopted {
-	a.t.Helper()
+	a.T.Helper()
 	p := a.principal(a.legacy.ApplicationID)
 	out := adopted{
-		ExternalID: p.ExternalID, DisplayName: p.DisplayName, Policies: policiesOf(a.t, p), Grants: map[string][]string{},
-		Warehouse: a.emulator.Permissions(a.t, env.KindWarehouse, env.WarehouseID)[p.ApplicationID],
+		ExternalID: p.ExternalID, DisplayName: p.DisplayName, Policies: policiesOf(a.T, p), Grants: map[string][]string{},
+		Warehouse: a.Emulator.Permissions(a.T, env.KindWarehouse, env.WarehouseID)[p.ApplicationID],
 	}
-	state := a.emulator.State(a.t)
+	state := a.Emulator.State(a.T)
 	out.Assigned = state.Assignments[p.ID]
 	for _, g := range state.Groups {
 		if slices.Contains(g.Members, p.ID) {
@@ -121,9 +109,9 @@ func (a *adoption) now() adopted {
 	slices.Sort(out.Made)
 	for _, object := range []string{"table/main.sales.deals", "table/main.sales.extra", "schema/main.sales", "catalog/main"} {
 		kind, name, _ := strings.Cut(object, "/")
-		out.Grants[object] = a.emulator.Grants(a.t, kind, name, p.ApplicationID)
+		out.Grants[object] = a.Emulator.Grants(a.T, kind, name, p.ApplicationID)
 	}
-	if r := a.get("legacy"); r != nil {
+	if r := a.Get("legacy"); r != nil {
 		out.Status = v1alpha1.RoleStatus{
 			ServicePrincipal: r.Status.ServicePrincipal, Applied: r.Status.Applied, Grants: r.Status.Grants, Scopes: r.Status.Scopes, Trust: r.Status.Trust,
 		}
@@ -135,18 +123,18 @@ func (a *adoption) now() adopted {
 }
 
 func (a *adoption) same(when string, want adopted) {
-	a.t.Helper()
+	a.T.Helper()
 	if diff := cmp.Diff(want, a.now()); diff != "" {
-		a.t.Errorf("%s: other than without faults (-want +got):\n%s", when, diff)
+		a.T.Errorf("%s: other than without faults (-want +got):\n%s", when, diff)
 	}
 }
 
 // crash lets the operator crash at the nth call of an act, and says whether there was one.
 func (a *adoption) crash(act, stage string, n int) bool {
-	since := a.emulator.Last(a.t)
+	since := a.Emulator.Last(a.T)
 	a.create()
 	if act != "create" {
-		a.settle("legacy")
+		a.Settle("legacy")
 	}
 	want := a.big
 	switch act {
@@ -154,14 +142,12 @@ func (a *adoption) crash(act, stage string, n int) bool {
 		a.shrink("legacy")
 		want = a.small
 	case "delete":
-		if err := a.kube.Delete(a.t.Context(), a.get("legacy")); err != nil {
-			a.t.Fatal(err)
-		}
+		a.Delete(a.Get("legacy"))
 		want = a.free
 	}
 	crashed := a.crashAt("legacy", stage, n)
 	a.same("after a crash at "+act, want)
-	a.remove("legacy")
+	a.Remove("legacy")
 	a.same("after it was deleted", a.free)
 	a.others()
 	a.kept(since)
@@ -171,14 +157,14 @@ func (a *adoption) crash(act, stage string, n int) bool {
 // kept checks that no call touched what the service principal had before, or anything of
 // others: then it had it all the time.
 func (a *adoption) kept(since int64) {
-	a.t.Helper()
+	a.T.Helper()
 	shared := a.group("shared")
-	for _, c := range a.emulator.Calls(a.t, since) {
+	for _, c := range a.Emulator.Calls(a.T, since) {
 		switch {
 		case !c.Committed || !strings.HasPrefix(c.Path, "/api/"):
 		case strings.HasSuffix(c.Path, "/permissions/table/main.sales.extra"), strings.HasSuffix(c.Path, "/scim/v2/Groups/"+shared.ID), strings.HasSuffix(c.Path, "/federationPolicies/theirs"),
 			strings.Contains(c.Path, "/scim/v2/ServicePrincipals") && (c.Method != http.MethodPatch || !strings.HasSuffix(c.Path, "/"+a.legacy.ID)):
-			a.t.Errorf("what was there before was touched: %s", fmt.Sprint(c.Method, " ", c.Path))
+			a.T.Errorf("what was there before was touched: %s", fmt.Sprint(c.Method, " ", c.Path))
 		}
 	}
 }

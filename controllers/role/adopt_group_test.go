@@ -19,8 +19,8 @@ import (
 func TestAGroupIsTakenOverAndGivenBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	other := w.emulator.Person(t, "other", "gh_west") // makes the group
-	w.emulator.Do(t, http.MethodPost, w.emulator.AccountURL, w.scim("Groups"), `{"displayName":"gh_synced","externalId":"idp-7"}`, nil)
+	other := w.Emulator.Person(t, "other", "gh_west") // makes the group
+	w.Emulator.Do(t, http.MethodPost, w.Emulator.AccountURL, w.scim("Groups"), `{"displayName":"gh_synced","externalId":"idp-7"}`, nil)
 	asks := func(name string, adoption v1alpha1.AdoptionPolicy) *v1alpha1.Role {
 		r := w.role(name)
 		r.Spec.ServiceAccountName, r.Spec.Adoption = "", adoption
@@ -48,48 +48,48 @@ func TestAGroupIsTakenOverAndGivenBack(t *testing.T) {
 	}
 	const mark = installation + "/adopted-group/gh_west"
 
-	env.Create(t, w.kube, asks("west", v1alpha1.AdoptionNever))
-	r := w.settle("west")
+	env.Create(t, w.Kube, asks("west", v1alpha1.AdoptionNever))
+	r := w.Settle("west")
 	is("", "west")
 	if g := groupIn(r, "gh_west"); g.Created != "False" || g.Adopted != "" {
 		t.Errorf("recorded as %+v", g)
 	}
-	w.change(r, "tenant", "west", func() {
+	w.Change(r, "tenant", "west", func() {
 		r.Spec.Adoption, r.Spec.ManagementPolicy = v1alpha1.AdoptionAdopt, v1alpha1.ManagementObserveOnly
 	})
-	_ = w.operator()(t.Context(), w.get("west"))
-	if r = w.get("west"); len(r.Status.Plan) != 1 || !strings.HasPrefix(r.Status.Plan[0], "Update the mark of the group gh_west") {
+	_ = w.operator()(t.Context(), w.Get("west"))
+	if r = w.Get("west"); len(r.Status.Plan) != 1 || !strings.HasPrefix(r.Status.Plan[0], "Update the mark of the group gh_west") {
 		t.Errorf("the plan is %q", r.Status.Plan)
 	}
 	is("", "west")
-	w.change(r, "tenant", "west", func() { r.Spec.ManagementPolicy = v1alpha1.ManagementEnforce })
-	r = w.settle("west")
+	w.Change(r, "tenant", "west", func() { r.Spec.ManagementPolicy = v1alpha1.ManagementEnforce })
+	r = w.Settle("west")
 	is(mark, "west")
 	if g := groupIn(r, "gh_west"); g.Created != "False" || g.Adopted != "True" {
 		t.Errorf("recorded as %+v", g)
 	}
 
-	env.Create(t, w.kube, asks("east", v1alpha1.AdoptionNever))
-	w.settle("east")
+	env.Create(t, w.Kube, asks("east", v1alpha1.AdoptionNever))
+	w.Settle("east")
 	is(mark, "west", "east")
-	w.remove("west")
+	w.Remove("west")
 	is(mark, "east")
 	t.Run("a mark that somebody else put there meanwhile stays", func(*testing.T) {
 		id := w.group("gh_west").ID
 		set := func(value string) {
-			w.emulator.Do(t, http.MethodPatch, w.emulator.AccountURL, w.scim("Groups")+"/"+id, fmt.Sprintf(
+			w.Emulator.Do(t, http.MethodPatch, w.Emulator.AccountURL, w.scim("Groups")+"/"+id, fmt.Sprintf(
 				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"externalId","value":%q}]}`, value), nil)
 		}
 		set("theirs")
-		w.change(r, "tenant", "east", func() { r.Spec.Adoption = v1alpha1.AdoptionAdopt })
-		w.settle("east")
+		w.Change(r, "tenant", "east", func() { r.Spec.Adoption = v1alpha1.AdoptionAdopt })
+		w.Settle("east")
 		is("theirs", "east")
 		set(mark)
 	})
-	w.change(r, "tenant", "east", func() { r.Spec.MemberOf = []v1alpha1.AccountGroupName{"gh_synced", "shared"} })
-	w.settle("east")
+	w.Change(r, "tenant", "east", func() { r.Spec.MemberOf = []v1alpha1.AccountGroupName{"gh_synced", "shared"} })
+	w.Settle("east")
 	is("")
-	w.remove("east")
+	w.Remove("east")
 	is("")
 }
 
@@ -101,7 +101,7 @@ func TestACrashWhileTakingOverAGroup(t *testing.T) {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			other := w.principalOf(w.emulator.Person(t, "other", "gh_west").ID)
+			other := w.principalOf(w.Emulator.Person(t, "other", "gh_west").ID)
 			is := func(mark string, members int) {
 				t.Helper()
 				if g := w.group("gh_west"); g == nil || g.ExternalID != mark || len(g.Members) != members || !slices.Contains(g.Members, other) {
@@ -113,18 +113,16 @@ func TestACrashWhileTakingOverAGroup(t *testing.T) {
 					r := w.role("west")
 					r.Spec.ServiceAccountName, r.Spec.Adoption, r.Spec.MemberOf = "", v1alpha1.AdoptionAdopt, []v1alpha1.AccountGroupName{"gh_west"}
 					r.Spec.Grants = nil
-					env.Create(t, w.kube, r)
+					env.Create(t, w.Kube, r)
 					if act == "delete" {
-						w.settle("west")
+						w.Settle("west")
 						is(installation+"/adopted-group/gh_west", 2)
-						if err := w.kube.Delete(t.Context(), w.get("west")); err != nil {
-							t.Fatal(err)
-						}
+						w.Delete(w.Get("west"))
 					}
 					crashed := w.crashAt("west", stage, n)
 					if act == "create" {
 						is(installation+"/adopted-group/gh_west", 2)
-						w.remove("west")
+						w.Remove("west")
 					}
 					is("", 1)
 					if !crashed {
@@ -151,12 +149,12 @@ func groupIn(r *v1alpha1.Role, name string) v1alpha1.RoleGroup {
 
 // principalOf is the numeric id of a service principal.
 func (w *world) principalOf(applicationID string) string {
-	w.t.Helper()
-	for _, p := range w.emulator.State(w.t).Principals {
+	w.T.Helper()
+	for _, p := range w.Emulator.State(w.T).Principals {
 		if p.ApplicationID == applicationID {
 			return p.ID
 		}
 	}
-	w.t.Fatalf("there is no service principal %s", applicationID)
+	w.T.Fatalf("there is no service principal %s", applicationID)
 	return ""
 }

@@ -24,7 +24,7 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 	const many = 50
 	w := newWorld(t)
 	var ws v1alpha1.Workspace
-	w.change(&ws, "", "main", func() { ws.Spec.ResyncIntervalSeconds = 30 })
+	w.Change(&ws, "", "main", func() { ws.Spec.ResyncIntervalSeconds = 30 })
 	const aged = 3200 * time.Millisecond // more than a tenth of it
 	names := make([]string, many)
 	for i := range names {
@@ -33,27 +33,27 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 		if r.Spec.DisplayName = ""; i != 3 && i != 7 {
 			r.Spec.ServiceAccountName = "" // the policy of one that has it is asked for in every look
 		}
-		env.Create(t, w.kube, r)
+		env.Create(t, w.Kube, r)
 	}
 	operator := w.operator()
 	// look makes a pass over each Role, and returns the calls and writes of all.
 	look := func(which ...string) (calls, writes []string) {
 		t.Helper()
-		since := w.emulator.Last(t)
+		since := w.Emulator.Last(t)
 		for _, name := range which {
-			if err := operator(t.Context(), w.get(name)); err != nil {
+			if err := operator(t.Context(), w.Get(name)); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if c := w.get(name).Status.Conditions; !meta.IsStatusConditionTrue(c, v1alpha1.ConditionReady) {
+			if c := w.Get(name).Status.Conditions; !meta.IsStatusConditionTrue(c, v1alpha1.ConditionReady) {
 				t.Fatalf("%s: %+v", name, c)
 			}
 		}
-		for _, c := range w.emulator.Calls(t, since) {
+		for _, c := range w.Emulator.Calls(t, since) {
 			if !strings.HasPrefix(c.Path, "/oidc/") {
 				calls = append(calls, c.Method+" "+c.Path)
 			}
 		}
-		return calls, w.emulator.Writes(t, since)
+		return calls, w.Emulator.Writes(t, since)
 	}
 	look(names...)
 
@@ -70,28 +70,28 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 	victim := w.ours(names[7])[0]
 	asAdmin := func(method, host, path, body string) {
 		t.Helper()
-		w.emulator.Do(t, method, host, path, body, nil)
+		w.Emulator.Do(t, method, host, path, body, nil)
 	}
 	account := "/api/2.0/accounts/" + env.AccountID
 	for what, drift := range map[string]func(){
 		"a grant": func() {
-			asAdmin(http.MethodPatch, w.emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/table/main.sales.deals",
+			asAdmin(http.MethodPatch, w.Emulator.WorkspaceURL, "/api/2.1/unity-catalog/permissions/table/main.sales.deals",
 				fmt.Sprintf(`{"changes":[{"principal":%q,"remove":["SELECT"]}]}`, victim.ApplicationID))
 		},
 		"a level": func() {
-			others := w.emulator.Permissions(t, env.KindWarehouse, env.WarehouseID)
+			others := w.Emulator.Permissions(t, env.KindWarehouse, env.WarehouseID)
 			delete(others, victim.ApplicationID)
-			w.emulator.Permit(t, env.KindWarehouse, env.WarehouseID, true, nil, others)
+			w.Emulator.Permit(t, env.KindWarehouse, env.WarehouseID, true, nil, others)
 		},
 		"a membership": func() {
-			asAdmin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/Groups/"+w.group("gh_west").ID,
+			asAdmin(http.MethodPatch, w.Emulator.AccountURL, account+"/scim/v2/Groups/"+w.group("gh_west").ID,
 				fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"members[value eq \"%s\"]"}]}`, victim.ID))
 		},
 		"the assignment": func() {
-			asAdmin(http.MethodDelete, w.emulator.AccountURL, account+"/workspaces/"+env.WorkspaceID+"/permissionassignments/principals/"+victim.ID, "")
+			asAdmin(http.MethodDelete, w.Emulator.AccountURL, account+"/workspaces/"+env.WorkspaceID+"/permissionassignments/principals/"+victim.ID, "")
 		},
 		"the name": func() {
-			asAdmin(http.MethodPatch, w.emulator.AccountURL, account+"/scim/v2/ServicePrincipals/"+victim.ID,
+			asAdmin(http.MethodPatch, w.Emulator.AccountURL, account+"/scim/v2/ServicePrincipals/"+victim.ID,
 				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"displayName","value":"Mallory"}]}`)
 		},
 	} {
@@ -110,7 +110,7 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 	look(names[3])
 	w.complete(names[3], smallGroups, smallTables)
 	var r v1alpha1.Role
-	w.change(&r, "tenant", names[3], func() {
+	w.Change(&r, "tenant", names[3], func() {
 		was := w.role("").Spec
 		r.Spec.MemberOf, r.Spec.Grants, r.Spec.ServiceAccountName = was.MemberOf, was.Grants, was.ServiceAccountName
 	})
@@ -120,7 +120,7 @@ func TestQuietRolesAreLookedAtTogether(t *testing.T) {
 		t.Errorf("after A, B, A: calls %v, writes %v", calls, writes)
 	}
 	w.complete(names[3], bigGroups, bigTables)
-	if !slices.ContainsFunc(w.get(names[3]).Status.Applied, func(g v1alpha1.RoleGrant) bool { return g.Name == "main.sales.extra" }) {
+	if !slices.ContainsFunc(w.Get(names[3]).Status.Applied, func(g v1alpha1.RoleGrant) bool { return g.Name == "main.sales.extra" }) {
 		t.Error("the record lacks a grant that was given again")
 	}
 }

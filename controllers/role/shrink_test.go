@@ -22,23 +22,23 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.everyType()
-	env.Create(t, w.kube, w.role("west"))
-	w.settle("west")
+	env.Create(t, w.Kube, w.role("west"))
+	w.Settle("west")
 	w.holds("west", everyGrant)
 	before := w.ours("west")[0]
 	bound := func(edit func(*v1alpha1.BoundarySpec)) (back func()) {
 		t.Helper()
 		var b v1alpha1.Boundary
 		var was v1alpha1.BoundarySpec
-		w.change(&b, "", "tenant", func() { was = *b.Spec.DeepCopy(); edit(&b.Spec) })
-		return func() { w.change(&b, "", "tenant", func() { b.Spec = was }) }
+		w.Change(&b, "", "tenant", func() { was = *b.Spec.DeepCopy(); edit(&b.Spec) })
+		return func() { w.Change(&b, "", "tenant", func() { b.Spec = was }) }
 	}
 	pass := func() *v1alpha1.Role {
 		t.Helper()
 		for range 3 {
-			_ = w.operator()(t.Context(), w.get("west"))
+			_ = w.operator()(t.Context(), w.Get("west"))
 		}
-		return w.get("west")
+		return w.Get("west")
 	}
 	says := func(r *v1alpha1.Role, reason, words string) {
 		t.Helper()
@@ -94,12 +94,12 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 			if len(r.Status.Applied) != len(c.left) {
 				t.Errorf("recorded as held: %v", r.Status.Applied)
 			}
-			since := w.emulator.Last(t)
-			if pass(); len(w.emulator.Writes(t, since)) > 0 {
-				t.Errorf("a further pass writes: %v", w.emulator.Writes(t, since))
+			since := w.Emulator.Last(t)
+			if pass(); len(w.Emulator.Writes(t, since)) > 0 {
+				t.Errorf("a further pass writes: %v", w.Emulator.Writes(t, since))
 			}
 			back()
-			w.settle("west")
+			w.Settle("west")
 			w.holds("west", everyGrant)
 			same()
 			if !w.member("west", "shared") || !w.member("west", "gh_west") {
@@ -113,13 +113,13 @@ func TestABoundaryThatShrinksTakesAway(t *testing.T) {
 		says(r, v1alpha1.ReasonPending, "has not taken note")
 		w.holds("west", everyGrant)
 		back()
-		w.settle("west")
+		w.Settle("west")
 	})
 }
 
 // member says whether a Role's service principal is a member of a group.
 func (w *world) member(role, group string) bool {
-	w.t.Helper()
+	w.T.Helper()
 	g := w.group(group)
 	return g != nil && slices.Contains(g.Members, w.ours(role)[0].ID)
 }

@@ -31,26 +31,26 @@ func TestAnObjectThatCannotBeReadHoldsUpNothingElse(t *testing.T) {
 			w := newWorld(t)
 			w.everyType()
 			strike := func() {
-				w.emulator.Break(t, env.Fault{
+				w.Emulator.Break(t, env.Fault{
 					Match: env.FaultMatch{PathRegex: "/api/2.0/permissions/genie/", Times: -1}, Stage: "before_commit", Action: "status", Status: c.status,
 				})
 			}
 			pass := func(role string) *metav1.Condition {
 				t.Helper()
-				_ = w.operator()(t.Context(), w.get(role)) // the queue repeats what is transient
-				return meta.FindStatusCondition(w.get(role).Status.Conditions, v1alpha1.ConditionReady)
+				_ = w.operator()(t.Context(), w.Get(role)) // the queue repeats what is transient
+				return meta.FindStatusCondition(w.Get(role).Status.Conditions, v1alpha1.ConditionReady)
 			}
 			space := "CAN_RUN on " + env.GenieSpaceID
 			others := slices.DeleteFunc(slices.Clone(everyGrant), func(g string) bool { return g == space })
 
 			strike()
-			env.Create(t, w.kube, w.role("fresh"))
+			env.Create(t, w.Kube, w.role("fresh"))
 			if ready := pass("fresh"); ready == nil || ready.Status == metav1.ConditionTrue || ready.Reason != c.reason {
 				t.Errorf("a new Role: Ready is %+v", ready)
 			}
-			w.emulator.Heal(t)
+			w.Emulator.Heal(t)
 			w.holds("fresh", others)
-			w.settle("fresh")
+			w.Settle("fresh")
 			w.holds("fresh", everyGrant)
 
 			strike()
@@ -61,16 +61,16 @@ func TestAnObjectThatCannotBeReadHoldsUpNothingElse(t *testing.T) {
 			if ready := pass("fresh"); ready == nil || ready.Status == metav1.ConditionTrue {
 				t.Errorf("after a revocation that did not all happen: Ready is %+v", ready)
 			}
-			w.emulator.Heal(t)
+			w.Emulator.Heal(t)
 			w.holds("fresh", append(slices.Clone(dealsOnly), space))
-			w.settle("fresh")
+			w.Settle("fresh")
 			w.holds("fresh", dealsOnly)
 
 			w.allow(func([]string) []string { return []string{"deals", "ask"} })
-			w.settle("fresh")
+			w.Settle("fresh")
 			strike()
-			w.remove("fresh")
-			w.emulator.Heal(t)
+			w.Remove("fresh")
+			w.Emulator.Heal(t)
 			w.absent("fresh")
 		})
 	}

@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // scaleOptions say how large the estate is, and which programs run.
@@ -63,7 +65,7 @@ type scaled struct {
 type scaleBench struct {
 	scaleOptions
 	dir      string
-	cluster  *controlPlane
+	cluster  *env.ControlPlane
 	kube     client.Client
 	emulator *emulator
 	operator *process
@@ -106,30 +108,33 @@ func (b *scaleBench) end() {
 		b.operator.end()
 	}
 	if b.emulator != nil {
-		b.emulator.process.end()
+		b.emulator.end()
 	}
 	if b.cluster != nil {
-		b.cluster.end()
+		_ = b.cluster.Stop() // nothing of it is needed any more
 	}
 }
 
 // start brings up everything but the Roles, and waits until it is at rest.
 func (b *scaleBench) start(ctx context.Context) error {
 	b.say("starting kube-apiserver, etcd, the emulator and the operator, each a process of its own")
-	root, err := repository()
+	root, err := node.Root()
 	if err != nil {
 		return err
 	}
-	if err := b.programs(ctx, root); err != nil {
+	if err := b.build(ctx, root); err != nil {
 		return err
+	}
+	if b.Emulator == "" {
+		b.say("building the emulator; the first time it takes minutes")
 	}
 	if b.emulator, err = startEmulator(ctx, b.Emulator, b.dir); err != nil {
 		return err
 	}
-	if b.cluster, err = startControlPlane(ctx, root); err != nil {
+	if b.cluster, err = env.StartControlPlane(ctx); err != nil {
 		return err
 	}
-	b.kube = b.cluster.client
+	b.kube = b.cluster.Client
 	if err := b.emulator.furnish(ctx); err != nil {
 		return err
 	}

@@ -15,23 +15,7 @@ import (
 // TestTheReportOfAnEstate has the keys that are looked for, with the fences left out.
 func TestTheReportOfAnEstate(t *testing.T) {
 	r := &report{scaled: &scaled{Roles: 1000, CallsPerRole: 50.5, ResyncWrites: 1}}
-	path := filepath.Join(t.TempDir(), "bench.json")
-	if err := r.write(path); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var keys map[string]any
-	if err := json.Unmarshal(raw, &keys); err != nil {
-		t.Fatal(err)
-	}
-	for _, k := range []string{"calls_per_role", "converge_seconds_1000", "operator_rss_mib_1000", "quiet_resync_calls_1000", "quiet_resync_writes_1000"} {
-		if _, ok := keys[k]; !ok {
-			t.Errorf("bench.json has no %s", k)
-		}
-	}
+	keys := written(t, r, "calls_per_role", "converge_seconds_1000", "operator_rss_mib_1000", "quiet_resync_calls_1000", "quiet_resync_writes_1000")
 	if _, ok := keys["governed_over_bare_rps"]; ok {
 		t.Error("bench.json tells of fences that were not measured")
 	}
@@ -61,4 +45,27 @@ func TestCallsAreCountedByKind(t *testing.T) {
 			t.Errorf("%s counts as %s", path, got)
 		}
 	}
+}
+
+// written writes a report into a new folder and returns its keys; some must be there.
+func written(t *testing.T, r *report, want ...string) map[string]any {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "new", "bench.json")
+	if err := r.write(path); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys map[string]any
+	if err := json.Unmarshal(raw, &keys); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range want {
+		if _, ok := keys[k]; !ok {
+			t.Errorf("bench.json has no %s", k)
+		}
+	}
+	return keys
 }

@@ -6,8 +6,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,105 +16,30 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
-
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
-// repository is the folder of the repository.
-func repository() (string, error) {
-	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "config", "crd", "bases")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("run the bench inside of the repository")
-		}
+// build builds the operator if it is not given.
+func (b *scaleBench) build(ctx context.Context, root string) error {
+	if b.Operator != "" {
+		return nil
 	}
-	return "", err
-}
-
-// programs builds those that are not given.
-func (b *scaleBench) programs(ctx context.Context, root string) error {
-	for _, p := range []struct {
-		file              *string
-		folder, what, env string
-	}{
-		{&b.Operator, root, "./cmd/operator", "CGO_ENABLED=0"}, {&b.Emulator, filepath.Join(root, "emulator"), "./cmd/databricks-emulator", "CGO_ENABLED=1"},
-	} {
-		if *p.file != "" {
-			continue
-		}
-		*p.file = filepath.Join(b.dir, filepath.Base(p.what))
-		b.say("building %s; the first time it takes minutes", p.what)
-		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", *p.file, p.what) //nolint:gosec // ours
-		cmd.Dir, cmd.Env = p.folder, append(os.Environ(), p.env)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", p.what, err, out)
-		}
+	b.Operator = filepath.Join(b.dir, "operator")
+	b.say("building ./cmd/operator; the first time it takes minutes")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", b.Operator, "./cmd/operator") //nolint:gosec // ours
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build ./cmd/operator: %w\n%s", err, out)
 	}
 	return nil
-}
-
-// controlPlane is kube-apiserver and etcd.
-type controlPlane struct {
-	env    *envtest.Environment
-	config *rest.Config
-	client client.Client
-}
-
-func startControlPlane(ctx context.Context, root string) (*controlPlane, error) {
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		var err error
-		if assets, err = node.Binaries(ctx, os.Stderr, node.Assets); err != nil {
-			return nil, fmt.Errorf("build kube-apiserver and etcd: %w", err)
-		}
-	}
-	p := &controlPlane{env: &envtest.Environment{
-		BinaryAssetsDirectory: assets, CRDDirectoryPaths: []string{filepath.Join(root, "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
-		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: 2 * time.Minute,
-	}}
-	var err error
-	if p.config, err = p.env.Start(); err != nil {
-		return p, fmt.Errorf("start kube-apiserver and etcd: %w", err)
-	}
-	p.config.QPS, p.config.Burst = 500, 1000
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return p, fmt.Errorf("register kinds: %w", err)
-	}
-	p.client, err = client.New(p.config, client.Options{Scheme: scheme})
-	return p, err
-}
-
-func (p *controlPlane) end() { _ = p.env.Stop() }
-
-// kubeconfig writes a file by which the operator reaches the cluster.
-func (p *controlPlane) kubeconfig(dir string) (string, error) {
-	file := filepath.Join(dir, "kubeconfig")
-	return file, clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:  map[string]*clientcmdapi.Cluster{"bench": {Server: p.config.Host, CertificateAuthorityData: p.config.CAData}},
-		AuthInfos: map[string]*clientcmdapi.AuthInfo{"bench": {ClientCertificateData: p.config.CertData, ClientKeyData: p.config.KeyData}},
-		Contexts:  map[string]*clientcmdapi.Context{"bench": {Cluster: "bench", AuthInfo: "bench"}}, CurrentContext: "bench",
-	}, file)
 }
 
 // startOperator starts the real program, with the flags that it has in its Deployment
 // but for what a cluster of its own would give it.
 func (b *scaleBench) startOperator(ctx context.Context) error {
-	kubeconfig, err := b.cluster.kubeconfig(b.dir)
-	if err != nil {
+	kubeconfig := filepath.Join(b.dir, "kubeconfig")
+	if err := env.WriteKubeconfig(b.cluster.Config, kubeconfig); err != nil {
 		return err
 	}
 	ports := make([]string, 2)
@@ -135,7 +58,7 @@ func (b *scaleBench) startOperator(ctx context.Context) error {
 	}
 	defer func() { _ = log.Close() }()                           // the process has it open by then
 	cmd := exec.CommandContext(ctx, b.Operator, append([]string{ //nolint:gosec // ours
-		"--installation=bench", "--namespace=" + operatorNamespace, "--mcp-server-image=example.com/mcp-server:1", "--leader-elect=false",
+		"--installation=bench", "--namespace=" + env.OperatorNamespace, "--mcp-server-image=example.com/mcp-server:1", "--leader-elect=false",
 		"--metrics-secure=false", "--metrics-bind-address=" + ports[0], "--health-probe-bind-address=" + ports[1], "--zap-log-level=error",
 	}, b.Flags...)...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
@@ -199,11 +122,4 @@ func (b *scaleBench) counter(ctx context.Context, name, label string) (float64, 
 		total += v
 	}
 	return total, lines.Err()
-}
-
-// decode reads JSON into a new value.
-func decode[T any](raw []byte) (T, error) {
-	var out T
-	err := json.Unmarshal(raw, &out)
-	return out, err
 }

@@ -11,26 +11,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/gatehouse-dev/gatehouse/hack/demo/scenario"
+	"github.com/gatehouse-dev/gatehouse/hack/internal/program"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
 	log.SetLogger(logr.Discard()) // what the client library tells is not for who reads the demo
-	if err := run(ctx, os.Args[1:]); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "demo:", err)
-		}
-		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
-	}
+	program.Main("demo", run)
 }
 
 func run(ctx context.Context, args []string) error {

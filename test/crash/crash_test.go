@@ -42,28 +42,28 @@ func TestKilledAtAnyWriteTheOperatorEndsWithExactlyOneOfEverything(t *testing.T)
 	for _, name := range []string{"service principal", "group", "federation policy"} {
 		for _, stage := range stages {
 			t.Run(name+" "+stage, func(t *testing.T) {
-				w.t = t
+				w.T = t
 				role, policy := west()
 
 				w.hold(stage, http.MethodPost, writes[name]+"$")
-				env.Create(t, w.kube, role, policy)
+				env.Create(t, w.Kube, role, policy)
 				w.killHeld(stage)
 				w.start()
-				w.ready(role, policy)
+				w.Ready(role, policy)
 				w.exactly(1)
 				w.again(role, policy)
 				w.exactly(1)
 
 				w.hold(stage, http.MethodDelete, writes[name]+"/[^/]+$")
 				if name == "federation policy" {
-					w.remove(policy) // with its service principal it would go by itself
+					w.Remove(policy) // with its service principal it would go by itself
 				} else {
-					w.remove(role)
+					w.Remove(role)
 				}
 				w.killHeld(stage)
 				w.start()
-				w.remove(role, policy)
-				w.gone(role, policy)
+				w.Remove(role, policy)
+				w.Gone(role, policy)
 				w.exactly(0)
 			})
 		}
@@ -77,16 +77,16 @@ func TestAWriteThatArrivesLate(t *testing.T) {
 	w.start()
 	for _, name := range []string{"service principal", "group", "federation policy"} {
 		t.Run(name, func(t *testing.T) {
-			w.t = t
+			w.T = t
 			role, policy := west()
 			w.hold("before_commit", http.MethodPost, writes[name]+"$")
-			env.Create(t, w.kube, role, policy)
+			env.Create(t, w.Kube, role, policy)
 			if !w.emulator.Held(t, 60) {
 				t.Fatal("the call did not come")
 			}
 			w.kill()
 			w.start()
-			w.ready(role, policy)
+			w.Ready(role, policy)
 			w.exactly(1)
 
 			since := w.emulator.Last(t)
@@ -94,54 +94,48 @@ func TestAWriteThatArrivesLate(t *testing.T) {
 			w.eventually("the late call arrives", func() bool {
 				return slices.ContainsFunc(w.emulator.Calls(t, since), func(c env.Call) bool { return c.Method == http.MethodPost })
 			})
-			w.again(role, policy)
-			w.eventually("one service principal is left", func() bool { principals, _, _ := w.ours(); return principals == 1 })
-			w.ready(role, policy)
-			w.exactly(1)
-			w.remove(role, policy)
-			w.gone(role, policy)
-			w.exactly(0)
+			w.oneIsLeft(role, policy)
 		})
 	}
 }
 
 // hold has the emulator hold the next call of a kind.
 func (w *world) hold(stage, method, path string) {
-	w.t.Helper()
-	w.emulator.Break(w.t, env.Fault{Match: env.FaultMatch{Method: method, PathRegex: path}, Stage: stage, Action: "hold"})
+	w.T.Helper()
+	w.emulator.Break(w.T, env.Fault{Match: env.FaultMatch{Method: method, PathRegex: path}, Stage: stage, Action: "hold"})
 }
 
 // killHeld kills the operator while a call of it is held, and lets the call go. After
 // the reply, the call is let go first: its answer arrives, and whatever the operator
 // asks next is refused, until it is dead.
 func (w *world) killHeld(stage string) {
-	w.t.Helper()
-	if !w.emulator.Held(w.t, 60) {
-		w.t.Fatal("the call did not come")
+	w.T.Helper()
+	if !w.emulator.Held(w.T, 60) {
+		w.T.Fatal("the call did not come")
 	}
-	since := w.emulator.Last(w.t)
+	since := w.emulator.Last(w.T)
 	if stage == "after_reply" {
-		w.emulator.Heal(w.t)
+		w.emulator.Heal(w.T)
 		w.eventually("the next call is refused", func() bool {
-			return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c env.Call) bool { return c.Status == 0 })
+			return slices.ContainsFunc(w.emulator.Calls(w.T, since), func(c env.Call) bool { return c.Status == 0 })
 		})
 	}
 	w.kill()
-	w.emulator.Heal(w.t)
+	w.emulator.Heal(w.T)
 	w.eventually("the call has ended", func() bool {
-		return slices.ContainsFunc(w.emulator.Calls(w.t, since), func(c env.Call) bool { return c.Method != http.MethodGet && strings.HasPrefix(c.Path, "/api/") })
+		return slices.ContainsFunc(w.emulator.Calls(w.T, since), func(c env.Call) bool { return c.Method != http.MethodGet && strings.HasPrefix(c.Path, "/api/") })
 	})
 }
 
 // again has the operator look at everything again.
 func (w *world) again(role *v1alpha1.Role, policy *v1alpha1.FederationPolicy) {
-	w.t.Helper()
-	since := w.emulator.Last(w.t)
-	w.ask(role, w.t.Name())
-	w.ask(policy, w.t.Name())
+	w.T.Helper()
+	since := w.emulator.Last(w.T)
+	w.Ask(role)
+	w.Ask(policy)
 	w.eventually("both were looked at", func() bool {
 		var looked [2]bool
-		for _, c := range w.emulator.Calls(w.t, since) {
+		for _, c := range w.emulator.Calls(w.T, since) {
 			looked[0] = looked[0] || c.Path == "/api/2.0/accounts/"+env.AccountID+"/scim/v2/Groups/"+role.Status.Groups[1].ID
 			looked[1] = looked[1] || c.Path == "/api/2.0/accounts/"+env.AccountID+"/servicePrincipals/"+role.Status.ServicePrincipal.ID+"/federationPolicies/"+policy.Status.Roles[0].PolicyID
 		}

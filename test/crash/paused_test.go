@@ -31,14 +31,14 @@ func TestAPausedLeader(t *testing.T) {
 		{"whose create arrives late", "before_commit", http.MethodPost, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w.t = t
+			w.T = t
 			role, policy := west()
 			paused, ended := w.elected(flags)
 			ws := &v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: "main"}}
-			w.ask(ws, t.Name())
-			w.ready(ws) // what is held next is a call about the Role
+			w.Ask(ws)
+			w.Ready(ws) // what is held next is a call about the Role
 			w.hold(c.stage, c.method, writes["service principal"]+"$")
-			env.Create(t, w.kube, role)
+			env.Create(t, w.Kube, role)
 			if !w.emulator.Held(t, 60) {
 				t.Fatal("the call did not come")
 			}
@@ -46,9 +46,9 @@ func TestAPausedLeader(t *testing.T) {
 			if err := paused.Process.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
-			w.ready(role)
+			w.Ready(role)
 			since := w.emulator.Last(t)
-			if err := w.kube.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
+			if err := w.Kube.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
 				t.Fatal(err)
 			}
 			before := role.ResourceVersion
@@ -63,22 +63,16 @@ func TestAPausedLeader(t *testing.T) {
 			if wrote := w.emulator.Writes(t, since); !c.late && len(wrote) > 0 {
 				t.Errorf("the paused leader wrote %v", wrote)
 			}
-			if err := w.kube.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
+			if err := w.Kube.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
 				t.Fatal(err)
 			}
 			if role.ResourceVersion != before {
 				t.Errorf("the paused leader wrote to the cluster: %+v", role.Status)
 			}
 
-			env.Create(t, w.kube, policy)
-			w.ready(policy)
-			w.again(role, policy)
-			w.eventually("one service principal is left", func() bool { principals, _, _ := w.ours(); return principals == 1 })
-			w.ready(role, policy)
-			w.exactly(1)
-			w.remove(role, policy)
-			w.gone(role, policy)
-			w.exactly(0)
+			env.Create(t, w.Kube, policy)
+			w.Ready(policy)
+			w.oneIsLeft(role, policy)
 			if closed(otherEnded) {
 				t.Error("the other operator ended too")
 			}
@@ -92,13 +86,13 @@ func TestAPausedLeader(t *testing.T) {
 
 // elected starts an operator that takes part in the election, and tells when it has ended.
 func (w *world) elected(flags []string) (*exec.Cmd, <-chan struct{}) {
-	w.t.Helper()
+	w.T.Helper()
 	cmd, ended := w.launch(flags...), make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = cmd.Wait()
 	}()
-	w.t.Cleanup(func() {
+	w.T.Cleanup(func() {
 		_ = cmd.Process.Kill() // it has ended, unless the test failed
 		<-ended
 	})

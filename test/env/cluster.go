@@ -4,7 +4,7 @@
 package env
 
 import (
-	"os"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -19,50 +19,45 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
 )
+
+// NewScheme knows Kubernetes' kinds and ours.
+func NewScheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	return s, errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s))
+}
 
 // Scheme knows Kubernetes' kinds and ours.
 func Scheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
-	s := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(s); err != nil {
-		t.Fatal(err)
-	}
-	if err := v1alpha1.AddToScheme(s); err != nil {
-		t.Fatal(err)
-	}
+	s, err := NewScheme()
+	check(t, err)
 	return s
 }
 
 // Root is the folder of the repository.
 func Root(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "config", "crd", "bases")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("the repository's folder was not found")
-		}
-	}
+	dir, err := node.Root()
+	check(t, err)
+	return dir
+}
+
+// WriteKubeconfig writes a file by which a program of its own reaches a cluster.
+func WriteKubeconfig(config *rest.Config, file string) error {
+	return clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters:  map[string]*clientcmdapi.Cluster{"test": {Server: config.Host, CertificateAuthorityData: config.CAData}},
+		AuthInfos: map[string]*clientcmdapi.AuthInfo{"test": {ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken}},
+		Contexts:  map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "test"}}, CurrentContext: "test",
+	}, file)
 }
 
 // Kubeconfig writes a file by which a program of its own reaches the cluster.
 func Kubeconfig(t testing.TB, config *rest.Config) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "kubeconfig")
-	err := clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:  map[string]*clientcmdapi.Cluster{"test": {Server: config.Host, CertificateAuthorityData: config.CAData}},
-		AuthInfos: map[string]*clientcmdapi.AuthInfo{"test": {ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken}},
-		Contexts:  map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "test"}}, CurrentContext: "test",
-	}, file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, WriteKubeconfig(config, file))
 	return file
 }
 
@@ -109,7 +104,14 @@ func Workspace(t testing.TB, c client.Client, e *Emulator) *v1alpha1.Workspace {
 // WorkspaceNamed makes one of several Workspaces, with a credential of its own.
 func WorkspaceNamed(t testing.TB, c client.Client, e *Emulator, name, secret string) *v1alpha1.Workspace {
 	t.Helper()
-	ws := &v1alpha1.Workspace{
+	ws, credential := WorkspaceFor(e.EmulatorProcess, name, secret)
+	Create(t, c, credential, ws)
+	return ws
+}
+
+// WorkspaceFor is a Workspace that reaches an emulator, and the Secret that holds its credential.
+func WorkspaceFor(e *EmulatorProcess, name, secret string) (*v1alpha1.Workspace, *corev1.Secret) {
+	return &v1alpha1.Workspace{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.WorkspaceSpec{
 			Host: v1alpha1.HTTPSHost(e.WorkspaceURL), AccountHost: v1alpha1.HTTPSHost(e.AccountURL), AccountID: AccountID, WorkspaceID: WorkspaceID, CABundle: v1alpha1.PEMBundle(e.CA),
@@ -117,7 +119,16 @@ func WorkspaceNamed(t testing.TB, c client.Client, e *Emulator, name, secret str
 				Type: v1alpha1.AuthenticationClientSecret, ClientID: OperatorID, ClientSecretRef: &v1alpha1.SecretKeyReference{Name: secret, Key: "secret"},
 			},
 		},
+	}, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: secret}, StringData: map[string]string{"secret": OperatorSecret}}
+}
+
+// BoundaryOf is a Boundary over a namespace and its Workspace; edit adds what may be asked for.
+func BoundaryOf(ns *corev1.Namespace, workspace string, edit func(*v1alpha1.BoundarySpec)) *v1alpha1.Boundary {
+	b := &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: ns.Name}, Spec: v1alpha1.BoundarySpec{
+		Namespaces: []v1alpha1.BoundaryNamespace{{Name: ns.Name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{v1alpha1.NamePattern(workspace)},
+	}}
+	if edit != nil {
+		edit(&b.Spec)
 	}
-	Create(t, c, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: secret}, StringData: map[string]string{"secret": operatorSecret}}, ws)
-	return ws
+	return b
 }

@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
 )
 
 // idle are control planes that a test has given back. Starting one costs seconds of
@@ -31,7 +31,7 @@ import (
 var idle struct {
 	sync.Mutex
 	pooled bool // Main runs, and stops them at the end
-	planes []*envtest.Environment
+	planes []*ControlPlane
 }
 
 // Main runs the tests of a package that shares control planes among its tests, one
@@ -43,9 +43,9 @@ func Main(m *testing.M) int {
 	defer func() {
 		idle.Lock()
 		defer idle.Unlock()
-		for _, env := range idle.planes {
-			if err := env.Stop(); err != nil {
-				fmt.Fprintln(os.Stderr, "stop the API server:", err)
+		for _, p := range idle.planes {
+			if err := p.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
 			}
 		}
 		idle.planes = nil
@@ -58,66 +58,90 @@ func Main(m *testing.M) int {
 // Main. Its programs are built the first time, which takes minutes.
 func Cluster(t testing.TB) (*rest.Config, client.Client) {
 	t.Helper()
-	env := reuse()
-	if env == nil {
-		env = start(t)
-	}
-	config := rest.CopyConfig(env.Config)
-	config.QPS, config.Burst = 500, 1000
-	c, err := client.New(config, client.Options{Scheme: Scheme(t)})
-	if err != nil {
-		t.Fatal(err)
+	p := reuse()
+	if p == nil {
+		var err error
+		p, err = StartControlPlane(context.WithoutCancel(t.Context()))
+		check(t, err)
 	}
 	t.Cleanup(func() {
 		idle.Lock()
 		defer idle.Unlock()
 		if idle.pooled {
-			err := empty(c)
+			err := empty(p.Client)
 			if err == nil {
-				idle.planes = append(idle.planes, env)
+				idle.planes = append(idle.planes, p)
 				return
 			}
 			t.Logf("the API server is not used again: %v", err)
 		}
-		if err := env.Stop(); err != nil {
-			t.Logf("stop the API server: %v", err)
+		if err := p.Stop(); err != nil {
+			t.Log(err)
 		}
 	})
-	return config, c
+	return rest.CopyConfig(p.Config), p.Client
 }
 
-func reuse() *envtest.Environment {
+func reuse() *ControlPlane {
 	idle.Lock()
 	defer idle.Unlock()
 	last := len(idle.planes) - 1
 	if last < 0 {
 		return nil
 	}
-	env := idle.planes[last]
+	p := idle.planes[last]
 	idle.planes = idle.planes[:last]
-	return env
+	return p
 }
 
-func start(t testing.TB) *envtest.Environment {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
+// ControlPlane is a kube-apiserver with etcd and our CRDs.
+type ControlPlane struct {
+	// Config and Client are the administrator's.
+	Config *rest.Config
+	Client client.Client
+	env    *envtest.Environment
+}
+
+// StartControlPlane starts a control plane, which runs until Stop. Its programs are built
+// the first time, which takes minutes; KUBEBUILDER_ASSETS names others.
+func StartControlPlane(ctx context.Context) (*ControlPlane, error) {
+	building, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
 		var err error
-		if assets, err = node.Binaries(ctx, os.Stderr, node.Assets); err != nil {
-			t.Fatalf("build kube-apiserver and etcd: %v", err)
+		if assets, err = node.Binaries(building, os.Stderr, node.Assets); err != nil {
+			return nil, fmt.Errorf("build kube-apiserver and etcd: %w", err)
 		}
 	}
-	env := &envtest.Environment{
-		BinaryAssetsDirectory: assets, CRDDirectoryPaths: []string{filepath.Join(Root(t), "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
+	root, err := node.Root()
+	if err != nil {
+		return nil, err
+	}
+	p := &ControlPlane{env: &envtest.Environment{
+		BinaryAssetsDirectory: assets, CRDDirectoryPaths: []string{filepath.Join(root, "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
 		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: 2 * time.Minute,
+	}}
+	if p.Config, err = p.env.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the API server: %w", err), p.Stop()) // what has started before something failed
 	}
-	if _, err := env.Start(); err != nil {
-		_ = env.Stop() // what has started before something failed
-		t.Fatalf("start the API server: %v", err)
+	p.Config.QPS, p.Config.Burst = 500, 1000
+	scheme, err := NewScheme()
+	if err == nil {
+		p.Client, err = client.New(p.Config, client.Options{Scheme: scheme})
 	}
-	return env
+	if err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return p, nil
+}
+
+// Stop ends the programs and waits for them.
+func (p *ControlPlane) Stop() error {
+	if err := p.env.Stop(); err != nil {
+		return fmt.Errorf("stop the API server: %w", err)
+	}
+	return nil
 }
 
 // empty deletes every object of ours, every Secret and every namespace but those that

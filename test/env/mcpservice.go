@@ -11,16 +11,17 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// as puts a token on requests.
-type as struct {
-	token string
-	next  http.RoundTripper
+// Bearer puts a token on each request.
+type Bearer struct {
+	Token string
+	Next  http.RoundTripper
 }
 
-func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper.
+func (b Bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+a.token)
-	return a.next.RoundTrip(r)
+	r.Header.Set("Authorization", "Bearer "+b.Token)
+	return b.Next.RoundTrip(r)
 }
 
 // Session is a session of an MCP client with an MCP service, such as main.shared.gh. The
@@ -28,8 +29,8 @@ func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
 func (p *Person) Session(t testing.TB, service string) (*mcp.ClientSession, error) {
 	t.Helper()
 	session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &mcp.StreamableClientTransport{
-		Endpoint:   p.e.WorkspaceURL + "/ai-gateway/mcp-services/" + service,
-		HTTPClient: &http.Client{Timeout: time.Minute, Transport: as{p.token, p.e.http.Transport}},
+		Endpoint:   p.Host + "/ai-gateway/mcp-services/" + service,
+		HTTPClient: &http.Client{Timeout: time.Minute, Transport: Bearer{p.Token, p.HTTP.Transport}},
 		MaxRetries: -1, DisableStandaloneSSE: true,
 	}, nil)
 	if err == nil {

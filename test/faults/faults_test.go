@@ -36,8 +36,8 @@ func lostAnswers(w *world) {
 	r := w.role("west")
 	p := w.idp("west")
 	d := w.mask("deals")
-	env.Create(w, w.kube, r, p, d)
-	w.ready(r, p, d)
+	env.Create(w, w.Kube, r, p, d)
+	w.Ready(r, p, d)
 	for _, path := range []string{principals, groups, policies} {
 		if n := w.committed(http.MethodPost, path); n != 1 {
 			w.Errorf("%d creates at %s, want 1", n, path)
@@ -50,8 +50,8 @@ func lostAnswers(w *world) {
 	if made := w.functions(); len(made) != 1 {
 		w.Errorf("functions %v, want one", made)
 	}
-	w.remove(p, d, r)
-	w.gone(p, d, r)
+	w.Remove(p, d, r)
+	w.Gone(p, d, r)
 	w.nothing()
 }
 
@@ -59,8 +59,8 @@ func lostAnswers(w *world) {
 func slowAnswers(w *world) {
 	w.breaks(http.MethodPost, principals, env.Fault{Stage: "after_commit", Action: "delay", DelayMS: int((2 * callTimeout).Milliseconds())})
 	r := w.role("west")
-	env.Create(w, w.kube, r)
-	w.ready(r)
+	env.Create(w, w.Kube, r)
+	w.Ready(r)
 	w.one(r)
 	if n := w.committed(http.MethodPost, principals); n != 1 {
 		w.Errorf("%d creates, want 1", n)
@@ -71,8 +71,8 @@ func slowAnswers(w *world) {
 func lag(w *world) {
 	w.emulator.Lag(w, 4000)
 	r := w.role("west")
-	env.Create(w, w.kube, r)
-	w.ready(r)
+	env.Create(w, w.Kube, r)
+	w.Ready(r)
 	w.one(r)
 	for _, path := range []string{principals, groups} {
 		if n := w.committed(http.MethodPost, path); n != 1 {
@@ -85,8 +85,8 @@ func lag(w *world) {
 // "nothing exists".
 func otherAnswers(w *world) {
 	r := w.role("west")
-	env.Create(w, w.kube, r)
-	w.ready(r)
+	env.Create(w, w.Kube, r)
+	w.Ready(r)
 	w.one(r)
 	const one, all = "/scim/v2/(ServicePrincipals|Groups)/[0-9]+$", "^/api/"
 	for _, c := range []struct {
@@ -105,9 +105,9 @@ func otherAnswers(w *world) {
 	} {
 		since := w.emulator.Last(w)
 		w.breaks(http.MethodGet, c.path, c.fault)
-		w.ask(r)
+		w.Ask(r)
 		w.struck(since)
-		ready := w.says(r, metav1.ConditionUnknown)
+		ready := w.Says(r, metav1.ConditionUnknown)
 		if ready.Reason != "UnexpectedAnswer" && ready.Reason != "DatabricksUnavailable" {
 			w.Errorf("%s: Ready is %+v", c.name, ready)
 		}
@@ -118,17 +118,17 @@ func otherAnswers(w *world) {
 			w.Errorf("%s: writes: %v", c.name, writes)
 		}
 		w.emulator.Heal(w)
-		w.ready(r)
+		w.Ready(r)
 	}
 	since := w.emulator.Last(w)
 	w.breaks(http.MethodGet, "/scim/v2/", env.Fault{Stage: "after_commit", Action: "body", Body: "{}"})
-	w.remove(r)
+	w.Remove(r)
 	w.struck(since)
 	time.Sleep(time.Second)
-	if err := w.fetch(r); err != nil {
+	if err := w.Fetch(r); err != nil {
 		w.Errorf("deleted although nobody could look: %v", err)
 	}
 	w.emulator.Heal(w)
-	w.gone(r)
+	w.Gone(r)
 	w.nothing()
 }

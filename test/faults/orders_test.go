@@ -42,8 +42,8 @@ func workspaceFirst(w *world) {
 // secretFirst deletes the credentials, the Workspace, and then what is still in it; the Workspace comes last.
 func secretFirst(w *world) {
 	w.stranded(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: env.OperatorNamespace, Name: w.name}}, v1alpha1.ReasonCredentialNotFound)
-	w.remove(&v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: w.name}})
-	w.gone(&v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: w.name}})
+	w.Remove(&v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: w.name}})
+	w.Gone(&v1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: w.name}})
 }
 
 // stranded takes away what objects reach Databricks by and deletes them: they stay, and
@@ -51,17 +51,17 @@ func secretFirst(w *world) {
 func (w *world) stranded(way client.Object, reason string) {
 	w.Helper()
 	r, p := w.role("west"), w.idp("west")
-	env.Create(w, w.kube, r, p)
-	w.ready(r, p)
+	env.Create(w, w.Kube, r, p)
+	w.Ready(r, p)
 	sp := w.one(r)
-	w.remove(way)
-	w.gone(way)
-	w.remove(r, p)
+	w.Remove(way)
+	w.Gone(way)
+	w.Remove(r, p)
 	since := w.emulator.Last(w)
 	for _, o := range []external.Object{p, r} {
 		var said string
-		w.eventually(func() string { return o.GetName() + " says " + said }, func() bool {
-			if err := w.fetch(o); err != nil {
+		w.Eventually(func() string { return o.GetName() + " says " + said }, func() bool {
+			if err := w.Fetch(o); err != nil {
 				w.Fatalf("%s is gone although what it made is not: %v", o.GetName(), err)
 			}
 			for _, c := range o.GetConditions() {
@@ -76,10 +76,10 @@ func (w *world) stranded(way client.Object, reason string) {
 		w.Error("a finalizer was let go")
 	}
 	for _, o := range []external.Object{p, r} {
-		if err := w.kube.Patch(w.Context(), o, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"deletionPolicy":"Orphan"}}`))); err != nil {
+		if err := w.Kube.Patch(w.Context(), o, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"deletionPolicy":"Orphan"}}`))); err != nil {
 			w.Fatal(err)
 		}
-		w.gone(o)
+		w.Gone(o)
 	}
 	if writes := w.emulator.Writes(w, since); len(writes) > 0 {
 		w.Errorf("writes: %v", writes)
@@ -110,8 +110,8 @@ func museum(w *world) {
 	}
 
 	west, east := w.role("west"), w.role("east")
-	env.Create(w, w.kube, west, east)
-	w.ready(west, east)
+	env.Create(w, w.Kube, west, east)
+	w.Ready(west, east)
 	ours := w.one(west)
 	w.one(east)
 	unharmed("after a Role was made")
@@ -138,14 +138,14 @@ func museum(w *world) {
 		{"the first grant again", func(s *v1alpha1.RoleSpec) { s.Grants[0].Name = "main.sales.deals" },
 			func() bool { return w.holds("deals", ours) && !w.holds("leads", ours) }},
 	} {
-		if err := w.fetch(west); err != nil {
+		if err := w.Fetch(west); err != nil {
 			w.Fatal(err)
 		}
 		edit.spec(&west.Spec)
-		if err := w.kube.Update(w.Context(), west); err != nil {
+		if err := w.Kube.Update(w.Context(), west); err != nil {
 			w.Fatalf("%s: %v", edit.name, err)
 		}
-		w.ready(west)
+		w.Ready(west)
 		if !edit.there() {
 			w.Errorf("%s is not there although the Role is Ready", edit.name)
 		}
@@ -156,12 +156,12 @@ func museum(w *world) {
 		w.Errorf("the service principal was %s and is %+v", ours.ID, west.Status.ServicePrincipal)
 	}
 
-	w.remove(west)
-	w.gone(west)
+	w.Remove(west)
+	w.Gone(west)
 	unharmed("after the Role was deleted")
 	w.one(east) // with the grant that both held
-	w.remove(east)
-	w.gone(east)
+	w.Remove(east)
+	w.Gone(east)
 	w.nothing()
 	unharmed("after all Roles were deleted")
 }

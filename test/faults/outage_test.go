@@ -49,8 +49,8 @@ func longOutage(w *world) {
 	w.emulator.SQL(w, "CREATE TABLE main.sales.leads (id STRING, region STRING)")
 	west, doomed, fresh := w.role("west"), w.role("doomed"), w.role("fresh")
 	idp, old, young := w.idp("west"), w.mask("deals"), w.mask("leads")
-	env.Create(w, w.kube, west, doomed, idp, old)
-	w.ready(west, doomed, idp, old)
+	env.Create(w, w.Kube, west, doomed, idp, old)
+	w.Ready(west, doomed, idp, old)
 	before := w.sight()
 	ours, theirs := before.one(west), before.one(doomed)
 	if made := w.functions(); len(made) != 1 {
@@ -59,10 +59,10 @@ func longOutage(w *world) {
 
 	since := w.emulator.Last(w)
 	w.breaks("", "^/api/", env.Fault{Stage: "before_commit", Action: "status", Status: http.StatusServiceUnavailable})
-	env.Create(w, w.kube, fresh, young)
-	w.remove(doomed, old)
-	w.ask(west)
-	w.ask(idp)
+	env.Create(w, w.Kube, fresh, young)
+	w.Remove(doomed, old)
+	w.Ask(west)
+	w.Ask(idp)
 	tables := "/unity-catalog/tables/main.sales."
 	w.tried(since, map[string]func(env.Call) bool{
 		"a Role":         func(c env.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+ours.ID) },
@@ -77,7 +77,7 @@ func longOutage(w *world) {
 		"a new DataPolicy":     func(c env.Call) bool { return strings.HasSuffix(c.Path, tables+"leads") },
 	})
 	for _, o := range []external.Object{west, doomed, fresh, idp, old, young} {
-		if c := w.says(o, metav1.ConditionUnknown); c.Reason != "DatabricksUnavailable" {
+		if c := w.Says(o, metav1.ConditionUnknown); c.Reason != "DatabricksUnavailable" {
 			w.Errorf("Ready of %T %s is %+v", o, o.GetName(), c)
 		}
 	}
@@ -86,8 +86,8 @@ func longOutage(w *world) {
 	}
 
 	w.emulator.Heal(w)
-	w.gone(doomed, old) // all of it by itself
-	w.ready(west, fresh, idp, young)
+	w.Gone(doomed, old) // all of it by itself
+	w.Ready(west, fresh, idp, young)
 	after := w.sight()
 	if now := after.one(west); now.ID != ours.ID || len(now.Policies) != 1 {
 		w.Errorf("the service principal was %+v and is %+v", ours, now)
@@ -103,8 +103,8 @@ func longOutage(w *world) {
 		"POST " + principals: 1, "POST " + groups: 1, "DELETE " + aPrincipal: 1, "DELETE " + aGroup: 1, "PATCH " + aGroup: 2, "PATCH " + aPrincipal: 0,
 		"PATCH " + permissions: 2, "POST " + policies: 0, "DELETE /federationPolicies/": 0, "POST /permissionassignments": 0,
 	})
-	w.remove(young, idp, west, fresh)
-	w.gone(young, idp, west, fresh)
+	w.Remove(young, idp, west, fresh)
+	w.Gone(young, idp, west, fresh)
 	w.nothing()
 	if made := w.functions(); len(made) > 0 {
 		w.Errorf("left: the functions %v", made)
@@ -116,7 +116,7 @@ func longOutage(w *world) {
 func (w *world) tried(since int64, objects map[string]func(env.Call) bool) {
 	w.Helper()
 	counts := map[string]int{}
-	w.eventually(func() string { return fmt.Sprintf("%d attempts of each: %v", manyAttempts, counts) }, func() bool {
+	w.Eventually(func() string { return fmt.Sprintf("%d attempts of each: %v", manyAttempts, counts) }, func() bool {
 		clear(counts)
 		for _, c := range w.emulator.Calls(w, since) {
 			for name, is := range objects {

@@ -37,7 +37,7 @@ func TestTwoRolesForOneServicePrincipal(t *testing.T) {
 			r := w.rivals(fmt.Sprintf("-once-%d", round))
 			var both errgroup.Group
 			for i := range r.roles {
-				both.Go(func() error { return w.kube.Create(w.Context(), r.roles[(i+round)%2]) })
+				both.Go(func() error { return w.Kube.Create(w.Context(), r.roles[(i+round)%2]) })
 			}
 			if err := both.Wait(); err != nil {
 				t.Fatal(err)
@@ -84,19 +84,19 @@ func (r *rivals) bothSee() bool {
 	r.emulator.Break(r, env.Fault{
 		Match: env.FaultMatch{Method: http.MethodGet, PathRegex: "/scim/v2/ServicePrincipals/" + r.id + "$", Times: 2}, Stage: "after_commit", Action: "hold",
 	})
-	env.Create(r, r.kube, second)
+	env.Create(r, r.Kube, second)
 	if r.emulator.Holding(r, 60) != 1 {
 		r.Fatal("the service principal was not looked for")
 	}
-	env.Create(r, r.kube, first)
+	env.Create(r, r.Kube, first)
 	same := first.CreationTimestamp.Equal(&second.CreationTimestamp)
 	if same {
-		r.eventually(func() string { return "both have looked" }, func() bool { return r.emulator.Holding(r, 0) == 2 })
+		r.Eventually(func() string { return "both have looked" }, func() bool { return r.emulator.Holding(r, 0) == 2 })
 	}
 	r.emulator.Heal(r)
 	if !same {
-		r.remove(first, second)
-		r.gone(first, second)
+		r.Remove(first, second)
+		r.Gone(first, second)
 	}
 	return same
 }
@@ -106,9 +106,9 @@ func (r *rivals) bothSee() bool {
 func (r *rivals) settle() {
 	r.Helper()
 	var won, lost *v1alpha1.Role
-	r.eventually(func() string { return "one of them is Ready" }, func() bool {
+	r.Eventually(func() string { return "one of them is Ready" }, func() bool {
 		for i := range r.roles {
-			if err := r.fetch(r.roles[i]); err != nil {
+			if err := r.Fetch(r.roles[i]); err != nil {
 				r.Fatal(err)
 			}
 			if r.mine(r.roles[i]) && r.roles[i].Status.ServicePrincipal.ID == r.id {
@@ -117,9 +117,9 @@ func (r *rivals) settle() {
 		}
 		return won != nil
 	})
-	r.ready(won)
+	r.Ready(won)
 	for range 3 {
-		c := r.says(lost, metav1.ConditionFalse)
+		c := r.Says(lost, metav1.ConditionFalse)
 		if c.Reason != v1alpha1.ReasonNotOurs && c.Reason != v1alpha1.ReasonConflict {
 			r.Errorf("%s says %+v", lost.Name, c)
 		}
@@ -134,15 +134,15 @@ func (r *rivals) settle() {
 		"PATCH " + permissions + "table/main.sales." + won.Name + "$": 1, "PATCH " + permissions + "table/main.sales." + lost.Name + "$": 0,
 	})
 
-	r.remove(won)
-	r.gone(won)
-	r.ask(lost)
-	r.ready(lost)
+	r.Remove(won)
+	r.Gone(won)
+	r.Ask(lost)
+	r.Ready(lost)
 	if !r.mine(lost) {
 		r.Errorf("%s is Ready and does not have the mark", lost.Name)
 	}
-	r.remove(lost)
-	r.gone(lost)
+	r.Remove(lost)
+	r.Gone(lost)
 	if left := r.emulator.State(r).Principals[r.id]; left.ID == "" || left.ExternalID != "" || left.DisplayName != "legacy" {
 		r.Errorf("the service principal is left as %+v", left)
 	}
@@ -153,8 +153,8 @@ func (r *rivals) settle() {
 func (r *rivals) again(role *v1alpha1.Role) {
 	r.Helper()
 	since := r.emulator.Last(r)
-	r.ask(role)
-	r.eventually(func() string { return role.Name + " is looked at" }, func() bool {
+	r.Ask(role)
+	r.Eventually(func() string { return role.Name + " is looked at" }, func() bool {
 		return slices.ContainsFunc(r.emulator.Calls(r, since), func(c env.Call) bool { return strings.HasSuffix(c.Path, "/scim/v2/ServicePrincipals/"+r.id) })
 	})
 }

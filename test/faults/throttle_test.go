@@ -87,8 +87,8 @@ const underWay = 2 * time.Second
 func (c *throttled) begin() {
 	c.emulator.SQL(c, "CREATE TABLE main.sales.leads (id STRING)")
 	c.other = c.role("other")
-	env.Create(c, c.kube, c.other)
-	c.ready(c.other)
+	env.Create(c, c.Kube, c.other)
+	c.Ready(c.other)
 	act := c.make
 	if c.leaving {
 		c.make(0)
@@ -103,7 +103,7 @@ func (c *throttled) begin() {
 	act(1)
 	if c.edit != nil {
 		c.change(c.other, func() { c.edit(&c.other.Spec) })
-		c.ready(c.other)
+		c.Ready(c.other)
 	}
 }
 
@@ -115,13 +115,13 @@ func (c *throttled) end() {
 		c.erase(client.HasLabels{"half"})
 	}
 	for _, r := range c.roles {
-		c.gone(r)
+		c.Gone(r)
 	}
 	if c.leaving {
 		c.spared()
 	}
-	c.remove(c.other)
-	c.gone(c.other)
+	c.Remove(c.other)
+	c.Gone(c.other)
 	c.nothing()
 }
 
@@ -143,7 +143,7 @@ func (c *throttled) make(half int) {
 		r := c.role(fmt.Sprintf("r%d-%d", half, i))
 		r.Labels = map[string]string{"half": strconv.Itoa(half)}
 		c.roles = append(c.roles, r)
-		all.Go(func() error { return c.kube.Create(c.Context(), r) })
+		all.Go(func() error { return c.Kube.Create(c.Context(), r) })
 	}
 	if err := all.Wait(); err != nil {
 		c.Fatal(err)
@@ -155,7 +155,7 @@ func (c *throttled) unmake(half int) { c.erase(client.MatchingLabels{"half": str
 // erase deletes many Roles by one call.
 func (c *throttled) erase(which client.DeleteAllOfOption) {
 	c.Helper()
-	if err := c.kube.DeleteAllOf(c.Context(), &v1alpha1.Role{}, client.InNamespace(c.name), which); err != nil {
+	if err := c.Kube.DeleteAllOf(c.Context(), &v1alpha1.Role{}, client.InNamespace(c.name), which); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -164,7 +164,7 @@ func (c *throttled) erase(which client.DeleteAllOfOption) {
 func (c *throttled) made() {
 	c.Helper()
 	for _, r := range c.roles {
-		c.ready(r)
+		c.Ready(r)
 	}
 	now := c.sight()
 	for _, r := range c.roles {

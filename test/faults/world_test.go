@@ -12,10 +12,7 @@ import (
 	"testing"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -27,8 +24,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/clusterissuer"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
-	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/test/env"
+	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
 
 const (
@@ -91,30 +88,30 @@ func start(t *testing.T, changes ...func(*ctrl.Options)) client.Client {
 // world is one case's emulator, Workspace, namespace and Boundary, all of one name.
 type world struct {
 	*testing.T
+	externaltest.Running
 	name     string
-	kube     client.Client
 	emulator *env.Emulator
 }
 
 func newWorld(t *testing.T, kube client.Client, name string) *world {
 	t.Helper()
-	w := &world{T: t, name: name, kube: kube, emulator: env.NewEmulator(t)}
+	w := &world{T: t, name: name, emulator: env.NewEmulator(t)}
+	w.Running = externaltest.Running{T: w, Kube: kube, Patience: patience} // the test that runs at the time
 	w.emulator.SQL(t, "CREATE CATALOG main", "CREATE SCHEMA main.sales", "CREATE TABLE main.sales.deals (id STRING, region STRING)")
 	ns := env.Namespace(t, kube, name, nil)
 	env.WorkspaceNamed(t, kube, w.emulator, name, name)
 	all := []v1alpha1.NamePattern{"*"}
-	env.Create(t, kube, &v1alpha1.Boundary{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.BoundarySpec{
-		Namespaces: []v1alpha1.BoundaryNamespace{{Name: name, UID: string(ns.UID)}}, Workspaces: []v1alpha1.NamePattern{v1alpha1.NamePattern(name)},
-		Groups: v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"gh_*"}, Create: []v1alpha1.NamePattern{"gh_*"}},
-		Grants: []v1alpha1.BoundaryGrant{
+	env.Create(t, kube, env.BoundaryOf(ns, name, func(b *v1alpha1.BoundarySpec) {
+		b.Groups = v1alpha1.BoundaryGroups{MemberOf: []v1alpha1.NamePattern{"gh_*"}, Create: []v1alpha1.NamePattern{"gh_*"}}
+		b.Grants = []v1alpha1.BoundaryGrant{
 			{Type: "Catalog", Names: []v1alpha1.NamePattern{"main"}, Privileges: []v1alpha1.Privilege{"USE_CATALOG"}},
 			{Type: "Schema", Names: []v1alpha1.NamePattern{"main.sales"}, Privileges: []v1alpha1.Privilege{"USE_SCHEMA"}},
 			{Type: "Table", Names: []v1alpha1.NamePattern{"main.sales.*"}, Privileges: []v1alpha1.Privilege{"SELECT"}},
-		},
-		Issuers: []v1alpha1.HTTPSURL{issuer}, Warehouses: all, ServicePrincipals: all,
-		Tools: all, Servers: []v1alpha1.NamePattern{v1alpha1.NamePattern(name + "/*")}, Scopes: []v1alpha1.OAuthScope{"sql"}, Hosting: v1alpha1.HostingAllowed,
-		DataPolicies: v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}},
-	}})
+		}
+		b.Issuers, b.Warehouses, b.ServicePrincipals, b.Tools = []v1alpha1.HTTPSURL{issuer}, all, all, all
+		b.Servers, b.Scopes, b.Hosting = []v1alpha1.NamePattern{v1alpha1.NamePattern(name + "/*")}, []v1alpha1.OAuthScope{"sql"}, v1alpha1.HostingAllowed
+		b.DataPolicies = v1alpha1.BoundaryDataPolicies{Tables: []v1alpha1.NamePattern{"main.sales.*"}, Functions: []v1alpha1.NamePattern{"main.sales.gh_*"}}
+	}))
 	return w
 }
 
@@ -124,73 +121,6 @@ func (w *world) role(name string) *v1alpha1.Role {
 		WorkspaceRef: v1alpha1.LocalReference{Name: w.name}, DisplayName: name, MemberOf: []v1alpha1.AccountGroupName{v1alpha1.AccountGroupName("gh_" + name)},
 		Grants: []v1alpha1.Grant{{Securable: v1alpha1.Securable{Type: "Table", Name: "main.sales.deals"}, Privileges: []v1alpha1.Privilege{"SELECT"}}},
 	}}
-}
-
-// eventually waits until something holds.
-func (w *world) eventually(what func() string, holds func() bool) {
-	w.Helper()
-	deadline := time.Now().Add(patience)
-	for tick := time.NewTicker(50 * time.Millisecond); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			w.Fatalf("not within %v: %s", patience, what())
-		}
-	}
-}
-
-func (w *world) fetch(o client.Object) error {
-	return w.kube.Get(w.Context(), client.ObjectKeyFromObject(o), o)
-}
-
-// says waits until Ready of an object has a status, and returns the condition.
-func (w *world) says(o external.Object, status metav1.ConditionStatus) *metav1.Condition {
-	w.Helper()
-	var c *metav1.Condition
-	w.eventually(func() string { return o.GetName() + " says " + c.String() + ", want " + string(status) }, func() bool {
-		if err := w.fetch(o); err != nil {
-			w.Fatal(err)
-		}
-		c = meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionReady)
-		return c != nil && c.Status == status && c.ObservedGeneration == o.GetGeneration()
-	})
-	return c
-}
-
-func (w *world) ready(objects ...external.Object) {
-	w.Helper()
-	for _, o := range objects {
-		w.says(o, metav1.ConditionTrue)
-	}
-}
-
-func (w *world) remove(objects ...client.Object) {
-	w.Helper()
-	for _, o := range objects {
-		if err := client.IgnoreNotFound(w.kube.Delete(w.Context(), o)); err != nil {
-			w.Fatal(err)
-		}
-	}
-}
-
-func (w *world) gone(objects ...client.Object) {
-	w.Helper()
-	for _, o := range objects {
-		w.eventually(func() string { return o.GetName() + " is gone" }, func() bool { return apierrors.IsNotFound(w.fetch(o)) })
-	}
-}
-
-// appears waits until an object that the operator makes is there.
-func (w *world) appears(o client.Object) {
-	w.Helper()
-	w.eventually(func() string { return o.GetName() + " appears" }, func() bool { return w.fetch(o) == nil })
-}
-
-// ask asks for a pass over an object.
-func (w *world) ask(o client.Object) {
-	w.Helper()
-	patch := `{"metadata":{"annotations":{"` + v1alpha1.AnnotationReconcileRequestedAt + `":"` + time.Now().String() + `"}}}`
-	if err := w.kube.Patch(w.Context(), o, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
-		w.Fatal(err)
-	}
 }
 
 // breaks orders a failure of all calls of a kind until the emulator is healed.
@@ -203,7 +133,7 @@ func (w *world) breaks(method, path string, f env.Fault) {
 // struck waits until a fault has struck.
 func (w *world) struck(since int64) {
 	w.Helper()
-	w.eventually(func() string { return "the fault strikes" }, func() bool {
+	w.Eventually(func() string { return "the fault strikes" }, func() bool {
 		return slices.ContainsFunc(w.emulator.Calls(w, since), func(c env.Call) bool { return len(c.Faults) > 0 })
 	})
 }

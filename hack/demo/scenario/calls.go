@@ -8,14 +8,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // login gets a user's access token from the identity provider, for our server.
@@ -28,41 +27,14 @@ func (d *demo) login(ctx context.Context, user string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	form := url.Values{"grant_type": {"password"}, "client_id": {"demo"}, "username": {user}, "password": {password}, "audience": {resourceURL}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, issuerURL+"oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	var out struct {
-		AccessToken string `json:"access_token"`
-		Error       string `json:"error_description"`
-	}
-	if err := roundTrip(d.net.client("idp", pod, 8443), r, &out); err != nil {
-		return "", err
-	}
-	if out.AccessToken == "" {
-		return "", fmt.Errorf("%s could not log in: %s", user, out.Error)
-	}
-	return out.AccessToken, nil
-}
-
-// bearer puts a token on every request.
-type bearer struct {
-	token string
-	next  http.RoundTripper
-}
-
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+b.token)
-	return b.next.RoundTrip(r)
+	idp := env.IdentityProvider{Issuer: issuerURL, ClientID: "demo", HTTP: d.net.client("idp", pod, 8443)}
+	return idp.Login(ctx, user, password, resourceURL)
 }
 
 // connect opens an MCP session at one pod, with the official client.
 func (d *demo) connect(ctx context.Context, pod, token string) (*mcp.ClientSession, error) {
 	client := d.net.client(samplesSpace, pod, 8080)
-	client.Transport = bearer{token, client.Transport}
+	client.Transport = env.Bearer{Token: token, Next: client.Transport}
 	c := mcp.NewClient(&mcp.Implementation{Name: "gatehouse-demo", Version: "1"}, nil)
 	// The address is the server's own name; the connection goes to the pod.
 	endpoint := strings.Replace(resourceURL, "https://", "http://", 1)

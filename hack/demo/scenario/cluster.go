@@ -12,14 +12,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // cluster gets a cluster: the one named, or a local node.
@@ -44,11 +42,8 @@ func (d *demo) cluster(ctx context.Context, _ *Result) error {
 		return fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	d.rest.QPS, d.rest.Burst = 100, 200
-	scheme := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		return err
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	scheme, err := env.NewScheme()
+	if err != nil {
 		return err
 	}
 	version, err := discovery.NewDiscoveryClientForConfigOrDie(d.rest).ServerVersion()

@@ -4,16 +4,12 @@
 package scenario
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // tables are what a data team makes. Who sees which rows and who sees margins is the sample's DataPolicy.
@@ -52,7 +48,7 @@ var (
 	genieBootstrap = map[string]any{
 		"questionsPerMinute": genieRate, "stageMillis": 100,
 		"spaces": []any{map[string]any{
-			"id": spaceID, "title": "Sales", "description": "Deals by region and customer", "warehouseID": warehouseID, "tables": []string{"main.sales.deals"},
+			"id": env.SampleSpaceID, "title": "Sales", "description": "Deals by region and customer", "warehouseID": env.WarehouseID, "tables": []string{"main.sales.deals"},
 		}},
 	}
 	vectorSearchBootstrap = map[string]any{
@@ -67,7 +63,7 @@ var (
 		"agents": []any{
 			map[string]any{
 				"name": "sales_agent", "description": "Amounts and totals of deals by region: revenue, sales, deals",
-				"sql": map[string]any{"warehouseID": warehouseID, "statement": "SELECT region, COUNT(*) AS deals, SUM(amount) AS total FROM main.sales.deals GROUP BY region ORDER BY region"},
+				"sql": map[string]any{"warehouseID": env.WarehouseID, "statement": "SELECT region, COUNT(*) AS deals, SUM(amount) AS total FROM main.sales.deals GROUP BY region ORDER BY region"},
 			},
 			map[string]any{
 				"name": "handbook_agent", "description": "Rules of the handbook: discounts, margins, renewals, approval, retention",
@@ -77,130 +73,13 @@ var (
 	}}}
 )
 
-// databricks talks to the emulator as one principal, over plain HTTP calls.
-type databricks struct {
-	client *http.Client
-	token  string
-}
-
-// signIn gets a token from the workspace's token endpoint.
-func signIn(ctx context.Context, client *http.Client, form url.Values) (*databricks, error) {
-	var out struct {
-		AccessToken string `json:"access_token"`
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, workspaceURL+"/oidc/v1/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if err := roundTrip(client, r, &out); err != nil {
-		return nil, err
-	}
-	if out.AccessToken == "" {
-		return nil, fmt.Errorf("the token endpoint refused: %s: %s", out.Error, out.Description)
-	}
-	return &databricks{client, out.AccessToken}, nil
-}
-
-func roundTrip(client *http.Client, r *http.Request, out any) error {
-	res, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close() //nolint:errcheck // read only
-	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
-		return fmt.Errorf("%s %s answered %d and no JSON", r.Method, r.URL.Path, res.StatusCode)
-	}
-	return nil
-}
-
-// refusedError is a statement that Databricks refused.
-type refusedError struct{ state, message string }
-
-func (e *refusedError) Error() string { return e.message }
-
-// query runs a statement and returns its rows.
-func (c *databricks) query(ctx context.Context, statement string, parameters []v1alpha1.SQLParameter) ([][]*string, error) {
-	list := []any{}
-	for _, p := range parameters {
-		list = append(list, map[string]string{"name": p.Name, "type": string(p.Type)}) // without a value: NULL
-	}
-	body, err := json.Marshal(map[string]any{"warehouse_id": warehouseID, "statement": statement, "wait_timeout": "30s", "parameters": list})
-	if err != nil {
-		return nil, err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, workspaceURL+"/api/2.0/sql/statements", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/json")
-	var out struct {
-		Code    string `json:"error_code"`
-		Message string `json:"message"`
-		Status  struct {
-			State string `json:"state"`
-			SQL   string `json:"sql_state"`
-			Error struct {
-				Message string `json:"message"`
-			} `json:"error"`
-		} `json:"status"`
-		Result struct {
-			Data [][]*string `json:"data_array"`
-		} `json:"result"`
-	}
-	if err := roundTrip(c.client, r, &out); err != nil {
-		return nil, err
-	}
-	switch {
-	case out.Code == "PERMISSION_DENIED":
-		return nil, &refusedError{"42501", out.Message}
-	case out.Code != "":
-		return nil, fmt.Errorf("the statement was not taken: %s", out.Message)
-	case out.Status.State == "FAILED":
-		return nil, &refusedError{out.Status.SQL, out.Status.Error.Message}
-	case out.Status.State != "SUCCEEDED":
-		return nil, fmt.Errorf("the statement ended as %s", out.Status.State)
-	}
-	return out.Result.Data, nil
-}
-
-// post calls an endpoint and drops its answer.
-func (c *databricks) post(ctx context.Context, path string, body any) error {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, workspaceURL+path, bytes.NewReader(raw))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/json")
-	var out struct {
-		Code    string `json:"error_code"`
-		Message any    `json:"message"` // of an error; Genie's is an object
-	}
-	switch err := roundTrip(c.client, r, &out); {
-	case err != nil:
-		return err
-	case out.Code == "PERMISSION_DENIED":
-		return &refusedError{"42501", fmt.Sprint(out.Message)}
-	case out.Code != "":
-		return fmt.Errorf("%s answered %s: %v", path, out.Code, out.Message)
-	}
-	return nil
-}
-
 // fill puts the tables, the filter and the mask into the emulator.
 func (d *demo) fill(ctx context.Context) error {
 	team, err := d.dataTeam(ctx)
 	if err != nil {
 		return err
 	}
-	before, err := team.query(ctx, "SHOW CATALOGS", nil)
+	before, err := team.Query(ctx, "SHOW CATALOGS")
 	if err != nil {
 		return err
 	}
@@ -210,10 +89,10 @@ func (d *demo) fill(ctx context.Context) error {
 	}
 	// What the operator needs to keep the filter and the masks of the sample's DataPolicy.
 	for _, g := range []string{"USE CATALOG ON CATALOG main", "USE SCHEMA, CREATE FUNCTION, EXECUTE ON SCHEMA main.sales", "MANAGE, SELECT ON TABLE main.sales.deals"} {
-		statements = append(statements, "GRANT "+g+" TO `"+operatorID+"`")
+		statements = append(statements, "GRANT "+g+" TO `"+env.OperatorID+"`")
 	}
 	for _, s := range statements {
-		if _, err := team.query(ctx, s, nil); err != nil {
+		if _, err := team.Query(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(strings.Fields(s)[:3], " "), err)
 		}
 	}
@@ -221,11 +100,11 @@ func (d *demo) fill(ctx context.Context) error {
 	return nil
 }
 
-// emulator is a client whose connections go to the emulator's pod.
-func (d *demo) emulator(ctx context.Context) (*http.Client, error) {
+// emulator is a client of the workspace, whose connections go to the emulator's pod.
+func (d *demo) emulator(ctx context.Context) (*env.Client, error) {
 	pod, err := d.podOf(ctx, "databricks", "app", "emulator")
 	if err != nil {
 		return nil, err
 	}
-	return d.net.client("databricks", pod, 8443), nil
+	return &env.Client{WorkspaceURL: workspaceURL, HTTP: d.net.client("databricks", pod, 8443)}, nil
 }

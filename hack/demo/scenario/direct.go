@@ -6,9 +6,7 @@ package scenario
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,6 +21,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/inventory"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // direct does what somebody could who holds a caller's token and goes past the
@@ -136,13 +135,13 @@ func without(all, some []string) []string {
 // exchanges are tokens of a role's service principal, by their scopes.
 type exchanges struct {
 	demo     *demo
-	emulator *http.Client
+	emulator *env.Client
 	role     *v1alpha1.Role
-	tokens   map[string]*databricks
+	tokens   map[string]*env.API
 }
 
-func (d *demo) exchanges(emulator *http.Client, role *v1alpha1.Role) *exchanges {
-	return &exchanges{d, emulator, role, map[string]*databricks{}}
+func (d *demo) exchanges(emulator *env.Client, role *v1alpha1.Role) *exchanges {
+	return &exchanges{d, emulator, role, map[string]*env.API{}}
 }
 
 // attempt asks for what a tool would ask for with a token of some scopes, which it
@@ -154,7 +153,7 @@ func (x *exchanges) attempt(ctx context.Context, scopes []string, t v1alpha1.Too
 		if err != nil {
 			return false, err
 		}
-		if x.tokens[key], err = signIn(ctx, x.emulator, url.Values{
+		if x.tokens[key], err = x.emulator.SignIn(ctx, workspaceURL, url.Values{
 			"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {token}, "subject_token_type": {"urn:ietf:params:oauth:token-type:jwt"},
 			"client_id": {x.role.Status.ServicePrincipal.ApplicationID}, "scope": {key},
 		}); err != nil {
@@ -165,25 +164,29 @@ func (x *exchanges) attempt(ctx context.Context, scopes []string, t v1alpha1.Too
 }
 
 // attempt asks for what a tool would ask for. It says whether Databricks let it through.
-func attempt(ctx context.Context, sp *databricks, t v1alpha1.ToolSpec) (bool, error) {
+func attempt(ctx context.Context, sp *env.API, t v1alpha1.ToolSpec) (bool, error) {
 	var err error
 	switch {
 	case t.SQL != nil:
-		_, err = sp.query(ctx, t.SQL.Statement, t.SQL.Parameters)
+		parameters := make([]env.Parameter, len(t.SQL.Parameters))
+		for i, p := range t.SQL.Parameters {
+			parameters[i] = env.Parameter{Name: p.Name, Type: string(p.Type)}
+		}
+		_, err = sp.Query(ctx, t.SQL.Statement, parameters...)
 	case t.Identity != nil:
-		_, err = sp.query(ctx, "SELECT current_user()", nil)
+		err = sp.SQL(ctx, "SELECT current_user()")
 	case t.HTTP != nil:
-		_, err = sp.query(ctx, fmt.Sprintf("SELECT r.status_code FROM (SELECT http_request(conn => '%s', method => 'GET', path => '/rate_limit') AS r)", t.HTTP.Connection), nil)
+		err = sp.SQL(ctx, fmt.Sprintf("SELECT r.status_code FROM (SELECT http_request(conn => '%s', method => 'GET', path => '/rate_limit') AS r)", t.HTTP.Connection))
 	case t.Genie != nil:
-		err = sp.post(ctx, "/api/2.0/genie/spaces/"+t.Genie.SpaceID+"/start-conversation", map[string]any{"content": "total amount by region"})
+		err = sp.Post(ctx, "/api/2.0/genie/spaces/"+t.Genie.SpaceID+"/start-conversation", map[string]any{"content": "total amount by region"})
 	case t.VectorSearch != nil:
-		err = sp.post(ctx, "/api/2.0/vector-search/indexes/"+string(t.VectorSearch.Index)+"/query", map[string]any{"columns": t.VectorSearch.Columns, "query_text": "discount", "num_results": 1})
+		err = sp.Post(ctx, "/api/2.0/vector-search/indexes/"+string(t.VectorSearch.Index)+"/query", map[string]any{"columns": t.VectorSearch.Columns, "query_text": "discount", "num_results": 1})
 	case t.Serving != nil:
-		err = sp.post(ctx, "/serving-endpoints/"+string(t.Serving.Endpoint)+"/invocations", map[string]any{"input": []any{map[string]string{"role": "user", "content": "deals by region"}}})
+		err = sp.Post(ctx, "/serving-endpoints/"+string(t.Serving.Endpoint)+"/invocations", map[string]any{"input": []any{map[string]string{"role": "user", "content": "deals by region"}}})
 	default:
 		return false, fmt.Errorf("the demo does not know how to try this type of tool")
 	}
-	if refused, ok := errors.AsType[*refusedError](err); ok && refused.state == "42501" {
+	if env.Denied(err) {
 		return false, nil
 	}
 	return err == nil, err

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // govern changes Databricks behind the operator's back, has it tell a plan without
@@ -51,7 +51,7 @@ func (d *demo) heal(ctx context.Context, result *Result) error {
 	}
 	principal := role.Status.ServicePrincipal.ApplicationID
 	held := func() (bool, error) {
-		rows, err := team.query(ctx, "SHOW GRANTS `"+principal+"` ON TABLE "+table, nil)
+		rows, err := team.Query(ctx, "SHOW GRANTS `"+principal+"` ON TABLE "+table)
 		if err != nil {
 			return false, err
 		}
@@ -62,7 +62,7 @@ func (d *demo) heal(ctx context.Context, result *Result) error {
 	if has, err := held(); err != nil || !has {
 		return errors.Join(fmt.Errorf("before the change, west-sales has no SELECT on %s", table), err)
 	}
-	if _, err := team.query(ctx, "REVOKE SELECT ON TABLE "+table+" FROM `"+principal+"`", nil); err != nil {
+	if err := team.SQL(ctx, "REVOKE SELECT ON TABLE "+table+" FROM `"+principal+"`"); err != nil {
 		return err
 	}
 	if has, err := held(); err != nil || has {
@@ -96,7 +96,7 @@ func (d *demo) heal(ctx context.Context, result *Result) error {
 }
 
 // dataTeam signs in as the owner of the tables.
-func (d *demo) dataTeam(ctx context.Context) (*databricks, error) {
+func (d *demo) dataTeam(ctx context.Context) (*env.API, error) {
 	emulator, err := d.emulator(ctx)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (d *demo) dataTeam(ctx context.Context) (*databricks, error) {
 	if err != nil {
 		return nil, err
 	}
-	team, err := signIn(ctx, emulator, url.Values{"grant_type": {"client_credentials"}, "client_id": {dataTeamID}, "client_secret": {secret}, "scope": {"all-apis"}})
+	team, err := emulator.SignInWithSecret(ctx, workspaceURL, dataTeamID, secret)
 	if err != nil {
 		return nil, fmt.Errorf("sign in as the data team: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hack/image/layout"
-	"github.com/gatehouse-dev/gatehouse/hack/localnode/node"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
+	"github.com/gatehouse-dev/gatehouse/hack/node/image/layout"
 )
 
 // program is one that becomes an image.

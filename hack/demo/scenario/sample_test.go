@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
 )
 
 // TestTheSampleDeclaresTheMatrix holds config/samples/sales against the table it is
@@ -27,7 +28,7 @@ func TestTheSampleDeclaresTheMatrix(t *testing.T) {
 		ask_supervisor       no  no  no  yes no  yes
 		github_search        no  no  no  yes no  yes
 		external_api_call    no  no  no  yes no  yes`
-	root, err := repositoryRoot()
+	root, err := node.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

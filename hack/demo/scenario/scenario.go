@@ -5,16 +5,16 @@ package scenario
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"k8s.io/client-go/rest"
+	"github.com/gatehouse-dev/gatehouse/hack/node"
 )
 
 // Options say where the demo runs.
@@ -73,7 +73,7 @@ const steps = 10
 func Up(ctx context.Context, o Options) (*Result, error) {
 	d := &demo{Options: o, started: time.Now(), versions: map[string]string{}, told: map[string]bool{}}
 	var err error
-	if d.root, err = repositoryRoot(); err != nil {
+	if d.root, err = node.Root(); err != nil {
 		return nil, err
 	}
 	if d.Out, err = filepath.Abs(o.Out); err != nil {
@@ -111,21 +111,3 @@ func Up(ctx context.Context, o Options) (*Result, error) {
 func (d *demo) work() string { return filepath.Join(d.Out, "demo") }
 
 func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.Log, format+"\n", args...) }
-
-// repositoryRoot finds the folder of go.mod above the current one.
-func repositoryRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "config", "samples", "sales")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("run this inside the repository")
-		}
-		dir = parent
-	}
-}

@@ -21,20 +21,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/yaml"
+
+	"github.com/gatehouse-dev/gatehouse/test/env"
 )
 
 // What the sample manifests say of Databricks and the identity provider.
 const (
-	accountID    = "11111111-2222-4333-8444-555555555555"
-	workspaceID  = "1234567890123456"
 	workspaceURL = "https://main.databricks.svc"
-	warehouseID  = "0123456789abcdef"
-	spaceID      = "01f0a1b2c3d4e5f60718293a4b5c6d7e"
 	indexName    = "main.knowledge.handbook_index"
 	supervisor   = "sales-supervisor"
 	// genieRate is what this workspace takes in a minute: the demo asks more often than five times.
 	genieRate     = 90
-	operatorID    = "0a0a0a0a-0000-4000-8000-000000000001"
 	dataTeamID    = "0a0a0a0a-0000-4000-8000-000000000002"
 	issuerURL     = "https://idp.idp.svc/"
 	resourceURL   = "https://tools.sales.svc/mcp"
@@ -43,7 +40,7 @@ const (
 	samplesSpace  = "sales"
 	partnerSpace  = "partner-acme"
 	partnerUser   = "acme"
-	operatorSpace = "gatehouse-system"
+	operatorSpace = env.OperatorNamespace
 )
 
 // roles are the six of the sample, in the order of the matrix; each has a user of its name.
@@ -159,15 +156,15 @@ func (d *demo) emulatorFiles(ctx context.Context) (map[string]string, error) {
 	}
 	files["cluster-jwks.json"] = string(keys)
 	bootstrap, err := yaml.Marshal(map[string]any{
-		"accountID": accountID, "workspace": map[string]string{"id": workspaceID},
-		"warehouses":   []any{map[string]string{"id": warehouseID, "name": "Sales"}},
+		"accountID": env.AccountID, "workspace": map[string]string{"id": env.WorkspaceID},
+		"warehouses":   []any{map[string]string{"id": env.WarehouseID, "name": "Sales"}},
 		"genie":        genieBootstrap,
 		"vectorSearch": vectorSearchBootstrap,
 		"serving":      servingBootstrap,
 		"connections":  map[string]string{"caFile": "/config/ca.crt"},
 		"principals": []any{
 			map[string]any{
-				"displayName": "Gatehouse operator", "applicationID": operatorID, "accountAdmin": true, "workspace": "ADMIN",
+				"displayName": "Gatehouse operator", "applicationID": env.OperatorID, "accountAdmin": true, "workspace": "ADMIN",
 				"federationPolicies": []any{map[string]any{
 					"issuer": found.Issuer, "audiences": []string{"databricks"}, "jwksFile": "/config/cluster-jwks.json",
 					"subject": "system:serviceaccount:" + operatorSpace + ":gatehouse-operator",
