@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/index"
 	"github.com/gatehouse-dev/gatehouse/internal/roleprobe"
 )
 
@@ -112,7 +113,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.DataPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Watches(&v1alpha1.DataPolicy{}, external.Concerned(mgr.GetClient(), list, rivals), builder.WithPredicates(external.GenerationChanged())).
-		Watches(&v1alpha1.Role{}, external.Concerned(mgr.GetClient(), list, visibility.Concerns), builder.WithPredicates(visibility.RoleChanged())).
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(index.OfRole{Reader: mgr.GetClient()}.DataPolicies), builder.WithPredicates(visibility.RoleChanged())).
 		WatchesRawSource(source.Channel(prober.Done(), &handler.EnqueueRequestForObject{}))
 	// Of Boundaries of other namespaces too: they decide who else claims a table.
 	return governed.Watches[*v1alpha1.DataPolicy]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf, OwnNamespace: true}.Add(b).

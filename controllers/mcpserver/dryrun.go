@@ -58,6 +58,13 @@ func (a adapter) differs(ctx context.Context, want, live client.Object) (bool, e
 // ready to use.
 type comparisons struct{ sync.Map }
 
+// forget drops what is remembered of objects that go with their server.
+func (c *comparisons) forget(objects []object) {
+	for _, o := range objects {
+		c.Delete(keyOf(o.Value))
+	}
+}
+
 type comparedKey struct{ kind, namespace, name string }
 
 func keyOf(o client.Object) comparedKey {

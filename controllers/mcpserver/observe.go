@@ -35,9 +35,7 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 		wanted = append(wanted, object{Kind: kindBudget, Name: in.server.Name, Value: budget(in.server)})
 	}
 	if in.deleting {
-		for _, w := range wanted {
-			a.compared.Delete(keyOf(w.Value))
-		}
+		a.compared.forget(wanted)
 		wanted = slices.DeleteFunc(wanted, func(o object) bool { return o.Kind != kindReviewer })
 	}
 	current := false

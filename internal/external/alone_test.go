@@ -100,3 +100,34 @@ func loopsIn(files *token.FileSet, file *ast.File) []string {
 	})
 	return out
 }
+
+// TestKindsLookAlike: a reader who knows the files of one kind knows those of every other. A
+// kind that owns nothing plans and applies nothing; what it reports is in one of the files.
+func TestKindsLookAlike(t *testing.T) {
+	folders, err := filepath.Glob(filepath.Join("..", "..", "controllers", "*", "controller.go"))
+	if err != nil || len(folders) < 10 {
+		t.Fatalf("found %d kinds: %v", len(folders), err)
+	}
+	owning := 0
+	for _, controller := range folders {
+		folder := filepath.Dir(controller)
+		kind := filepath.Base(folder)
+		has := func(file string) bool {
+			found, err := filepath.Glob(filepath.Join(folder, file))
+			return err == nil && len(found) == 1
+		}
+		want := []string{"doc.go", "report.go"}
+		if has("apply.go") || has("plan.go") {
+			owning++
+			want = []string{"doc.go", "gather.go", "desired.go", "observe.go", "plan.go", "apply.go", "report.go", "plan_test.go"}
+		}
+		for _, file := range want {
+			if !has(file) {
+				t.Errorf("controllers/%s has no %s", kind, file)
+			}
+		}
+	}
+	if owning < 5 {
+		t.Errorf("%d kinds own something", owning)
+	}
+}

@@ -11,9 +11,11 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
+	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 )
 
-// The names of the indexes: what is found, by what. Keys are `<namespace>/<name>`.
+// The names of the indexes: what is found, by what. Keys are `<namespace>/<name>` unless the
+// comment says otherwise.
 const (
 	// AccessByRole finds ToolAccesses by a Role that a rule names, and under BySelector those
 	// with a rule that selects Roles by labels.
@@ -27,6 +29,9 @@ const (
 	ServerByOwnRole = "server-by-own-role"
 	// EndpointByRole finds ModelEndpoints by a Role that they limit.
 	EndpointByRole = "endpoint-by-role"
+	// DataPolicyByGroup finds DataPolicies by a group that they name, with the key
+	// `<Workspace>/<group>`: a Role may be a member of it.
+	DataPolicyByGroup = "datapolicy-by-group"
 )
 
 // BySelector is the key of objects that select by labels, which no key can stand for: they
@@ -51,6 +56,7 @@ func Fields() []Field {
 			return []string{s.Namespace + "/" + access.HealthRole(s.Name)}
 		})},
 		{&v1alpha1.ModelEndpoint{}, EndpointByRole, keys(rolesOfEndpoint)},
+		{&v1alpha1.DataPolicy{}, DataPolicyByGroup, keys(groupsOfDataPolicy)},
 	}
 }
 
@@ -113,6 +119,14 @@ func rolesOfEndpoint(m *v1alpha1.ModelEndpoint) []string {
 		if l.Role != nil {
 			out = append(out, m.Namespace+"/"+l.Role.Name)
 		}
+	}
+	return out
+}
+
+func groupsOfDataPolicy(p *v1alpha1.DataPolicy) []string {
+	var out []string
+	for _, group := range datapolicy.Groups(p.Spec) {
+		out = append(out, p.Spec.WorkspaceRef.Name+"/"+group)
 	}
 	return out
 }

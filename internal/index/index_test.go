@@ -79,6 +79,19 @@ func server(name string, policies ...string) *v1alpha1.MCPServer {
 	return out
 }
 
+func dataPolicy(name, workspace string, groups ...v1alpha1.AccountGroupName) *v1alpha1.DataPolicy {
+	return &v1alpha1.DataPolicy{ObjectMeta: at(name), Spec: v1alpha1.DataPolicySpec{
+		WorkspaceRef: v1alpha1.LocalReference{Name: workspace}, ColumnMasks: []v1alpha1.ColumnMask{{VisibleTo: &v1alpha1.Audience{Groups: groups}}},
+	}}
+}
+
+// member is a Role that asks for memberships.
+func member(of ...v1alpha1.AccountGroupName) *v1alpha1.Role {
+	out := role("sales", "member", nil)
+	out.Spec.WorkspaceRef.Name, out.Spec.MemberOf = "main", of
+	return out
+}
+
 func names(requests []reconcile.Request) []string {
 	var out []string
 	for _, r := range requests {
@@ -102,32 +115,35 @@ func TestWhatAnEventOfARoleConcerns(t *testing.T) {
 			{Role: &v1alpha1.LocalReference{Name: "west"}}, {Group: "gh_west"},
 		}}},
 		&v1alpha1.ModelEndpoint{ObjectMeta: at("limits-everybody"), Spec: v1alpha1.ModelEndpointSpec{RateLimits: []v1alpha1.EndpointRateLimit{{Group: "gh_west"}}}},
+		dataPolicy("masks-west", "main", "gh_west", "gh_east"), dataPolicy("masks-east", "main", "gh_east"), dataPolicy("elsewhere", "other", "gh_west"),
 	)
 	of := index.OfRole{Reader: c}
-	type concerned struct{ Accesses, Policies, Servers, Endpoints []string }
+	type concerned struct{ Accesses, Policies, Servers, Endpoints, DataPolicies []string }
 	for name, tt := range map[string]struct {
 		role *v1alpha1.Role
 		want concerned
 	}{
 		"a Role that is named": {role("sales", "west", nil), concerned{
-			[]string{"sales/names-west"}, []string{"sales/for-west"}, []string{"sales/one", "sales/trusts-gold", "sales/trusts-west"}, []string{"sales/limits-west"},
+			[]string{"sales/names-west"}, []string{"sales/for-west"}, []string{"sales/one", "sales/trusts-gold", "sales/trusts-west"}, []string{"sales/limits-west"}, nil,
 		}},
 		"a Role of that name elsewhere": {role("other", "west", nil), concerned{ // whose namespace is gone: whatever selects by labels may have selected it
 			[]string{"sales/selects-gold", "sales/selects-gold-a", "sales/selects-nothing"}, []string{"sales/for-gold", "sales/for-silver"},
-			[]string{"sales/four", "sales/three", "sales/trusts-gold", "sales/trusts-west", "sales/two"}, nil,
+			[]string{"sales/four", "sales/three", "sales/trusts-gold", "sales/trusts-west", "sales/two"}, nil, nil,
 		}},
 		"a Role that is selected by its namespace": {role("tenant", "x", nil), concerned{
-			[]string{"sales/selects-gold"}, []string{"sales/for-gold"}, []string{"sales/trusts-gold", "sales/two"}, nil,
+			[]string{"sales/selects-gold"}, []string{"sales/for-gold"}, []string{"sales/trusts-gold", "sales/two"}, nil, nil,
 		}},
 		"a Role that is selected by its labels too": {role("tenant", "x", tier), concerned{
-			[]string{"sales/selects-gold", "sales/selects-gold-a"}, []string{"sales/for-gold"}, []string{"sales/three", "sales/trusts-gold", "sales/two"}, nil,
+			[]string{"sales/selects-gold", "sales/selects-gold-a"}, []string{"sales/for-gold"}, []string{"sales/three", "sales/trusts-gold", "sales/two"}, nil, nil,
 		}},
-		"a server's own Role":       {role("sales", "idle-health", nil), concerned{nil, nil, []string{"sales/idle"}, nil}},
-		"a Role that nothing means": {role("sales", "nobody", tier), concerned{}},
+		"a server's own Role":                         {role("sales", "idle-health", nil), concerned{nil, nil, []string{"sales/idle"}, nil, nil}},
+		"a member of a group that data policies name": {member("gh_west", "gh_other"), concerned{DataPolicies: []string{"sales/masks-west"}}},
+		"a member of two":                             {member("gh_west", "gh_east"), concerned{DataPolicies: []string{"sales/masks-east", "sales/masks-west"}}},
+		"a Role that nothing means":                   {role("sales", "nobody", tier), concerned{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			got := concerned{names(of.Accesses(ctx, tt.role)), names(of.Policies(ctx, tt.role)), names(of.Servers(ctx, tt.role)), names(of.Endpoints(ctx, tt.role))}
+			got := concerned{names(of.Accesses(ctx, tt.role)), names(of.Policies(ctx, tt.role)), names(of.Servers(ctx, tt.role)), names(of.Endpoints(ctx, tt.role)), names(of.DataPolicies(ctx, tt.role))}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -158,7 +174,7 @@ func TestOneRoleOf200Servers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, passes := t.Context(), 0
-			for _, find := range []func(context.Context, client.Object) []reconcile.Request{of.Servers, of.Policies, of.Accesses, of.Endpoints} {
+			for _, find := range []func(context.Context, client.Object) []reconcile.Request{of.Servers, of.Policies, of.Accesses, of.Endpoints, of.DataPolicies} {
 				got := names(find(ctx, tt.role))
 				passes += len(got)
 				if len(got) > 0 && !slices.Equal(got, tt.want) {

@@ -32,6 +32,7 @@ var (
 	_ handler.MapFunc = OfRole{}.Policies
 	_ handler.MapFunc = OfRole{}.Servers
 	_ handler.MapFunc = OfRole{}.Endpoints
+	_ handler.MapFunc = OfRole{}.DataPolicies
 )
 
 // Accesses finds the ToolAccesses that name or select the Role.
@@ -74,6 +75,25 @@ func (i OfRole) Endpoints(ctx context.Context, role client.Object) []reconcile.R
 	if i.find(ctx, &found, EndpointByRole, access.Key(role)) {
 		for _, m := range found.Items {
 			out.add(m.Namespace, m.Name)
+		}
+	}
+	return out.list()
+}
+
+// DataPolicies finds the DataPolicies that name a group which the Role asks to be a member of,
+// in the same Workspace.
+func (i OfRole) DataPolicies(ctx context.Context, role client.Object) []reconcile.Request {
+	out := requests{}
+	r, ok := role.(*v1alpha1.Role)
+	if !ok {
+		return nil
+	}
+	for _, group := range r.Spec.MemberOf {
+		var found v1alpha1.DataPolicyList
+		if i.find(ctx, &found, DataPolicyByGroup, r.Spec.WorkspaceRef.Name+"/"+string(group)) {
+			for _, p := range found.Items {
+				out.add(p.Namespace, p.Name)
+			}
 		}
 	}
 	return out.list()

@@ -7,21 +7,11 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
-	"github.com/gatehouse-dev/gatehouse/internal/datapolicy"
 )
-
-// Concerns says whether a Role may be a member of a group that a DataPolicy names.
-func Concerns(p *v1alpha1.DataPolicy, o client.Object) bool {
-	r, ok := o.(*v1alpha1.Role)
-	return ok && r.Spec.WorkspaceRef == p.Spec.WorkspaceRef && slices.ContainsFunc(datapolicy.Groups(p.Spec), func(g string) bool {
-		return slices.Contains(r.Spec.MemberOf, v1alpha1.AccountGroupName(g))
-	})
-}
 
 // RoleChanged lets through Roles of which something changed that decides whether they can be checked.
 func RoleChanged() predicate.Predicate {
