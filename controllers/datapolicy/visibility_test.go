@@ -185,13 +185,6 @@ func (q *probing) shut() {
 	}
 }
 
-// remove deletes a DataPolicy and sees it gone.
-func (q *probing) remove(name string) {
-	q.T.Helper()
-	q.Delete(q.Get(name))
-	q.remaining(name)
-}
-
 // remaining sees a deleted DataPolicy gone, and nothing of its probes.
 func (q *probing) remaining(name string) {
 	q.T.Helper()

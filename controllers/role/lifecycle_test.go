@@ -307,7 +307,7 @@ func TestLifecycle(t *testing.T) {
 		w.Settle("west")
 		w.complete("west", bigGroups, bigTables)
 	})
-	t.Run("a lost status finds it again", func(t *testing.T) {
+	t.Run("a lost status finds it again", func(*testing.T) {
 		w.EditStatus("west", func(r *v1alpha1.Role) { r.Status = v1alpha1.RoleStatus{} })
 		w.Settle("west")
 		w.complete("west", bigGroups, bigTables)

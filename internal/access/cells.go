@@ -86,7 +86,7 @@ func CompareCells(a, b Cell) int {
 	return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Tool, b.Tool))
 }
 
-// rules are the cells that say yes, each with the rules that say so, in no order.
+// rules are the allowed cells, each with the rules that allow it, in no order.
 func (e Inventory) rules() (map[Cell][]cellRule, []Refusal) {
 	out := map[Cell][]cellRule{}
 	var refusals []Refusal
@@ -99,25 +99,33 @@ func (e Inventory) rules() (map[Cell][]cellRule, []Refusal) {
 		served := e.toolsOf(server)
 		for _, rule := range a.Spec.Rules {
 			if e.Ended(rule) || rule.When != "" && when.Check(rule.When) != nil {
-				continue // of a condition that cannot be used, the ToolAccess tells
+				continue // the ToolAccess reports an expression that is invalid
 			}
-			given := ruleOf(a, rule)
-			for _, role := range e.Selected(a.Namespace, rule) {
-				for _, tool := range rule.Tools {
-					if served[tool].Tool == nil {
-						continue
-					}
-					if r := e.refuse(role, server, served[tool]); r != nil {
-						refusals = append(refusals, *r)
-						continue
-					}
-					c := Cell{Key(server), Key(role), tool}
-					out[c] = append(out[c], given)
-				}
+			allowed, refused := e.allowedBy(a, rule, server, served)
+			for _, c := range allowed {
+				out[c] = append(out[c], ruleOf(a, rule))
 			}
+			refusals = append(refusals, refused...)
 		}
 	}
 	return out, unique(refusals)
+}
+
+// allowedBy are the cells of a server that one rule allows, and those that a Boundary refuses.
+func (e Inventory) allowedBy(a *v1alpha1.ToolAccess, rule v1alpha1.AccessRule, server *v1alpha1.MCPServer, served map[string]servedTool) (cells []Cell, refusals []Refusal) {
+	for _, role := range e.Selected(a.Namespace, rule) {
+		for _, tool := range rule.Tools {
+			if served[tool].Tool == nil {
+				continue
+			}
+			if r := e.refuse(role, server, served[tool]); r != nil {
+				refusals = append(refusals, *r)
+				continue
+			}
+			cells = append(cells, Cell{Key(server), Key(role), tool})
+		}
+	}
+	return cells, refusals
 }
 
 // Selected returns the Roles that a rule of a ToolAccess in a namespace means:

@@ -31,33 +31,18 @@ type Needs struct {
 	Scopes []string
 }
 
-// Needs derives what one role needs from the cells that say yes, and adds its
-// explicit grants. Grants go to the role's own service principal and never to a
-// group, so that one role's yes cannot become another's.
+// Needs derives what one role needs from its allowed cells, and adds its explicit grants.
+// Grants go to the role's own service principal and never to a group: a cell of one role
+// cannot become access of another.
 func (e Inventory) Needs(role *v1alpha1.Role, cells []Cell) Needs {
-	from, scopes := map[boundary.Grant]map[string]bool{}, map[string]bool{}
-	need := func(source, kind, name, privilege string) {
-		g := boundary.Grant{Type: kind, Name: name, Privilege: privilege}
-		if from[g] == nil {
-			from[g] = map[string]bool{}
-		}
-		from[g][source] = true
-	}
+	sum := needsSum{from: map[boundary.Grant]map[string]bool{}, scopes: map[string]bool{}}
 	for _, g := range role.Spec.Grants {
 		for _, p := range g.Privileges {
-			need(FromSpec, string(g.Type), string(g.Name), string(p))
+			sum.grant(FromSpec, string(g.Type), string(g.Name), string(p))
 		}
 	}
 	if server := e.watched(role); server != nil {
-		for d, tools := range e.dependencies(server) {
-			for _, scope := range d.scopes() {
-				scopes[scope] = true
-			}
-			kind, name, privilege := d.sight()
-			for _, tool := range tools {
-				need(Key(server)+":"+tool, kind, name, privilege)
-			}
-		}
+		e.needsOfHealth(server, &sum)
 	}
 	var server *v1alpha1.MCPServer
 	var tools map[string]servedTool // of server: finding them checks every schema
@@ -72,17 +57,50 @@ func (e Inventory) Needs(role *v1alpha1.Role, cells []Cell) Needs {
 			tools = e.toolsOf(server)
 		}
 		tool := tools[c.Tool]
-		source := c.Server + ":" + c.Tool
 		needs := e.toolNeeds(tool, string(server.Spec.WarehouseID))
-		for _, scope := range needs.Scopes {
-			scopes[scope] = true
-		}
+		sum.scope(needs.Scopes...)
 		for _, g := range needs.Grants {
-			need(source, g.Type, g.Name, g.Privilege)
+			sum.grant(c.Server+":"+c.Tool, g.Type, g.Name, g.Privilege)
 		}
 	}
-	out := Needs{Scopes: slices.Sorted(maps.Keys(scopes))}
-	for g, sources := range from {
+	return sum.needs()
+}
+
+// needsOfHealth adds what the health Role of a server needs to see the dependencies of its tools.
+func (e Inventory) needsOfHealth(server *v1alpha1.MCPServer, sum *needsSum) {
+	for d, tools := range e.dependencies(server) {
+		sum.scope(d.scopes()...)
+		kind, name, privilege := d.sight()
+		for _, tool := range tools {
+			sum.grant(Key(server)+":"+tool, kind, name, privilege)
+		}
+	}
+}
+
+// needsSum collects needs: each grant with the tools that need it, and the scopes.
+type needsSum struct {
+	from   map[boundary.Grant]map[string]bool
+	scopes map[string]bool
+}
+
+func (n *needsSum) grant(source, kind, name, privilege string) {
+	g := boundary.Grant{Type: kind, Name: name, Privilege: privilege}
+	if n.from[g] == nil {
+		n.from[g] = map[string]bool{}
+	}
+	n.from[g][source] = true
+}
+
+func (n *needsSum) scope(names ...string) {
+	for _, name := range names {
+		n.scopes[name] = true
+	}
+}
+
+// needs are what was collected, sorted.
+func (n *needsSum) needs() Needs {
+	out := Needs{Scopes: slices.Sorted(maps.Keys(n.scopes))}
+	for g, sources := range n.from {
 		out.Grants = append(out.Grants, Grant{Grant: g, From: slices.Sorted(maps.Keys(sources))})
 	}
 	slices.SortFunc(out.Grants, func(a, b Grant) int { return CompareGrants(a.Grant, b.Grant) })

@@ -65,16 +65,24 @@ func prepare(doc access.Document) (*snapshot, error) {
 		}
 		s.tools[t.Name] = nil // define makes it, once its clients are there
 	}
+	if err := s.fill(doc); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// fill makes the cells of the matrix, and refuses a matrix that names what the document does not define.
+func (s *snapshot) fill(doc access.Document) error {
 	conditions, broken := compileConditions(doc)
 	s.broken = broken
 	for role, names := range doc.Matrix {
 		if _, ok := doc.Roles[role]; !ok {
-			return nil, fmt.Errorf("the matrix of the access document names the role %s, which it does not define", role)
+			return fmt.Errorf("the matrix of the access document names the role %s, which it does not define", role)
 		}
 		row := make(map[string]*cell, len(names))
 		for _, name := range names {
 			if _, defined := s.tools[name]; !defined {
-				return nil, fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
+				return fmt.Errorf("the matrix of the access document names the tool %s, which it does not define", name)
 			}
 			row[name] = cellOf(doc.AllowRules[role][name], conditions)
 		}
@@ -83,11 +91,11 @@ func prepare(doc access.Document) (*snapshot, error) {
 	for role, row := range doc.AllowRules {
 		for tool := range row {
 			if s.cell(role, tool) == nil {
-				return nil, fmt.Errorf("the access document has rules for the role %s and the tool %s, which its matrix does not allow", role, tool)
+				return fmt.Errorf("the access document has rules for the role %s and the tool %s, which its matrix does not allow", role, tool)
 			}
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // listing is a tool as tools/list shows it.

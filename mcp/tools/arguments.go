@@ -161,19 +161,27 @@ func objectMismatch(s *jsonschema.Schema, v map[string]any) string {
 				return "must have names of the right form: each " + problem
 			}
 		}
-		own, known := s.Properties[name], s.Properties[name] != nil
-		if !known {
-			own = s.AdditionalProperties
+		if problem := entryMismatch(s, name, v[name]); problem != "" {
+			return "holds a wrong entry: " + problem
 		}
-		if own == nil {
-			continue
+	}
+	return ""
+}
+
+// entryMismatch checks one entry of an object against its own schema, or that of all others.
+// A name that the schema does not know is not repeated.
+func entryMismatch(s *jsonschema.Schema, name string, v any) string {
+	if own := s.Properties[name]; own != nil {
+		if problem := mismatch(own, v); problem != "" {
+			return fmt.Sprintf("`%s` %s", name, problem)
 		}
-		if problem := mismatch(own, v[name]); problem != "" {
-			if known {
-				return fmt.Sprintf("holds a wrong entry: `%s` %s", name, problem)
-			}
-			return "holds a wrong entry: each " + problem
-		}
+		return ""
+	}
+	if s.AdditionalProperties == nil {
+		return ""
+	}
+	if problem := mismatch(s.AdditionalProperties, v); problem != "" {
+		return "each " + problem
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ package api_test
 import (
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,12 +88,12 @@ func fields(in any, at place) []place {
 	switch in := in.(type) {
 	case map[string]any:
 		for name, v := range in {
-			at := append(at[:len(at):len(at)], name)
+			at := append(slices.Clip(at), name)
 			out = append(append(out, at), fields(v, at)...)
 		}
 	case []any:
 		for i, v := range in {
-			out = append(out, fields(v, append(at[:len(at):len(at)], i))...)
+			out = append(out, fields(v, append(slices.Clip(at), i))...)
 		}
 	}
 	return out

@@ -149,10 +149,27 @@ func (p *ControlPlane) Stop() error {
 func empty(c client.Client) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	lists := []client.ObjectList{&rbacv1.RoleBindingList{}, &rbacv1.RoleList{}, &corev1.SecretList{}, &corev1.NamespaceList{}} // namespaces last: what is in them would come back with their name
+	lists, err := ownLists()
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		for _, erase := range []bool{true, false} {
+			if err := emptyList(ctx, c, list, erase); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ownLists are the kinds that tests leave objects of: ours first, and namespaces last, because
+// what is in them would come back with their name.
+func ownLists() ([]client.ObjectList, error) {
+	lists := []client.ObjectList{&rbacv1.RoleBindingList{}, &rbacv1.RoleList{}, &corev1.SecretList{}, &corev1.NamespaceList{}}
 	kinds := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(kinds); err != nil {
-		return err
+		return nil, err
 	}
 	for gvk := range kinds.AllKnownTypes() {
 		if gvk.GroupVersion() != v1alpha1.GroupVersion || !strings.HasSuffix(gvk.Kind, "List") {
@@ -160,33 +177,30 @@ func empty(c client.Client) error {
 		}
 		o, err := kinds.New(gvk)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if list, ok := o.(client.ObjectList); ok && meta.IsListType(o) {
 			lists = append([]client.ObjectList{list}, lists...)
 		}
 	}
-	for _, list := range lists {
-		for _, erase := range []bool{true, false} {
-			if err := c.List(ctx, list); err != nil {
-				return err
-			}
-			err := meta.EachListItem(list, func(item runtime.Object) error {
-				o, ok := item.(client.Object)
-				if !ok || ofTheServer(o) {
-					return nil
-				}
-				if !erase {
-					return fmt.Errorf("%T %s is left", o, o.GetName())
-				}
-				return purge(ctx, c, o)
-			})
-			if err != nil {
-				return err
-			}
-		}
+	return lists, nil
+}
+
+// emptyList deletes the objects of a list, or fails when one is there.
+func emptyList(ctx context.Context, c client.Client, list client.ObjectList, erase bool) error {
+	if err := c.List(ctx, list); err != nil {
+		return err
 	}
-	return nil
+	return meta.EachListItem(list, func(item runtime.Object) error {
+		o, ok := item.(client.Object)
+		if !ok || ofTheServer(o) {
+			return nil
+		}
+		if !erase {
+			return fmt.Errorf("%T %s is left", o, o.GetName())
+		}
+		return purge(ctx, c, o)
+	})
 }
 
 func ofTheServer(o client.Object) bool {

@@ -45,7 +45,7 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 	if err != nil {
 		return err
 	}
-	var unreachable, scopeless []string
+	var allowed allowedCells
 	cells := declaration(&matrix, toolNames)
 	for _, role := range roles {
 		var held v1alpha1.Role
@@ -59,49 +59,68 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 			}
 			own := e.Needs(&held, []access.Cell{{Server: samplesSpace + "/" + serverName, Role: access.Key(&held), Tool: c.tool}})
 			if !c.declared {
-				// Who holds a caller's token can ask for every scope: the grants alone must refuse.
-				reached, err := as.attempt(ctx, []string{everyScope}, tools[c.tool])
-				switch {
-				case err != nil:
-					return fmt.Errorf("%s as %s: %w", c.tool, role, err)
-				case !reached:
-					result.NoEnforced++
-				case needed(own, &held):
-					result.NoMatrixOnly++
-					d.say("   %s as %s: MatrixOnly, other tools of the role need the same", c.tool, role)
-				default:
-					result.NoOpen++
-					d.say("   %s as %s: Open, a grant from elsewhere lets it through", c.tool, role)
-				}
-				continue
+				err = d.denied(ctx, as, c, tools[c.tool], needed(own, &held), result)
+			} else {
+				err = allowed.attempt(ctx, as, c, tools[c.tool], held.Status.Scopes, own.Scopes, result)
 			}
-			// With the role's scopes it must go through, and without those of the tool it must not, whatever is granted.
-			switch reached, err := as.attempt(ctx, held.Status.Scopes, tools[c.tool]); {
-			case err != nil:
-				return fmt.Errorf("%s as %s: %w", c.tool, role, err)
-			case !reached:
-				unreachable = append(unreachable, c.tool+" as "+role)
-				continue
-			}
-			switch reached, err := as.attempt(ctx, without(held.Status.Scopes, own.Scopes), tools[c.tool]); {
-			case err != nil:
-				return fmt.Errorf("%s as %s without its scopes: %w", c.tool, role, err)
-			case reached:
-				scopeless = append(scopeless, c.tool+" as "+role)
-			default:
-				result.YesRefusedWithoutScopes++
+			if err != nil {
+				return err
 			}
 		}
 	}
 	d.say("   of the cells that say no: %d Enforced by Databricks, %d MatrixOnly, %d Open", result.NoEnforced, result.NoMatrixOnly, result.NoOpen)
 	d.say("   of the cells that say yes: %d go through with the role's scopes, and are refused without those of the tool", result.YesRefusedWithoutScopes)
-	if len(unreachable) > 0 {
-		return fmt.Errorf("declared yes and refused by Databricks: %s", strings.Join(unreachable, ", "))
+	if len(allowed.unreachable) > 0 {
+		return fmt.Errorf("declared yes and refused by Databricks: %s", strings.Join(allowed.unreachable, ", "))
 	}
-	if len(scopeless) > 0 {
-		return fmt.Errorf("let through with a token that lacks the tool's scopes: %s", strings.Join(scopeless, ", "))
+	if len(allowed.scopeless) > 0 {
+		return fmt.Errorf("let through with a token that lacks the tool's scopes: %s", strings.Join(allowed.scopeless, ", "))
 	}
 	return d.enforced(ctx, result)
+}
+
+// denied tries a denied cell. A caller's token can be exchanged for every scope, so the
+// grants alone must refuse.
+func (d *demo) denied(ctx context.Context, as *exchanges, c cell, tool v1alpha1.ToolSpec, neededElsewhere bool, result *Result) error {
+	reached, err := as.attempt(ctx, []string{everyScope}, tool)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s as %s: %w", c.tool, c.role, err)
+	case !reached:
+		result.NoEnforced++
+	case neededElsewhere:
+		result.NoMatrixOnly++
+		d.say("   %s as %s: MatrixOnly, other tools of the role need the same", c.tool, c.role)
+	default:
+		result.NoOpen++
+		d.say("   %s as %s: Open, a grant from elsewhere lets it through", c.tool, c.role)
+	}
+	return nil
+}
+
+// allowedCells collects allowed cells that Databricks answered otherwise than it should.
+type allowedCells struct{ unreachable, scopeless []string }
+
+// attempt tries an allowed cell: with the role's scopes it must go through, and without
+// those of the tool it must not, whatever is granted.
+func (a *allowedCells) attempt(ctx context.Context, as *exchanges, c cell, tool v1alpha1.ToolSpec, scopes, own []string, result *Result) error {
+	reached, err := as.attempt(ctx, scopes, tool)
+	if err != nil {
+		return fmt.Errorf("%s as %s: %w", c.tool, c.role, err)
+	}
+	if !reached {
+		a.unreachable = append(a.unreachable, c.tool+" as "+c.role)
+		return nil
+	}
+	if reached, err = as.attempt(ctx, without(scopes, own), tool); err != nil {
+		return fmt.Errorf("%s as %s without its scopes: %w", c.tool, c.role, err)
+	}
+	if reached {
+		a.scopeless = append(a.scopeless, c.tool+" as "+c.role)
+		return nil
+	}
+	result.YesRefusedWithoutScopes++
+	return nil
 }
 
 // enforced waits until the operator, which compares grants instead of trying, says the same.
