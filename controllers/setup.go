@@ -5,6 +5,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/controllers/toolaccess"
 	"github.com/gatehouse-dev/gatehouse/controllers/workspace"
 	"github.com/gatehouse-dev/gatehouse/internal/connect"
-	"github.com/gatehouse-dev/gatehouse/internal/leftbehind"
+	"github.com/gatehouse-dev/gatehouse/internal/index"
+	"github.com/gatehouse-dev/gatehouse/internal/orphan"
 )
 
 // Options are what all controllers are made of.
@@ -39,9 +41,12 @@ type Options struct {
 	SecretPoll time.Duration
 }
 
-// Setup adds all controllers to a manager.
-func Setup(mgr ctrl.Manager, o Options) error {
-	orphans := leftbehind.Store{Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Namespace: o.Servers.Namespace}
+// Setup adds all controllers, and the indexes of the cache that they use, to a manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	orphans := orphan.Store{Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Namespace: o.Servers.Namespace}
 	for _, c := range []struct {
 		kind  string
 		setup func() error

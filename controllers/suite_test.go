@@ -88,7 +88,7 @@ func runManager(tokenFile string) {
 	Expect(err).NotTo(HaveOccurred())
 	tokens, err := clusterissuer.New(cluster)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.Setup(mgr, controllers.Options{
+	Expect(controllers.Setup(context.Background(), mgr, controllers.Options{
 		Connect: connect.New(connect.Options{
 			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: env.OperatorNamespace,
 			Pool: admin.NewPool(admin.PoolOptions{UserAgent: "suite", RequestsPerSecond: 2000}),

@@ -98,7 +98,8 @@ func run(f flags) error {
 	if err != nil {
 		return err
 	}
-	if err := controllers.Setup(mgr, controllers.Options{
+	ctx := ctrl.SetupSignalHandler()
+	if err := controllers.Setup(ctx, mgr, controllers.Options{
 		Connect: connector, Installation: f.installation, RoleConcurrency: f.roles, Issuer: issuer, WorkloadAudience: f.workloadAudience,
 		Servers: mcpserver.Options{
 			Namespace: f.namespace,
@@ -111,7 +112,7 @@ func run(f flags) error {
 	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
 		return fmt.Errorf("add the probes: %w", err)
 	}
-	return mgr.Start(ctrl.SetupSignalHandler())
+	return mgr.Start(ctx)
 }
 
 // manager makes the manager, and what says whether this process may write to Databricks.

@@ -24,7 +24,7 @@ func (a adapter) kind() external.Kind[*v1alpha1.Boundary, state, state] {
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-boundary")}, adapter{mgr.GetClient()}.kind())
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-boundary")}, adapter{reader: mgr.GetClient()}.kind())
 	cameOrWent := builder.WithPredicates(external.Replaced())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Boundary{}, builder.WithPredicates(external.GenerationChangedOrAsked())).

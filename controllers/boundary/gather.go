@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -26,7 +27,10 @@ type state struct {
 	Problem error
 }
 
-type adapter struct{ reader client.Reader }
+type adapter struct {
+	external.Reporting[state]
+	reader client.Reader
+}
 
 func (a adapter) Gather(ctx context.Context, b *v1alpha1.Boundary) (state, error) {
 	var list corev1.NamespaceList

@@ -78,7 +78,7 @@ func (in input) applyService(ctx context.Context, have state, s external.Step[st
 	case external.Create:
 		err = in.client.CreateMCPService(ctx, w.MCPService)
 		if admin.IsAlreadyExists(err) {
-			if found, looked := in.client.MCPService(ctx, w.Name); looked == nil && found != nil && markIn(found.Comment) == in.mark {
+			if found, readErr := in.client.MCPService(ctx, w.Name); readErr == nil && found != nil && markIn(found.Comment) == in.mark {
 				err = nil // from a call whose answer was lost
 			}
 		}

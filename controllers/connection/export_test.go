@@ -22,10 +22,10 @@ func NewAdapter(c client.Client, live client.Reader, o Options) adapter {
 	return newAdapter(c, live, o)
 }
 
-// Look has an adapter's Secrets looked at once, and returns the Connections that are to be worked on.
-func Look(ctx context.Context, a adapter) []string {
+// Poll polls an adapter's Secrets once, and returns the Connections that are to be worked on.
+func Poll(ctx context.Context, a adapter) []string {
 	r := rotation{cached: a.reader, live: a.live, versions: a.versions, every: time.Hour, changed: make(chan event.GenericEvent, 64)}
-	r.look(ctx)
+	r.poll(ctx)
 	close(r.changed)
 	var out []string
 	for e := range r.changed {

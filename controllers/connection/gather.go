@@ -41,7 +41,7 @@ type input struct {
 	// the MCP service only.
 	outside *fault.Fault
 	keep    bool
-	// refused says why nothing is looked at or written.
+	// refused says why nothing is read or written.
 	refused error
 	// secret is the credential, or unread says why there is none.
 	secret      wire.Secret
@@ -64,10 +64,10 @@ type learned struct {
 	// written is the id of the connection that the credential was written to, and credential what status keeps of that.
 	written    string
 	credential v1alpha1.ConnectionCredential
-	// looked says that the MCP service was looked at, seen what was there, and failed why it could not be written.
-	looked bool
-	seen   state
-	failed error
+	// observed says that the MCP service was read, seen what was there, and failed why it could not be written.
+	observed bool
+	seen     state
+	failed   error
 }
 
 // rival is another Connection of this installation.

@@ -216,7 +216,7 @@ func TestASecretIsLookedAtAgain(t *testing.T) {
 	}
 	look := func(want ...string) {
 		t.Helper()
-		if got := connection.Look(t.Context(), a); !slices.Equal(got, want) {
+		if got := connection.Poll(t.Context(), a); !slices.Equal(got, want) {
 			t.Errorf("looked again at %q, want %q", got, want)
 		}
 	}
@@ -233,7 +233,7 @@ func TestASecretIsLookedAtAgain(t *testing.T) {
 	look() // may not be read
 	role, binding := w.rights("late")
 	env.Create(t, w.Kube, role, binding)
-	w.eventually(func() bool { return slices.Equal(connection.Look(t.Context(), a), []string{"gh"}) })
+	w.eventually(func() bool { return slices.Equal(connection.Poll(t.Context(), a), []string{"gh"}) })
 	look()
 	gather()
 	look()

@@ -48,7 +48,7 @@ func (adapter) Observe(ctx context.Context, in input) (state, error) {
 			out.Services = append(out.Services, service{MCPService: *s, Marked: said == in.mark, Holder: in.marking(said)})
 		}
 	}
-	in.pass.looked, in.pass.seen = true, out
+	in.pass.observed, in.pass.seen = true, out
 	return out, nil
 }
 

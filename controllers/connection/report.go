@@ -31,7 +31,7 @@ func (a adapter) conditions(in input) []metav1.Condition {
 		err = want.Outside
 	}
 	seen := in.pass.seen
-	if err == nil && in.pass.looked {
+	if err == nil && in.pass.observed {
 		var steps plan
 		if steps, err = serviceSteps(want, seen); err == nil && len(steps) > 0 {
 			err = in.pass.failed
@@ -45,7 +45,7 @@ func (a adapter) conditions(in input) []metav1.Condition {
 	case err != nil:
 		f := fault.Of(err)
 		served.Reason, served.Message = f.Reason, f.Error()
-	case !in.pass.looked:
+	case !in.pass.observed:
 		served.Status, served.Reason, served.Message = metav1.ConditionUnknown, v1alpha1.ReasonMCPServiceNotReady, "Databricks was not looked at: Ready says why"
 	default:
 		served.Status, served.Reason, served.Message = metav1.ConditionTrue, v1alpha1.ReasonReady, "The MCP service is as declared"

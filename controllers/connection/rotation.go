@@ -78,7 +78,7 @@ type rotation struct {
 // NeedLeaderElection is true: the others do nothing.
 func (rotation) NeedLeaderElection() bool { return true }
 
-// Start looks again and again until ctx ends.
+// Start polls until ctx ends.
 func (r rotation) Start(ctx context.Context) error {
 	tick := time.NewTicker(r.every)
 	defer tick.Stop()
@@ -87,12 +87,12 @@ func (r rotation) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			r.look(ctx)
+			r.poll(ctx)
 		}
 	}
 }
 
-func (r rotation) look(ctx context.Context) {
+func (r rotation) poll(ctx context.Context) {
 	var all v1alpha1.ConnectionList
 	if err := r.cached.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		return // the cache answers lists, always, once it is there

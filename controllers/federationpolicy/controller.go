@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/index"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=federationpolicies,verbs=get;list;watch;patch
@@ -58,12 +60,11 @@ func (a adapter) kind() external.Kind[*v1alpha1.FederationPolicy, input, state] 
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	loop := NewReconciler(mgr.GetClient(), mgr.GetEventRecorder("gatehouse-federationpolicy"), o)
-	list := &v1alpha1.FederationPolicyList{}
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FederationPolicy{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.Role{}, external.Every(mgr.GetClient(), list), builder.WithPredicates(principalChanged()))
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(index.OfRole{Reader: mgr.GetClient()}.Policies), builder.WithPredicates(principalChanged()))
 	// Of Roles in other namespaces too: their Boundaries and labels count.
-	return governed.Watches[*v1alpha1.FederationPolicy]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf}.Add(b).
+	return governed.Watches[*v1alpha1.FederationPolicy]{Reader: mgr.GetClient(), List: &v1alpha1.FederationPolicyList{}, Workspace: workspaceOf}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
 }
 

@@ -76,9 +76,14 @@ func (w *world) declared(name string) *v1alpha1.FederationPolicy {
 	}}
 }
 
+// options are those of an operator that has just started.
+func (w *world) options() federationpolicy.Options {
+	return federationpolicy.Options{Connect: w.Connector(), Installation: externaltest.Installation}
+}
+
 // operator is one that has just started, and writes through a client.
 func (w *world) operator(c client.Client) externaltest.Operator[*v1alpha1.FederationPolicy] {
-	loop := federationpolicy.NewReconciler(c, w.Recorder, federationpolicy.Options{Connect: w.Connector(), Installation: externaltest.Installation})
+	loop := federationpolicy.NewReconciler(c, w.Recorder, w.options())
 	return func(ctx context.Context, p *v1alpha1.FederationPolicy) error {
 		_, err := loop.Reconcile(ctx, p)
 		return err

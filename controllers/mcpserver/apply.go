@@ -10,10 +10,7 @@ import (
 	"maps"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -61,8 +58,7 @@ func (a adapter) Apply(ctx context.Context, in input, have state, s external.Ste
 	return have, nil
 }
 
-// update makes an object as wanted: also what somebody added to it goes, which a
-// server-side apply would leave. It fails when the object changed since it was read.
+// update makes an object as wanted. It fails when the object changed since it was read.
 func (a adapter) update(ctx context.Context, o client.Object) error {
 	live, err := a.empty(o)
 	if err != nil {
@@ -71,26 +67,9 @@ func (a adapter) update(ctx context.Context, o client.Object) error {
 	if err := a.live.Get(ctx, client.ObjectKeyFromObject(o), live); err != nil {
 		return err
 	}
-	target, ok := live.DeepCopyObject().(client.Object)
-	if !ok {
-		return fmt.Errorf("copy %s", o.GetName())
-	}
-	target.SetLabels(joined(live.GetLabels(), o.GetLabels()))
-	target.SetAnnotations(joined(live.GetAnnotations(), o.GetAnnotations()))
-	switch t := target.(type) {
-	case *corev1.ConfigMap:
-		t.Data, t.BinaryData = o.(*corev1.ConfigMap).Data, nil //nolint:forcetypeassert // of the same kind
-	case *corev1.Service:
-		want := o.(*corev1.Service).Spec //nolint:forcetypeassert // of the same kind
-		t.Spec.Ports, t.Spec.Selector, t.Spec.ExternalIPs = want.Ports, want.Selector, nil
-	case *appsv1.Deployment:
-		t.Spec = o.(*appsv1.Deployment).Spec //nolint:forcetypeassert // of the same kind
-	case *policyv1.PodDisruptionBudget:
-		t.Spec = o.(*policyv1.PodDisruptionBudget).Spec //nolint:forcetypeassert // of the same kind
-	case *v1alpha1.Role:
-		t.Spec = o.(*v1alpha1.Role).Spec //nolint:forcetypeassert // of the same kind
-	case *rbacv1.ClusterRoleBinding:
-		t.Subjects = o.(*rbacv1.ClusterRoleBinding).Subjects //nolint:forcetypeassert // of the same kind
+	target, err := merged(o, live)
+	if err != nil {
+		return err
 	}
 	return a.writer.Patch(ctx, target, client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldOwner))
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/index"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=mcpservers,verbs=get;list;watch;patch
@@ -80,7 +81,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		return effective(ctx, c, a)
 	})
 	loop := external.NewReconciler(external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-mcpserver")}, adapter{
-		reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, audits: compared, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{},
+		reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), probe: newProber(o.ProbeTokenFile), lookups: known, audits: compared, namespace: o.Namespace, now: time.Now, rewrites: &sync.Map{}, compared: &comparisons{},
 		pods: pods{Image: o.Image, OperatorName: o.OperatorName, ProbeAudience: o.ProbeAudience, WorkloadAudience: o.WorkloadAudience},
 	}.kind())
 	all := external.Every(mgr.GetClient(), &v1alpha1.MCPServerList{})
@@ -89,7 +90,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		For(&v1alpha1.MCPServer{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
 		Owns(&appsv1.Deployment{}, changed).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChanged())).
-		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(roleChanged())).
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(index.OfRole{Reader: mgr.GetClient()}.Servers), builder.WithPredicates(roleChanged())).
 		Watches(&v1alpha1.ToolAccess{}, all, changed).
 		Watches(&v1alpha1.Tool{}, all, changed).
 		Watches(&v1alpha1.FederationPolicy{}, all, changed).

@@ -126,19 +126,15 @@ func members(ctx context.Context, d directory, name string, roles map[string]str
 	}
 	seen := map[string]bool{g.ID: true}
 	for todo := []*admin.Group{g}; len(todo) > 0; todo = todo[1:] {
-		for _, m := range todo[0].Members {
-			if app := roles[m.Value]; app != "" {
-				out[app] = true
+		for _, id := range others(todo[0], roles, out) {
+			if seen[id] {
 				continue
-			}
-			if seen[m.Value] || m.Ref != "" && !strings.Contains(m.Ref, "Groups/") {
-				continue // a person, or another service principal
 			}
 			if len(seen) >= mostNested {
 				return out, fmt.Errorf("the group %s has more than %d members whose kind must be looked up", name, mostNested)
 			}
-			seen[m.Value] = true
-			nested, err := d.GroupByID(ctx, m.Value)
+			seen[id] = true
+			nested, err := d.GroupByID(ctx, id)
 			if err != nil {
 				return out, fmt.Errorf("read a group in the group %s: %w", name, err)
 			}
@@ -148,4 +144,19 @@ func members(ctx context.Context, d directory, name string, roles map[string]str
 		}
 	}
 	return out, nil
+}
+
+// others adds the roles among the members of a group to found, and returns the ids of the
+// other members that can be groups.
+func others(g *admin.Group, roles map[string]string, found map[string]bool) []string {
+	var out []string
+	for _, m := range g.Members {
+		switch app := roles[m.Value]; {
+		case app != "":
+			found[app] = true
+		case m.Ref == "" || strings.Contains(m.Ref, "Groups/"): // otherwise a user, or another service principal
+			out = append(out, m.Value)
+		}
+	}
+	return out
 }

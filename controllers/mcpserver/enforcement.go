@@ -111,10 +111,10 @@ func (l *audits) compare(ctx context.Context, s *v1alpha1.MCPServer, a access.Au
 	if !reflect.DeepEqual(before, next) {
 		next.CheckedAt = &metav1.Time{Time: l.now().UTC().Truncate(time.Second)}
 	}
-	told := e.found == nil || !reflect.DeepEqual(e.found, next) || e.wanted != e.subject
+	news := e.found == nil || !reflect.DeepEqual(e.found, next) || e.wanted != e.subject
 	e.found = next
 	l.mu.Unlock()
-	if !told {
+	if !news {
 		return
 	}
 	select {

@@ -35,6 +35,8 @@ type adapter struct {
 	// namespace is the operator's.
 	namespace string
 	now       func() time.Time
+	// compared are the objects that were found to be as wanted.
+	compared *comparisons
 	// rewrites are when the Secret of a server, by its UID, was last written for a pod that does not start.
 	rewrites *sync.Map
 }

@@ -30,7 +30,7 @@ var keysNow = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 func keyAdapter(t *testing.T, objects ...client.Object) adapter {
 	t.Helper()
 	c := fake.NewClientBuilder().WithObjects(objects...).Build()
-	return adapter{live: c, writer: c, namespace: "gatehouse-system", now: func() time.Time { return keysNow }, rewrites: &sync.Map{}}
+	return adapter{live: c, writer: c, namespace: "gatehouse-system", now: func() time.Time { return keysNow }, rewrites: &sync.Map{}, compared: &comparisons{}}
 }
 
 func TestTheRootIsMadeOnceAndServersHaveKeysOfTheirOwn(t *testing.T) {

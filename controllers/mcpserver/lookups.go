@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	// lookupTimeout bounds the questions about what was never looked up: a pass that
-	// may revoke waits no longer for them.
+	// lookupTimeout bounds the queries for what was never looked up: a pass that may
+	// revoke waits no longer for them.
 	lookupTimeout = 5 * time.Second
-	// lookupFresh is how long an answer counts, and lookupRetry a failure.
+	// lookupFresh is how long a fact counts, and lookupRetry a failure.
 	lookupFresh, lookupRetry = 5 * time.Minute, 20 * time.Second
 )
 
@@ -37,11 +37,11 @@ type catalog interface {
 type lookups struct {
 	client func(ctx context.Context, workspace string) (catalog, error)
 	now    func() time.Time
-	// changed are servers for which an answer differs from the one before.
+	// changed are servers for which a fact differs from the one before.
 	changed chan event.GenericEvent
 
 	mu      sync.Mutex
-	entries map[lookup]*answer
+	entries map[lookup]*fact
 }
 
 // lookup is an object in a workspace.
@@ -51,45 +51,45 @@ type lookup struct {
 	name      string
 }
 
-// answer is what is known of an object.
-type answer struct {
+// fact is what is known of an object.
+type fact struct {
 	signature *access.Signature // nil: there is no such function
 	plain     bool
 	known     bool
 	due       time.Time
-	// asking is closed when the question under way is answered; nil means that none is.
-	asking chan struct{}
+	// inFlight is closed when the query under way has ended; nil means that none is.
+	inFlight chan struct{}
 }
 
 func newLookups(client func(ctx context.Context, workspace string) (catalog, error)) *lookups {
-	return &lookups{client: client, now: time.Now, changed: make(chan event.GenericEvent, 64), entries: map[lookup]*answer{}}
+	return &lookups{client: client, now: time.Now, changed: make(chan event.GenericEvent, 64), entries: map[lookup]*fact{}}
 }
 
 // of returns what is known of the objects of a server's tools. What was never looked
-// up is asked for now; what is old is asked for while the pass goes on.
+// up is read now; what is old is read while the pass goes on.
 func (l *lookups) of(ctx context.Context, s *v1alpha1.MCPServer, tools []v1alpha1.ToolSpec) access.Lookups {
 	out := access.Lookups{Functions: map[string]access.Signature{}, Connections: map[string]bool{}}
 	var missing []lookup
 	var wanted []lookup
-	var asked []chan struct{} // by another pass
+	var running []chan struct{} // queries of another pass
 	l.mu.Lock()
 	for _, o := range tooltype.Lookups(tools) {
 		k := lookup{s.Spec.WorkspaceRef.Name, o.Type, string(o.Name)}
 		wanted = append(wanted, k)
 		a := l.entries[k]
 		if a == nil {
-			a = &answer{}
+			a = &fact{}
 			l.entries[k] = a
 		}
 		switch {
-		case a.asking != nil && !a.known:
-			asked = append(asked, a.asking)
-		case a.asking != nil || l.now().Before(a.due):
+		case a.inFlight != nil && !a.known:
+			running = append(running, a.inFlight)
+		case a.inFlight != nil || l.now().Before(a.due):
 		case !a.known:
-			a.asking = make(chan struct{})
+			a.inFlight = make(chan struct{})
 			missing = append(missing, k)
 		default:
-			a.asking = make(chan struct{})
+			a.inFlight = make(chan struct{})
 			go l.refresh(context.WithoutCancel(ctx), k, s.DeepCopy())
 		}
 	}
@@ -97,9 +97,9 @@ func (l *lookups) of(ctx context.Context, s *v1alpha1.MCPServer, tools []v1alpha
 	bounded, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	for _, k := range missing {
-		l.ask(bounded, k)
+		l.query(bounded, k)
 	}
-	for _, done := range asked {
+	for _, done := range running {
 		select {
 		case <-done:
 		case <-bounded.Done():
@@ -118,11 +118,11 @@ func (l *lookups) of(ctx context.Context, s *v1alpha1.MCPServer, tools []v1alpha
 	return out
 }
 
-// refresh asks again and says so when the answer changed.
+// refresh queries again and asks for a pass when what is known changed.
 func (l *lookups) refresh(ctx context.Context, k lookup, s *v1alpha1.MCPServer) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if !l.ask(ctx, k) {
+	if !l.query(ctx, k) {
 		return
 	}
 	select {
@@ -131,15 +131,15 @@ func (l *lookups) refresh(ctx context.Context, k lookup, s *v1alpha1.MCPServer) 
 	}
 }
 
-// ask asks Databricks for one object and says whether the answer changed. A failure
+// query reads one object in Databricks and says whether what is known of it changed. A failure
 // changes nothing.
-func (l *lookups) ask(ctx context.Context, k lookup) (changed bool) {
+func (l *lookups) query(ctx context.Context, k lookup) (changed bool) {
 	next, err := l.fetch(ctx, k)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.entries[k]
-	close(a.asking)
-	a.asking = nil
+	close(a.inFlight)
+	a.inFlight = nil
 	if err != nil {
 		a.due = l.now().Add(lookupRetry)
 		return false
@@ -153,22 +153,22 @@ func (l *lookups) ask(ctx context.Context, k lookup) (changed bool) {
 	return changed
 }
 
-func (l *lookups) fetch(ctx context.Context, k lookup) (answer, error) {
+func (l *lookups) fetch(ctx context.Context, k lookup) (fact, error) {
 	client, err := l.client(ctx, k.workspace)
 	if err != nil {
-		return answer{}, err
+		return fact{}, err
 	}
 	if k.kind == v1alpha1.SecurableConnection {
 		host, err := client.ConnectionHost(ctx, k.name)
-		return answer{plain: strings.HasPrefix(strings.ToLower(host), "http://")}, err
+		return fact{plain: strings.HasPrefix(strings.ToLower(host), "http://")}, err
 	}
 	f, err := client.Function(ctx, k.name)
 	if err != nil || f == nil {
-		return answer{}, err
+		return fact{}, err
 	}
 	s := &access.Signature{Table: f.Table}
 	for _, p := range f.Parameters {
 		s.Parameters = append(s.Parameters, access.SignatureParameter{Name: p.Name, Type: p.Type, Optional: p.Default, Comment: p.Comment})
 	}
-	return answer{signature: s}, nil
+	return fact{signature: s}, nil
 }

@@ -20,7 +20,8 @@ import (
 )
 
 // Observe learns which document is to be served, reads the objects past the cache, and asks
-// the pods once the ConfigMap holds the document. The objects are what is outside here.
+// the pods once the ConfigMap holds the document: before that nothing may hold up the
+// revocation in it. The objects are what is outside here.
 func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 	if err := a.compile(ctx, in); err != nil {
 		return state{}, err
@@ -34,26 +35,25 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 		wanted = append(wanted, object{Kind: kindBudget, Name: in.server.Name, Value: budget(in.server)})
 	}
 	if in.deleting {
+		for _, w := range wanted {
+			a.compared.Delete(keyOf(w.Value))
+		}
 		wanted = slices.DeleteFunc(wanted, func(o object) bool { return o.Kind != kindReviewer })
 	}
 	current := false
 	for _, w := range wanted {
-		if w.Kind == kindSecret {
-			continue // it cannot be read
-		}
-		live, err := a.empty(w.Value)
+		o, err := a.observeObject(ctx, in, w)
 		if err != nil {
 			return out, err
 		}
-		err = a.live.Get(ctx, client.ObjectKeyFromObject(w.Value), live)
-		if apierrors.IsNotFound(err) {
+		if o == nil {
 			continue
 		}
-		if err != nil {
-			return out, fmt.Errorf("read the %s %s: %w", w.Kind, w.Name, err)
+		current = current || w.Kind == kindConfigMap && matches(w.Value, o.Value)
+		if current && !o.Foreign && defaulted(o.Value) && (w.Kind != kindBudget || replicas(in.server) > 1) {
+			o.Differs, o.Uncompared = a.differs(ctx, w.Value, o.Value)
 		}
-		out.Objects = append(out.Objects, object{Kind: w.Kind, Name: w.Name, Value: live, Foreign: !owned(live, in.server)})
-		current = current || w.Kind == kindConfigMap && matches(w.Value, live)
+		out.Objects = append(out.Objects, *o)
 	}
 	if in.deleting {
 		return out, nil
@@ -65,6 +65,26 @@ func (a adapter) Observe(ctx context.Context, in input) (state, error) {
 		out.Objects = append(out.Objects, *o)
 	}
 	return out, nil
+}
+
+// observeObject reads one object past the cache; nil means that there is none, or that it
+// cannot be read, like the Secret.
+func (a adapter) observeObject(ctx context.Context, in input, want object) (*object, error) {
+	if want.Kind == kindSecret {
+		return nil, nil
+	}
+	live, err := a.empty(want.Value)
+	if err != nil {
+		return nil, err
+	}
+	err = a.live.Get(ctx, client.ObjectKeyFromObject(want.Value), live)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the %s %s: %w", want.Kind, want.Name, err)
+	}
+	return &object{Kind: want.Kind, Name: want.Name, Value: live, Foreign: !owned(live, in.server)}, nil
 }
 
 // compile asks Databricks about what tools name, as far as it is not known, and compiles the

@@ -7,14 +7,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
@@ -51,7 +49,7 @@ func planned(want, have state) (external.Plan[state], error) {
 			continue // pods must not be made over what is somebody else's
 		case h == nil:
 			out = append(out, step{Verb: external.Create, Target: "the " + w.Kind + " " + w.Name, Want: state{Objects: []object{w}}})
-		case !matches(w.Value, h.Value):
+		case h.Differs || !matches(w.Value, h.Value):
 			out = append(out, step{Verb: external.Update, Target: "the " + w.Kind + " " + w.Name, Want: state{Objects: []object{w}}})
 		}
 		if w.Kind == kindConfigMap {
@@ -70,7 +68,18 @@ func planned(want, have state) (external.Plan[state], error) {
 	if err := unready(want, have); err != nil {
 		return nil, err
 	}
-	return nil, cmp.Or(want.Unfinished, stolen(have))
+	return nil, cmp.Or(uncompared(have), want.Unfinished, stolen(have))
+}
+
+// uncompared says why an object could not be compared with what is wanted. It keeps nothing
+// else back.
+func uncompared(have state) error {
+	for _, o := range have.Objects {
+		if o.Uncompared != nil {
+			return o.Uncompared
+		}
+	}
+	return nil
 }
 
 const (
@@ -149,7 +158,8 @@ func unready(want, have state) error {
 	return nil
 }
 
-// matches says whether an object is as wanted, apart from what the API server fills in.
+// matches says whether an object is as wanted, apart from a spec in which the API server
+// fills in what nobody sets.
 func matches(want, have client.Object) bool {
 	if !within(want.GetLabels(), have.GetLabels()) || !within(want.GetAnnotations(), have.GetAnnotations()) {
 		return false
@@ -167,60 +177,7 @@ func matches(want, have client.Object) bool {
 	case *corev1.ServiceAccount:
 		return true
 	}
-	return asWanted(specOf(want), specOf(have))
-}
-
-// specOf is the spec of an object as JSON has it.
-func specOf(o client.Object) any {
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
-	if err != nil {
-		return nil
-	}
-	return fields["spec"]
-}
-
-// filledIn are the fields that the API server sets when nobody does. A field that is
-// set, not wanted and not among them is drift: a second container, a host network.
-var filledIn = []string{
-	"progressDeadlineSeconds", "revisionHistoryLimit", "maxSurge", "dnsPolicy", "restartPolicy", "schedulerName", "serviceAccount", "creationTimestamp", "annotations",
-	"terminationMessagePath", "terminationMessagePolicy", "failureThreshold", "successThreshold", "timeoutSeconds", "scheme", "defaultMode",
-	"clusterIP", "clusterIPs", "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy", "sessionAffinity", "type",
-}
-
-// asWanted compares JSON values: lists as they are, objects but for what the API server filled in.
-func asWanted(want, have any) bool {
-	switch w := want.(type) {
-	case map[string]any:
-		h, ok := have.(map[string]any)
-		if !ok {
-			return len(w) == 0 && have == nil
-		}
-		for k := range h {
-			if _, wanted := w[k]; !wanted && !slices.Contains(filledIn, k) {
-				return false
-			}
-		}
-		for k := range w {
-			if !asWanted(w[k], h[k]) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		h, ok := have.([]any)
-		if !ok || len(h) != len(w) {
-			return false
-		}
-		for i := range w {
-			if !asWanted(w[i], h[i]) {
-				return false
-			}
-		}
-		return true
-	case nil:
-		return true // creationTimestamp: null
-	}
-	return want == have
+	return true // what the API server fills in is compared by a dry run
 }
 
 func within(want, have map[string]string) bool {

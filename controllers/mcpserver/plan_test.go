@@ -5,12 +5,11 @@ package mcpserver
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
@@ -64,34 +63,71 @@ func targets(p external.Plan[state]) []string {
 	return out
 }
 
-func TestAServerThatIsAsDeclaredNeedsNothing(t *testing.T) {
-	want := wanted(t, testDocument(t, "check_identity"))
-	got, err := planned(want, running(want))
-	if err != nil || len(got) != 0 {
-		t.Errorf("plan %v, %v", targets(got), err)
+func TestPlan(t *testing.T) {
+	is := wanted(t, testDocument(t, "check_identity"))
+	was := wanted(t, testDocument(t, "check_identity", "query_audit_log"))
+	// revoked is what is there when a tool was taken away, and nothing is done yet.
+	revoked := func(edits ...func(*state)) state { return changed(running(was), edits...) }
+	as := func(edits ...func(*state)) state { return changed(running(is), edits...) }
+	foreign := func(kind string) func(*state) { return func(s *state) { s.object(kind).Foreign = true } }
+	differs := func(kind string) func(*state) { return func(s *state) { s.object(kind).Differs = true } }
+	gone := func(kind string) func(*state) {
+		return func(s *state) {
+			s.Objects = slices.DeleteFunc(s.Objects, func(o object) bool { return o.Kind == kind })
+		}
+	}
+	uncompared := func(s *state) { s.object(kindDeployment).Uncompared = errors.New("no answer") }
+	noBudget := changed(is, gone(kindBudget))
+	unfinished := changed(is, func(s *state) { s.Unfinished = fault.Waiting(v1alpha1.ReasonToolNotFound, errors.New("no such Tool")) })
+	document := []string{"Update the ConfigMap tools", "Update the annotation of the Pod a", "Update the annotation of the Pod b"}
+	for name, c := range map[string]struct {
+		want, have state
+		plan       []string
+		class      fault.Class
+	}{
+		"everything is as declared": {want: is, have: as()},
+		"nothing is there": {want: is, have: state{}, plan: []string{
+			"Create the ConfigMap tools", "Create the Secret tools-sealing-keys", "Create the ServiceAccount tools", "Create the ClusterRoleBinding gatehouse:mcp-server:sales:tools",
+			"Create the Service tools", "Create the Deployment tools", "Create the PodDisruptionBudget tools", "Create the Role tools-health",
+		}},
+		"a revocation writes the ConfigMap and touches the pods before all else": {want: is, have: revoked(differs(kindDeployment)), plan: append(slices.Clone(document), "Update the Deployment tools")},
+		"drift of a Service":           {want: is, have: as(differs(kindService)), plan: []string{"Update the Service tools"}},
+		"other keys":                   {want: is, have: as(func(s *state) { s.object(kindSecret).Value = keysSecret(testServer(), sealing{}) }), plan: []string{"Update the Secret tools-sealing-keys"}},
+		"no budget is wanted any more": {want: noBudget, have: as(), plan: []string{"Delete the PodDisruptionBudget tools"}},
+		"somebody else's budget stays": {want: noBudget, have: as(foreign(kindBudget))},
+
+		"the ConfigMap is somebody else's":                           {want: is, have: as(foreign(kindConfigMap)), class: fault.ClassConflict},
+		"an object of somebody else holds up no revocation":          {want: is, have: revoked(foreign(kindServiceAccount), gone(kindDeployment)), plan: document},
+		"with the document in place, no pods are made over it":       {want: is, have: as(foreign(kindServiceAccount), gone(kindDeployment)), class: fault.ClassConflict},
+		"somebody else's Role takes nothing but the server's health": {want: is, have: as(foreign(kindRole)), class: fault.ClassConflict},
+		"and keeps nothing back":                                     {want: is, have: as(foreign(kindRole), differs(kindService)), plan: []string{"Update the Service tools"}},
+
+		"what cannot be compared is said":            {want: is, have: as(uncompared), class: fault.ClassTransient},
+		"what cannot be compared keeps nothing back": {want: is, have: as(uncompared, differs(kindService)), plan: []string{"Update the Service tools"}},
+		"what the document leaves out is said":       {want: unfinished, have: as(), class: fault.ClassWaiting},
+
+		"deletion removes what garbage collection does not": {have: as(), plan: []string{"Delete the ClusterRoleBinding gatehouse:mcp-server:sales:tools"}},
+		"deletion leaves what is somebody else's":           {have: as(foreign(kindReviewer))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := planned(c.want, c.have)
+			if !slices.Equal(targets(got), c.plan) {
+				t.Errorf("plan %q, want %q", targets(got), c.plan)
+			}
+			if (err != nil) != (c.class != "") || err != nil && !fault.Is(err, c.class) {
+				t.Errorf("ended with %v, want %q", err, c.class)
+			}
+		})
 	}
 }
 
-func TestARevocationWritesTheConfigMapAndTouchesThePodsBeforeAllElse(t *testing.T) {
-	want := wanted(t, testDocument(t, "check_identity"))
-	have := running(wanted(t, testDocument(t, "check_identity", "query_audit_log")))
-	deployment := want.object(kindDeployment).Value.(*appsv1.Deployment).DeepCopy()
-	deployment.Spec.Template.Spec.Containers[0].Image = "example.com/mcp-server:0"
-	have.object(kindDeployment).Value = deployment
-	got, err := planned(want, have)
-	if err != nil {
-		t.Fatal(err)
+// changed returns a state with changes, and leaves the old one as it was.
+func changed(s state, edits ...func(*state)) state {
+	s.Objects = slices.Clone(s.Objects)
+	for _, e := range edits {
+		e(&s)
 	}
-	text := targets(got)
-	order := []string{"Update the ConfigMap tools", "Update the annotation of the Pod a", "Update the annotation of the Pod b", "Update the Deployment tools"}
-	if len(text) != len(order) {
-		t.Fatalf("plan %q, want %q", text, order)
-	}
-	for i := range order {
-		if text[i] != order[i] {
-			t.Errorf("step %d is %q, want %q", i, text[i], order[i])
-		}
-	}
+	return s
 }
 
 func TestWhatThePodsStillLackIsSaid(t *testing.T) {
@@ -113,89 +149,6 @@ func TestWhatThePodsStillLackIsSaid(t *testing.T) {
 		f := fault.Of(err)
 		if len(got) > 0 || f == nil || f.Class != fault.ClassProgressing || f.Reason != c.reason || f.After <= 0 {
 			t.Errorf("%s: plan %v, %+v", name, targets(got), f)
-		}
-	}
-}
-
-func TestAnObjectOfSomebodyElseIsNotTouched(t *testing.T) {
-	want := wanted(t, testDocument(t))
-	have := running(want)
-	have.Objects[0].Foreign = true
-	got, err := planned(want, have)
-	if len(got) > 0 || !fault.Is(err, fault.ClassConflict) {
-		t.Errorf("plan %v, %v", targets(got), err)
-	}
-}
-
-func TestAnObjectOfSomebodyElseHoldsUpNoRevocation(t *testing.T) {
-	want := wanted(t, testDocument(t, "check_identity"))
-	have := running(wanted(t, testDocument(t, "check_identity", "query_audit_log")))
-	have.object(kindServiceAccount).Foreign = true
-	have.Objects = slices.DeleteFunc(have.Objects, func(o object) bool { return o.Kind == kindDeployment })
-	got, err := planned(want, have)
-	order := []string{"Update the ConfigMap tools", "Update the annotation of the Pod a", "Update the annotation of the Pod b"}
-	if err != nil || !slices.Equal(targets(got), order) {
-		t.Errorf("plan %q, %v; want %q", targets(got), err, order)
-	}
-	have = running(want)
-	have.object(kindServiceAccount).Foreign = true
-	have.Objects = slices.DeleteFunc(have.Objects, func(o object) bool { return o.Kind == kindDeployment })
-	if got, err := planned(want, have); len(got) > 0 || !fault.Is(err, fault.ClassConflict) {
-		t.Errorf("with the document in place: plan %q, %v", targets(got), err)
-	}
-}
-
-func TestDeletionRemovesWhatGarbageCollectionDoesNot(t *testing.T) {
-	have := running(wanted(t, testDocument(t)))
-	got, err := planned(state{}, have)
-	if err != nil || len(got) != 1 || got[0].Verb != external.Delete || got[0].Want.Objects[0].Kind != kindReviewer {
-		t.Errorf("plan %v, %v", targets(got), err)
-	}
-}
-
-func TestDriftOfADeploymentIsSeenAndDefaultsAreNot(t *testing.T) {
-	want := testPods.deployment(testServer())
-	live := want.DeepCopy()
-	// What the API server fills in.
-	live.Spec.RevisionHistoryLimit = new(int32(10))
-	live.Spec.Template.Spec.DNSPolicy = "ClusterFirst"
-	live.Spec.Template.Spec.Containers[0].TerminationMessagePath = "/dev/termination-log"
-	live.Spec.Template.Spec.Containers[0].ReadinessProbe.HTTPGet.Scheme = "HTTP"
-	raw, err := json.Marshal(live)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decode := func() client.Object {
-		out := &appsv1.Deployment{}
-		if err := json.Unmarshal(raw, out); err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	if !matches(want, decode()) {
-		t.Error("defaults count as drift: every pass would write")
-	}
-	for name, change := range map[string]func(*appsv1.Deployment){
-		"replicas": func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) },
-		"image":    func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "other" },
-		"privileges": func(d *appsv1.Deployment) {
-			d.Spec.Template.Spec.Containers[0].SecurityContext.RunAsUser = new(int64(0))
-		},
-		"root": func(d *appsv1.Deployment) { d.Spec.Template.Spec.SecurityContext.RunAsNonRoot = new(false) },
-		"an argument": func(d *appsv1.Deployment) {
-			d.Spec.Template.Spec.Containers[0].Args = append(d.Spec.Template.Spec.Containers[0].Args, "--log-level=debug")
-		},
-		"a second container": func(d *appsv1.Deployment) {
-			d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.Containers[0])
-		},
-		"writable root": func(d *appsv1.Deployment) {
-			d.Spec.Template.Spec.Containers[0].SecurityContext.ReadOnlyRootFilesystem = new(false)
-		},
-	} {
-		o := decode().(*appsv1.Deployment)
-		change(o)
-		if matches(want, o) {
-			t.Errorf("%s: drift is not seen", name)
 		}
 	}
 }

@@ -36,6 +36,10 @@ type object struct {
 	Value      client.Object
 	// Foreign says that the object exists and belongs to somebody else.
 	Foreign bool
+	// Differs says that writing the object as wanted would change it, and Uncompared why that
+	// is not known. It is found out once the ConfigMap is current.
+	Differs    bool
+	Uncompared error
 }
 
 func (s state) object(kind string) *object {

@@ -4,7 +4,6 @@
 package modelendpoint
 
 import (
-	"slices"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/databricks/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/index"
 )
 
 // +kubebuilder:rbac:groups=gatehouse.dev,resources=modelendpoints,verbs=get;list;watch;patch
@@ -66,15 +67,10 @@ func Setup(mgr ctrl.Manager, o Options) error {
 			other, ok := o.(*v1alpha1.ModelEndpoint)
 			return ok && rivals(m, other)
 		}), builder.WithPredicates(external.GenerationChanged())).
-		Watches(&v1alpha1.Role{}, external.Concerned(mgr.GetClient(), list, limits), builder.WithPredicates(principalChanged()))
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(index.OfRole{Reader: mgr.GetClient()}.Endpoints), builder.WithPredicates(principalChanged()))
 	// Of Boundaries of other namespaces too: they decide who else claims an endpoint.
 	return governed.Watches[*v1alpha1.ModelEndpoint]{Reader: mgr.GetClient(), List: list, Workspace: workspaceOf, OwnNamespace: true}.Add(b).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), loop))
-}
-
-// limits says whether a ModelEndpoint has a limit of a Role.
-func limits(m *v1alpha1.ModelEndpoint, o client.Object) bool {
-	return m.Namespace == o.GetNamespace() && slices.ContainsFunc(m.Spec.RateLimits, func(l v1alpha1.EndpointRateLimit) bool { return l.Role != nil && l.Role.Name == o.GetName() })
 }
 
 // principalChanged lets Roles through that came, went or have another service principal.

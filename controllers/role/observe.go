@@ -84,14 +84,14 @@ func (in input) observePrincipals(ctx context.Context, out *state) error {
 		all = append(all, p)
 	}
 	// The recorded one stays; without a record the oldest, which has the lowest id.
-	slices.SortFunc(all, func(a, b principal) int {
-		if recorded := *in.known; (a.ID == recorded) != (b.ID == recorded) {
-			if a.ID == recorded {
-				return -1
-			}
-			return 1
+	rank := func(p principal) int {
+		if p.ID == *in.known {
+			return 0
 		}
-		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
+		return len(p.ID)
+	}
+	slices.SortFunc(all, func(a, b principal) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.ID, b.ID))
 	})
 	if len(all) > 0 {
 		out.Principal, out.Observed.Duplicates = &all[0], all[1:]

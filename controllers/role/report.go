@@ -47,18 +47,7 @@ func (adapter) intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 	case s.Want.Trust != nil && s.Verb == external.Create:
 		r.Status.Trust.PolicyID = s.Want.Trust.ID
 	case len(s.Want.Groups) > 0 && (s.Verb == external.Create || s.Verb == external.Grant || s.Want.Groups[0].Adopted):
-		names := []string{s.Want.Groups[0].Name}
-		for _, name := range have.Asked.MemberOf {
-			if g := have.group(name); g == nil || !g.Member { // what an adopted one was a member of is not ours
-				names = append(names, name)
-			}
-		}
-		for _, name := range names {
-			if !slices.ContainsFunc(r.Status.Groups, func(g v1alpha1.RoleGroup) bool { return g.Name == name }) {
-				r.Status.Groups = append(r.Status.Groups, v1alpha1.RoleGroup{Name: name})
-			}
-		}
-		slices.SortFunc(r.Status.Groups, func(a, b v1alpha1.RoleGroup) int { return strings.Compare(a.Name, b.Name) })
+		r.Status.Groups = intendedGroups(r.Status.Groups, have, s.Want.Groups[0].Name)
 	case len(s.Want.Grants) > 0 && s.Verb == external.Grant:
 		// All that is needed at once: one write instead of one for each grant.
 		all := slices.Clone(s.Want.Grants)
@@ -69,6 +58,24 @@ func (adapter) intend(r *v1alpha1.Role, have state, s external.Step[state]) {
 		}
 		r.Status.Applied = records(r.Status.Applied, all...)
 	}
+}
+
+// intendedGroups adds a group to an ownership record, and all others that are asked for: one
+// write instead of one for each group.
+func intendedGroups(recorded []v1alpha1.RoleGroup, have state, name string) []v1alpha1.RoleGroup {
+	names := []string{name}
+	for _, asked := range have.Asked.MemberOf {
+		if g := have.group(asked); g == nil || !g.Member { // what an adopted one was a member of is not ours
+			names = append(names, asked)
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(recorded, func(g v1alpha1.RoleGroup) bool { return g.Name == name }) {
+			recorded = append(recorded, v1alpha1.RoleGroup{Name: name})
+		}
+	}
+	slices.SortFunc(recorded, func(a, b v1alpha1.RoleGroup) int { return strings.Compare(a.Name, b.Name) })
+	return recorded
 }
 
 // records adds grants to an ownership record.

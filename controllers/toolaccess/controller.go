@@ -6,6 +6,7 @@ package toolaccess
 import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
 	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
+	"github.com/gatehouse-dev/gatehouse/internal/index"
 )
 
 // kind is what the loop knows of ToolAccesses.
@@ -23,12 +25,12 @@ func (a adapter) kind() external.Kind[*v1alpha1.ToolAccess, state, state] {
 // Setup adds the controller to a manager.
 func Setup(mgr ctrl.Manager) error {
 	loop := external.NewReconciler(
-		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess")}, adapter{mgr.GetClient()}.kind())
+		external.Options{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("gatehouse-toolaccess")}, adapter{reader: mgr.GetClient()}.kind())
 	all := external.Every(mgr.GetClient(), &v1alpha1.ToolAccessList{})
 	changed := builder.WithPredicates(external.GenerationChanged())
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ToolAccess{}, builder.WithPredicates(external.GenerationChangedOrAsked())).
-		Watches(&v1alpha1.Role{}, all, builder.WithPredicates(predicate.Or(external.GenerationChanged(), predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(index.OfRole{Reader: mgr.GetClient()}.Accesses), builder.WithPredicates(predicate.Or(external.GenerationChanged(), predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.Tool{}, all, changed).
 		Watches(&v1alpha1.MCPServer{}, all, changed).
 		WatchesRawSource(estate.Alarm(mgr.GetClient(), estate.Each))

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/estate"
+	"github.com/gatehouse-dev/gatehouse/internal/external"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/when"
 )
@@ -38,7 +39,10 @@ type state struct {
 	NextEnd *metav1.Time
 }
 
-type adapter struct{ reader client.Reader }
+type adapter struct {
+	external.Reporting[state]
+	reader client.Reader
+}
 
 func (a adapter) Gather(ctx context.Context, t *v1alpha1.ToolAccess) (state, error) {
 	e, err := estate.Load(ctx, a.reader)

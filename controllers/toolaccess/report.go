@@ -5,7 +5,6 @@ package toolaccess
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,16 +18,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/governed"
 )
 
-func (adapter) Desired(in state) (state, error) { return in, nil }
-
-func (adapter) Observe(_ context.Context, in state) (state, error) { return in, nil }
-
 func (adapter) Plan(want, _ state) (external.Plan[state], error) {
 	return nil, cmp.Or(want.Invalid, want.Dangling)
-}
-
-func (adapter) Apply(_ context.Context, _, have state, _ external.Step[state]) (state, error) {
-	return have, nil
 }
 
 // conditions say which cells a Boundary keeps closed.

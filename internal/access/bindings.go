@@ -48,7 +48,7 @@ func (e Estate) Bindings(p *v1alpha1.FederationPolicy) ([]Binding, []Refusal) {
 	}
 	for i := range e.Roles {
 		r := &e.Roles[i]
-		if r.DeletionTimestamp.IsZero() && !ofServer(r) && e.namespaceMatches(p.Spec.NamespaceSelector, r.Namespace) {
+		if r.DeletionTimestamp.IsZero() && !ofServer(r) && e.SelectsNamespace(p, r.Namespace) {
 			add(r, Key(r))
 		}
 	}
@@ -56,6 +56,11 @@ func (e Estate) Bindings(p *v1alpha1.FederationPolicy) ([]Binding, []Refusal) {
 		return cmp.Or(cmp.Compare(Key(a.Role), Key(b.Role)), cmp.Compare(a.Subject, b.Subject))
 	})
 	return out, unique(refusals)
+}
+
+// SelectsNamespace says whether a FederationPolicy means the Roles of a namespace by its labels.
+func (e Estate) SelectsNamespace(p *v1alpha1.FederationPolicy, namespace string) bool {
+	return e.namespaceMatches(p.Spec.NamespaceSelector, namespace)
 }
 
 func (e Estate) refuseBinding(p *v1alpha1.FederationPolicy, r *v1alpha1.Role) *Refusal {

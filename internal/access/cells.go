@@ -131,11 +131,17 @@ func (e Estate) Selected(namespace string, rule v1alpha1.AccessRule) []*v1alpha1
 		if !r.DeletionTimestamp.IsZero() || ofServer(r) {
 			continue
 		}
-		if r.Namespace == namespace && slices.Contains(rule.Roles, r.Name) || e.selects(rule.Selector, r) {
+		if e.Selects(namespace, rule, r) {
 			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// Selects says whether a rule of a ToolAccess in a namespace means a Role, by its name or
+// by the labels of its namespace and its own.
+func (e Estate) Selects(namespace string, rule v1alpha1.AccessRule, r *v1alpha1.Role) bool {
+	return r.Namespace == namespace && slices.Contains(rule.Roles, r.Name) || e.selects(rule.Selector, r)
 }
 
 func (e Estate) selects(s *v1alpha1.RoleSelector, r *v1alpha1.Role) bool {

@@ -63,7 +63,7 @@ func start(t *testing.T, changes ...func(*ctrl.Options)) client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := controllers.Setup(mgr, controllers.Options{
+	if err := controllers.Setup(t.Context(), mgr, controllers.Options{
 		Connect: connect.New(connect.Options{
 			Workspaces: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Namespace: env.OperatorNamespace,
 			Pool: admin.NewPool(admin.PoolOptions{UserAgent: "faults", RequestsPerSecond: 2000, CallTimeout: callTimeout}),

@@ -38,7 +38,7 @@ type PoolOptions struct {
 	UserAgent string
 	// CallTimeout is how long a call may take without a byte. Default 20 s.
 	CallTimeout time.Duration
-	// RequestsPerSecond bounds the calls to each host. Default 15, the SDK's.
+	// RequestsPerSecond bounds the calls to each host. Default 15, as the SDK's own.
 	RequestsPerSecond int
 	// Fence says before each call that writes whether this process may still write. Default: it may.
 	Fence func() error

@@ -27,7 +27,7 @@ type Recent struct {
 // Recent returns a reader of answers that are at most so old.
 func (c *Client) Recent(age time.Duration) *Recent { return &Recent{c, age} }
 
-// Things that are read and written, as recently knows them.
+// Things that are read and written, as the cache knows them.
 const (
 	allPrincipals  = "principals"
 	allAssignments = "assignments"

@@ -78,11 +78,10 @@ func TestAWriteWhoseConnectionIsResetIsSentOnce(t *testing.T) {
 func TestARateLimitIsTheQueuesToWaitFor(t *testing.T) {
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		s := newService(t, wiretest.Answers(status, `{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"Timed out after 3 s"}`, "Retry-After", "7"))
-		for name, write := range writes(t.Context(), s.client(t)) {
+		for name := range writes(t.Context(), s.client(t)) {
 			began := time.Now()
-			c := s.client(t) // another one has no gate that is closed
+			write := writes(t.Context(), s.client(t))[name] // a client of its own, with no gate that is closed
 			s.forget()
-			write = writes(t.Context(), c)[name]
 			err := write()
 			if f := fault.Of(err); f == nil || f.Class != fault.ClassRateLimited || f.After != 7*time.Second {
 				t.Errorf("%d: %s ended with %v", status, name, err)

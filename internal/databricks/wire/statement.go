@@ -45,9 +45,10 @@ type StatementResult struct {
 const (
 	// WaitTimeout is how long the service holds a statement's first answer back.
 	WaitTimeout = "10s"
-	// PollFirst and PollMost are the first and the longest pause between two polls.
+	// PollFirst is the first pause between two polls; each is twice the one before.
 	PollFirst = 500 * time.Millisecond
-	PollMost  = 5 * time.Second
+	// PollMost is the longest pause between two polls.
+	PollMost = 5 * time.Second
 	// CancelTimeout bounds the attempt to cancel a statement that nobody waits for.
 	CancelTimeout = 5 * time.Second
 )

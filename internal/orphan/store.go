@@ -1,9 +1,9 @@
 // Copyright The Gatehouse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package leftbehind keeps, in a ConfigMap of the operator's namespace, inventories of
+// Package orphan keeps, in a ConfigMap of the operator's namespace, inventories of
 // what resources that were deleted have left in Databricks.
-package leftbehind
+package orphan
 
 import (
 	"context"
@@ -42,7 +42,7 @@ var _ external.Orphans = Store{}
 func (s Store) Record(ctx context.Context, r external.Orphaned) (string, error) {
 	at := types.NamespacedName{Namespace: s.Namespace, Name: Name}
 	where := fmt.Sprintf("the ConfigMap %s of the namespace %s", Name, s.Namespace)
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return s.keep(ctx, at, r) })
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return s.record(ctx, at, r) })
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return "", fmt.Errorf("the operator's namespace is being deleted, and %s with it: delete resources before the operator: %w", where, err)
 	}
@@ -52,7 +52,7 @@ func (s Store) Record(ctx context.Context, r external.Orphaned) (string, error) 
 	return where, nil
 }
 
-func (s Store) keep(ctx context.Context, at types.NamespacedName, r external.Orphaned) error {
+func (s Store) record(ctx context.Context, at types.NamespacedName, r external.Orphaned) error {
 	var have corev1.ConfigMap
 	err := s.Live.Get(ctx, at, &have)
 	if apierrors.IsNotFound(err) {
