@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 	"github.com/gatehouse-dev/gatehouse/controllers/federationpolicy"
-	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/test/env"
 	"github.com/gatehouse-dev/gatehouse/test/externaltest"
 )
@@ -20,21 +19,9 @@ func TestTheAdapterKeepsTheContract(t *testing.T) {
 	env.Create(t, w.Kube, p)
 	w.foreign("platform/west", "theirs")
 	w.foreign("platform/east", "theirs")
-	faults := map[string]externaltest.Fault{}
-	for name, f := range map[string]struct {
-		status int
-		want   fault.Class
-	}{"rate limited": {429, fault.ClassRateLimited}, "denied": {403, fault.ClassDenied}, "failing": {500, fault.ClassTransient}} {
-		faults[name] = externaltest.Fault{
-			Break: func() {
-				w.Emulator.Break(t, env.Fault{Match: env.FaultMatch{Method: "GET", PathRegex: "/federationPolicies/"}, Stage: "before_commit", Action: "status", Status: f.status})
-			},
-			Heal: func() { w.Emulator.Heal(t) }, Want: f.want,
-		}
-	}
 	start := w.Emulator.Last(t)
 	externaltest.Run(t, federationpolicy.NewKind(w.Kube, w.options()), externaltest.Case[*v1alpha1.FederationPolicy]{
-		Object: p, Faults: faults,
+		Object: p, Faults: w.ReadFaults("/federationPolicies/"),
 		Writes: func() int { return len(w.Emulator.Writes(t, start)) },
 		Others: func() any {
 			var out []trust
