@@ -57,7 +57,7 @@ func eventuallyDrifted(o external.Object, action, step string) *v1alpha1.Drift {
 			GetExternalStatus() *v1alpha1.ExternalStatus
 		}).GetExternalStatus().LastDrift
 		g.Expect(drift).NotTo(BeNil())
-		g.Expect(drift.What).To(ContainElement(ContainSubstring(step)))
+		g.Expect(drift.Steps).To(ContainElement(ContainSubstring(step)))
 		g.Expect(drifts(g, o)).To(ContainElement(And(HavePrefix(action+": "), ContainSubstring(step), ContainSubstring("nobody declared a change"))))
 	}).Should(Succeed())
 	Expect(drift.Since.After(drift.DetectedAt.Time)).To(BeFalse())

@@ -24,13 +24,13 @@ func TestDriftIsTold(t *testing.T) {
 		t.Errorf("a new credential was told as drift: %+v", c.Status.LastDrift)
 	}
 	w.edit("gh", func(s *v1alpha1.ConnectionSpec) { s.Port = 8443 })
-	if c := w.Settle("gh"); c.Status.LastDrift != nil || c.Status.Agreed == nil {
-		t.Errorf("another spec was told as drift: %+v, agreed %+v", c.Status.LastDrift, c.Status.Agreed)
+	if c := w.Settle("gh"); c.Status.LastDrift != nil || c.Status.LastSync == nil {
+		t.Errorf("another spec was told as drift: %+v, agreed %+v", c.Status.LastDrift, c.Status.LastSync)
 	}
 	w.call(http.MethodPatch, connections+"/gh", `{"options":{"host":"https://evil.example.org","port":"8443","bearer_token":"x","is_mcp_connection":"true"}}`)
 	c := w.Settle("gh")
 	d := c.Status.LastDrift
-	if d == nil || d.By != env.OperatorID || len(d.What) != 1 || !strings.Contains(d.What[0], `host: "https://evil.example.org" -> "https://api.example.com"`) {
+	if d == nil || d.By != env.OperatorID || len(d.Steps) != 1 || !strings.Contains(d.Steps[0], `host: "https://evil.example.org" -> "https://api.example.com"`) {
 		t.Fatalf("the drift is %+v", d)
 	}
 	if got := w.found()["gh"]; !strings.Contains(got, "host:https://api.example.com") {
@@ -44,7 +44,7 @@ func TestDriftIsTold(t *testing.T) {
 		t.Errorf("Ready says %s", m)
 	}
 	c = w.Get("gh")
-	if len(c.Status.Plan) != 1 || !strings.HasPrefix(c.Status.Plan[0], "Create the MCP service "+serviceName) || c.Status.LastDrift.What[0] != c.Status.Plan[0] {
+	if len(c.Status.Plan) != 1 || !strings.HasPrefix(c.Status.Plan[0], "Create the MCP service "+serviceName) || c.Status.LastDrift.Steps[0] != c.Status.Plan[0] {
 		t.Errorf("the plan is %q, the drift %+v", c.Status.Plan, c.Status.LastDrift)
 	}
 	w.WroteNothing(since)

@@ -32,7 +32,7 @@ const (
 type world struct {
 	*externaltest.World[*v1alpha1.DataPolicy]
 	// west and boss are in the groups of their names; nobody is in none.
-	west, boss, nobody *env.Person
+	west, boss, nobody *env.User
 	// tokenFile is the operator's projected token, if it has one.
 	tokenFile string
 }
@@ -50,7 +50,7 @@ func newWorld(t *testing.T, switches ...string) *world {
 		"CREATE FUNCTION main.shared.east_only(r STRING) RETURNS BOOLEAN RETURN r = 'EAST'",
 		"CREATE FUNCTION main.shared.masked(o STRING) RETURNS STRING RETURN NULL",
 		"CREATE FUNCTION main.shared.no_margin(m DOUBLE, r STRING) RETURNS DOUBLE RETURN CASE WHEN r = 'EAST' THEN m ELSE NULL END")
-	w.west, w.boss, w.nobody = w.Emulator.Person(t, "west", "west"), w.Emulator.Person(t, "boss", "boss"), w.Emulator.Person(t, "nobody")
+	w.west, w.boss, w.nobody = w.Emulator.User(t, "west", "west"), w.Emulator.User(t, "boss", "boss"), w.Emulator.User(t, "nobody")
 	for _, g := range []string{"west", "boss"} {
 		w.Emulator.AssignToWorkspace(t, w.Emulator.Group(t, g))
 	}
@@ -152,7 +152,7 @@ func (w *world) see(west, boss, nobody []string) {
 	w.T.Helper()
 	for _, p := range []struct {
 		name string
-		who  *env.Person
+		who  *env.User
 		want []string
 	}{{"west", w.west, west}, {"boss", w.boss, boss}, {"nobody", w.nobody, nobody}} {
 		if diff := cmp.Diff(p.want, p.who.Rows(w.T, query)); diff != "" {

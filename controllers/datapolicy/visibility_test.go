@@ -106,7 +106,7 @@ func (q *probing) ended() {
 // role makes a Role that is in place and a member of groups, and returns the numeric id of its principal.
 func (q *probing) role(namespace, name string, groups ...string) string {
 	q.T.Helper()
-	person := q.Emulator.Person(q.T, name, groups...)
+	person := q.Emulator.User(q.T, name, groups...)
 	r := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.RoleSpec{WorkspaceRef: v1alpha1.LocalReference{Name: "main"}}}
 	var in []v1alpha1.RoleGroup
 	for _, g := range groups {

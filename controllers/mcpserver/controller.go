@@ -143,7 +143,7 @@ func roleChanged() predicate.Predicate {
 		before, ok := e.ObjectOld.(*v1alpha1.Role)
 		after, also := e.ObjectNew.(*v1alpha1.Role)
 		return !ok || !also || before.Status.ServicePrincipal.ApplicationID != after.Status.ServicePrincipal.ApplicationID ||
-			!equality.Semantic.DeepEqual(before.Status.Agreed, after.Status.Agreed) || // drift was repaired
+			!equality.Semantic.DeepEqual(before.Status.LastSync, after.Status.LastSync) || // drift was repaired
 			before.Status.Trust != after.Status.Trust || !equality.Semantic.DeepEqual(before.Status.Grants, after.Status.Grants)
 	}})
 }

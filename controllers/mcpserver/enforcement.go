@@ -129,12 +129,12 @@ func evidence(e access.Inventory, d access.Document) string {
 		ID     string
 		Grants []v1alpha1.RoleGrant
 		Groups []v1alpha1.RoleGroup
-		Agreed *v1alpha1.Agreement // another one once drift was repaired
+		LastSync *v1alpha1.SyncRecord // another one once drift was repaired
 	}
 	all := map[string]held{}
 	for i := range e.Roles {
 		if r := &e.Roles[i]; d.Roles[access.Key(r)].ApplicationID != "" {
-			all[access.Key(r)] = held{r.Status.ServicePrincipal.ID, r.Status.Grants, r.Status.Groups, r.Status.Agreed}
+			all[access.Key(r)] = held{r.Status.ServicePrincipal.ID, r.Status.Grants, r.Status.Groups, r.Status.LastSync}
 		}
 	}
 	raw, err := json.Marshal(all)

@@ -24,7 +24,7 @@ func TestDriftIsTold(t *testing.T) {
 	w.Settle("model")
 	w.set(`{"rate_limits":[` + theirs + `,{"calls":500,"tokens":9000,"key":"endpoint","renewal_period":"minute"},` + w.limit(7) + `],"guardrails":{"output":{"invalid_keywords":["falcon"],"pii":{"behavior":"MASK"}}}}`)
 	d := w.Settle("model").Status.LastDrift
-	if d == nil || len(d.What) != 1 || !strings.Contains(d.What[0], w.west.ID) || d.DetectedAt.IsZero() {
+	if d == nil || len(d.Steps) != 1 || !strings.Contains(d.Steps[0], w.west.ID) || d.DetectedAt.IsZero() {
 		t.Fatalf("the drift is %+v", d)
 	}
 	w.has(w.first(), ourMark)
@@ -37,7 +37,7 @@ func TestDriftIsTold(t *testing.T) {
 		t.Errorf("Ready says %s", m)
 	}
 	m := w.Get("model")
-	if len(m.Status.Plan) != 1 || !strings.HasPrefix(m.Status.Plan[0], "Update the AI Gateway of the serving endpoint "+name) || m.Status.LastDrift.What[0] != m.Status.Plan[0] {
+	if len(m.Status.Plan) != 1 || !strings.HasPrefix(m.Status.Plan[0], "Update the AI Gateway of the serving endpoint "+name) || m.Status.LastDrift.Steps[0] != m.Status.Plan[0] {
 		t.Errorf("the plan is %q, the drift %+v", m.Status.Plan, m.Status.LastDrift)
 	}
 	if writes := w.Emulator.Writes(t, since); len(writes) > 0 || len(before) == 0 {

@@ -34,7 +34,7 @@ const (
 // service principals that may ask it.
 type world struct {
 	*externaltest.World[*v1alpha1.ModelEndpoint]
-	west, other *env.Person
+	west, other *env.User
 }
 
 func newWorld(t *testing.T) *world {
@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{World: externaltest.New[*v1alpha1.ModelEndpoint](t)}
 	w.Options = externaltest.Options[*v1alpha1.ModelEndpoint]{Namespace: "sales", Restart: true, Passes: 6, Start: w.start}
 	w.Emulator.SQL(t, "CREATE CATALOG main")
-	w.west, w.other = w.Emulator.Person(t, "west"), w.Emulator.Person(t, "other")
+	w.west, w.other = w.Emulator.User(t, "west"), w.Emulator.User(t, "other")
 	w.Emulator.Permit(t, env.KindServingEndpoint, name, false, nil, map[string]string{w.west.ID: "CAN_QUERY", w.other.ID: "CAN_QUERY"})
 	w.set(others)
 	for _, space := range []string{"sales", "rival"} {

@@ -53,7 +53,7 @@ func TestInvocationsAreLoggedAsDeclared(t *testing.T) {
 	m.Spec.UsageTracking = v1alpha1.UsageTrackingEnabled
 	payloads("logs")(&m.Spec)
 	env.Create(t, w.Kube, m)
-	ask := func(who *env.Person, want ...int) {
+	ask := func(who *env.User, want ...int) {
 		t.Helper()
 		for i, status := range want {
 			if got := who.Ask(t, name, "What is there?"); got != status {

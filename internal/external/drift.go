@@ -55,12 +55,12 @@ func (m *syncMemory) recall(id types.UID, s *v1alpha1.ExternalStatus) *lastSync 
 			return r
 		}
 	}
-	if s.Agreed == nil {
+	if s.LastSync == nil {
 		return nil
 	}
-	out := &lastSync{fingerprint: s.Agreed.Fingerprint, at: s.Agreed.At.Time}
+	out := &lastSync{fingerprint: s.LastSync.Fingerprint, at: s.LastSync.At.Time}
 	if d := s.LastDrift; d != nil && !d.DetectedAt.Time.Before(out.at) {
-		out.reported = slices.Clone(d.What) // before the operator started again
+		out.reported = slices.Clone(d.Steps) // before the operator started again
 	}
 	return out
 }
@@ -84,7 +84,7 @@ func (p *pass[O, I, S]) reportDrift(want, have S, plan Plan[S]) {
 		if !p.management.observeOnly() {
 			// The steps lead to another state. What they leave half done is no drift from the old one.
 			p.synced.forget(p.obj.GetUID())
-			status.Agreed = nil
+			status.LastSync = nil
 		}
 		return
 	}
@@ -100,7 +100,7 @@ func (p *pass[O, I, S]) reportDrift(want, have S, plan Plan[S]) {
 	}
 	who, at := p.changedBy(have, plan, last.at)
 	status.LastDrift = &v1alpha1.Drift{
-		DetectedAt: metav1.NewTime(p.opts.Now().Truncate(time.Second)), What: lines(plan, mostDrifted), By: cut(who, 256), Since: metav1.NewTime(last.at.Truncate(time.Second)),
+		DetectedAt: metav1.NewTime(p.opts.Now().Truncate(time.Second)), Steps: lines(plan, mostDrifted), By: cut(who, 256), Since: metav1.NewTime(last.at.Truncate(time.Second)),
 	}
 	action := "Repair"
 	if p.management.observeOnly() {
@@ -159,8 +159,8 @@ func (p *pass[O, I, S]) recordInSync(want S, repaired bool) {
 		corrected.WithLabelValues(p.kind.Name).Inc()
 		driftAge.WithLabelValues(p.kind.Name).Observe(p.observedAt.Sub(last.at).Seconds())
 	}
-	if drifted || status.Agreed == nil || status.Agreed.Fingerprint != now.fingerprint {
-		status.Agreed = &v1alpha1.Agreement{Fingerprint: now.fingerprint, At: metav1.NewMicroTime(p.observedAt)}
+	if drifted || status.LastSync == nil || status.LastSync.Fingerprint != now.fingerprint {
+		status.LastSync = &v1alpha1.SyncRecord{Fingerprint: now.fingerprint, At: metav1.NewMicroTime(p.observedAt)}
 	}
 	p.synced.objects.Store(p.obj.GetUID(), &now)
 }

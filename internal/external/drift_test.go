@@ -79,7 +79,7 @@ func TestDriftIsToldOnceAndCorrected(t *testing.T) {
 		t.Error(diff)
 	}
 	at := func(minute int) metav1.Time { return metav1.NewTime(time.Date(2026, 1, 2, 3, minute, 5, 0, time.UTC)) }
-	drift := &v1alpha1.Drift{DetectedAt: at(6), Since: at(5), What: []string{`Update a (value: "theirs" -> "1")`, "Create b"}}
+	drift := &v1alpha1.Drift{DetectedAt: at(6), Since: at(5), Steps: []string{`Update a (value: "theirs" -> "1")`, "Create b"}}
 	if diff := cmp.Diff(drift, w.get().Status.LastDrift); diff != "" {
 		t.Error(diff)
 	}
@@ -200,14 +200,14 @@ func TestObserveOnlyTellsDriftAndLeavesIt(t *testing.T) {
 
 func TestLooksThatAgreeAreNotWritten(t *testing.T) {
 	w, _ := drifting(t)
-	agreed := w.get().Status.Agreed
+	agreed := w.get().Status.LastSync
 	for range 3 {
 		w.now = w.now.Add(time.Hour)
 		if _, journal, err := w.pass(); err != nil || len(journal) != 2 {
 			t.Errorf("got %v, %v", journal, err)
 		}
 	}
-	if diff := cmp.Diff(agreed, w.get().Status.Agreed); diff != "" {
+	if diff := cmp.Diff(agreed, w.get().Status.LastSync); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -26,7 +26,7 @@ func (b Bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Session is a session of an MCP client with an MCP service, such as main.shared.gh. The
 // error is how the service refused it.
-func (p *Person) Session(t testing.TB, service string) (*mcp.ClientSession, error) {
+func (p *User) Session(t testing.TB, service string) (*mcp.ClientSession, error) {
 	t.Helper()
 	session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &mcp.StreamableClientTransport{
 		Endpoint:   p.Host + "/ai-gateway/mcp-services/" + service,
@@ -41,7 +41,7 @@ func (p *Person) Session(t testing.TB, service string) (*mcp.ClientSession, erro
 
 // Tools are the names of the tools that an MCP service lists to the person. The error is
 // how the service refused it.
-func (p *Person) Tools(t testing.TB, service string) ([]string, error) {
+func (p *User) Tools(t testing.TB, service string) ([]string, error) {
 	t.Helper()
 	session, err := p.Session(t, service)
 	if err != nil {

@@ -4,6 +4,7 @@
 package faults_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,24 +66,51 @@ var ordersOfFive = [][]int{
 	{4, 3, 2, 1, 0}, {3, 2, 1, 0, 4}, {2, 1, 0, 4, 3}, {1, 0, 4, 3, 2}, {0, 4, 3, 2, 1},
 }
 
-// orders deletes a Role, the policy that trusts for it, the access that names it, the tool
-// and the server in many orders, each order beside the others. At each step those that
-// are still there keep what they should have, and no more.
+// permutations are all orders of the numbers below n.
+func permutations(n int) [][]int {
+	if n == 0 {
+		return [][]int{nil}
+	}
+	var out [][]int
+	for _, shorter := range permutations(n - 1) {
+		for at := range n {
+			out = append(out, slices.Insert(slices.Clone(shorter), at, n-1))
+		}
+	}
+	return out
+}
+
+// orders tries ordersOfFive, or with env.Exhaustive all orders, ten at a time.
 func orders(w *world) {
-	all := make([]*whole, len(ordersOfFive))
+	list := ordersOfFive
+	if env.Exhaustive() {
+		list = permutations(5)
+	}
+	batch := 0
+	for some := range slices.Chunk(list, len(ordersOfFive)) {
+		w.deletedIn(some, fmt.Sprintf("r%d", batch))
+		batch++
+	}
+}
+
+// deletedIn deletes a Role, the policy that trusts for it, the access that names it, the
+// tool and the server in many orders, each order beside the others. At each step those
+// that are still there keep what they should have, and no more. The names begin with a prefix.
+func (w *world) deletedIn(orders [][]int, prefix string) {
+	all := make([]*whole, len(orders))
 	for i := range all {
-		all[i] = w.whole("r" + string(rune('a'+i)))
+		all[i] = w.whole(prefix + string(rune('a'+i)))
 	}
 	since := w.emulator.Last(w)
 	for step := range 5 {
-		for i, order := range ordersOfFive {
+		for i, order := range orders {
 			w.Remove(all[i].objects()[order[step]])
 		}
 		if step%2 == 1 {
 			time.Sleep(500 * time.Millisecond) // some are in the middle of it
 			continue
 		}
-		for i, order := range ordersOfFive {
+		for i, order := range orders {
 			went := order[:step+1]
 			if slices.Contains(went, 0) {
 				w.Gone(all[i].role)

@@ -90,7 +90,7 @@ func (d *demo) heal(ctx context.Context, result *Result) error {
 		if drift == nil || drift.DetectedAt.Time.Before(began.Truncate(time.Second)) {
 			return false, nil
 		}
-		d.say("   the Role's status.lastDrift: %s; so since %s at most", strings.Join(drift.What, "; "), drift.Since.UTC().Format(time.TimeOnly))
+		d.say("   the Role's status.lastDrift: %s; so since %s at most", strings.Join(drift.Steps, "; "), drift.Since.UTC().Format(time.TimeOnly))
 		return true, nil
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Person is somebody in the emulator who runs statements as themselves.
-type Person struct {
+// User is somebody in the emulator who runs statements as themselves.
+type User struct {
 	// ID is the application id, which current_user() gives.
 	ID string
 	*API
@@ -46,9 +46,9 @@ func (e *Emulator) AssignToWorkspace(t testing.TB, id string) {
 	e.Do(t, http.MethodPut, e.AccountURL, AccountPath+"/workspaces/"+WorkspaceID+"/permissionassignments/principals/"+id, `{"permissions":["USER"]}`, nil)
 }
 
-// Person makes somebody who is in some account groups, may use the warehouse and
+// User makes somebody who is in some account groups, may use the warehouse and
 // may read all that is in the catalog main.
-func (e *Emulator) Person(t testing.TB, name string, groups ...string) *Person {
+func (e *Emulator) User(t testing.TB, name string, groups ...string) *User {
 	t.Helper()
 	id, applicationID := e.ServicePrincipal(t, name)
 	for _, g := range groups {
@@ -63,7 +63,7 @@ func (e *Emulator) Person(t testing.TB, name string, groups ...string) *Person {
 
 // As is a service principal that there is already, such as that of a Role, with no
 // rights but its own. It gets a secret to sign in with.
-func (e *Emulator) As(t testing.TB, applicationID string) *Person {
+func (e *Emulator) As(t testing.TB, applicationID string) *User {
 	t.Helper()
 	id := ""
 	for _, p := range e.State(t).Principals {
@@ -75,19 +75,19 @@ func (e *Emulator) As(t testing.TB, applicationID string) *Person {
 		Secret string `json:"secret"`
 	}
 	e.Do(t, http.MethodPost, e.AccountURL, AccountPath+"/servicePrincipals/"+id+"/credentials/secrets", `{}`, &made)
-	return &Person{applicationID, must(t, func(ctx context.Context) (*API, error) {
+	return &User{applicationID, must(t, func(ctx context.Context) (*API, error) {
 		return e.SignInWithSecret(ctx, e.WorkspaceURL, applicationID, made.Secret)
 	})}
 }
 
 // Rows are what a query gives to the person: cells joined by |, NULL for null.
-func (p *Person) Rows(t testing.TB, statement string) []string {
+func (p *User) Rows(t testing.TB, statement string) []string {
 	t.Helper()
 	return lines(must(t, func(ctx context.Context) ([][]*string, error) { return p.Query(ctx, statement) }))
 }
 
 // Ask asks a serving endpoint that takes messages, and returns the status of the answer.
-func (p *Person) Ask(t testing.TB, endpoint, question string) int {
+func (p *User) Ask(t testing.TB, endpoint, question string) int {
 	t.Helper()
 	err := p.Post(cleanup(t), "/serving-endpoints/"+url.PathEscape(endpoint)+"/invocations",
 		map[string]any{"messages": []any{map[string]string{"role": "user", "content": question}}})
