@@ -126,9 +126,9 @@ func (l *audits) compare(ctx context.Context, s *v1alpha1.MCPServer, a access.Au
 // evidence is everything that a comparison depends on and the cluster knows of.
 func evidence(e access.Inventory, d access.Document) string {
 	type held struct {
-		ID     string
-		Grants []v1alpha1.RoleGrant
-		Groups []v1alpha1.RoleGroup
+		ID       string
+		Grants   []v1alpha1.RoleGrant
+		Groups   []v1alpha1.RoleGroup
 		LastSync *v1alpha1.SyncRecord // another one once drift was repaired
 	}
 	all := map[string]held{}

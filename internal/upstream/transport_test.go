@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +26,29 @@ type script struct {
 	t        *testing.T
 	statuses []int
 	header   http.Header
-	bodies   []string
+
+	mu     sync.Mutex
+	bodies []string
+}
+
+// sent are the bodies of the requests so far.
+func (s *script) sent() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.bodies)
+}
+
+// next records a request and returns the status to answer with.
+func (s *script) next(body string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bodies = append(s.bodies, body)
+	if len(s.statuses) == 0 {
+		return http.StatusOK
+	}
+	status := s.statuses[0]
+	s.statuses = s.statuses[1:]
+	return status
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -33,11 +56,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.t.Error(err)
 	}
-	s.bodies = append(s.bodies, string(raw))
-	status := http.StatusOK
-	if len(s.statuses) > 0 {
-		status, s.statuses = s.statuses[0], s.statuses[1:]
-	}
+	status := s.next(string(raw))
 	if status == 0 {
 		panic(http.ErrAbortHandler)
 	}
@@ -107,11 +126,11 @@ func TestWhatMayBeRepeatedIs(t *testing.T) {
 				ctx = upstream.Repeatable(ctx)
 			}
 			status, err := r.do(ctx, c.method, "/api/2.0/sql/statements")
-			if err != nil || status != c.wantStatus || len(r.script.bodies) != c.wantCalls {
-				t.Errorf("answered %d, %v after %d calls, want %d after %d", status, err, len(r.script.bodies), c.wantStatus, c.wantCalls)
+			if err != nil || status != c.wantStatus || len(r.script.sent()) != c.wantCalls {
+				t.Errorf("answered %d, %v after %d calls, want %d after %d", status, err, len(r.script.sent()), c.wantStatus, c.wantCalls)
 			}
-			if slices.ContainsFunc(r.script.bodies, func(b string) bool { return b != "body" }) {
-				t.Errorf("a repetition lost the body: %q", r.script.bodies)
+			if slices.ContainsFunc(r.script.sent(), func(b string) bool { return b != "body" }) {
+				t.Errorf("a repetition lost the body: %q", r.script.sent())
 			}
 		})
 	}
@@ -119,8 +138,8 @@ func TestWhatMayBeRepeatedIs(t *testing.T) {
 
 func TestALostConnectionOfAPostIsNotRepeated(t *testing.T) {
 	r := newRig(t, upstream.Options{}, 0)
-	if _, err := r.do(t.Context(), "POST", "/x"); err == nil || len(r.script.bodies) != 1 {
-		t.Errorf("%v after %d calls", err, len(r.script.bodies))
+	if _, err := r.do(t.Context(), "POST", "/x"); err == nil || len(r.script.sent()) != 1 {
+		t.Errorf("%v after %d calls", err, len(r.script.sent()))
 	}
 }
 
@@ -159,13 +178,13 @@ func TestADeadEndpointAnswersFastAndAloneAndIsTriedAgain(t *testing.T) {
 	for range 3 {
 		_, _ = r.do(t.Context(), "GET", "/api/2.0/sql/statements/1")
 	}
-	before := len(r.script.bodies)
+	before := len(r.script.sent())
 	_, err := r.do(t.Context(), "GET", "/api/2.0/sql/statements/1")
 	open, ok := errors.AsType[*upstream.OpenError](err)
 	if !ok || open.Class != upstream.ClassStatements || open.RetryAfter() < time.Second {
 		t.Fatalf("answered %v, want an open breaker of the statements", err)
 	}
-	if len(r.script.bodies) != before {
+	if len(r.script.sent()) != before {
 		t.Error("the dead endpoint was called")
 	}
 	if status, err := r.do(t.Context(), "GET", "/api/2.0/genie/spaces"); err != nil || status != 200 {

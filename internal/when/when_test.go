@@ -180,7 +180,7 @@ func TestWhatCallersSendCannotMakeAnEvaluationExpensive(t *testing.T) {
 		if holds || !errors.Is(err, when.ProblemCost) {
 			t.Errorf("%s: got %v, %v", expression, holds, err)
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%s took %v", expression, took)
 		}
 	}

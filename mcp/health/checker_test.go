@@ -175,11 +175,13 @@ func TestNobodyWaitsLongAndNothingIsAskedOften(t *testing.T) {
 		for range 10 {
 			k.Report(t.Context())
 		}
+		synctest.Wait()
 		if w.asked["quick"] != 1 || w.asked["token"] != 1 {
 			t.Errorf("asked %v", w.asked)
 		}
 		time.Sleep(30 * time.Second)
 		ask("degraded main=ok dead=unavailable quick=ok slow=ok", time.Second) // the last known
+		synctest.Wait()
 		if w.asked["quick"] != 2 {
 			t.Errorf("asked %v", w.asked)
 		}
@@ -188,6 +190,7 @@ func TestNobodyWaitsLongAndNothingIsAskedOften(t *testing.T) {
 		time.Sleep(time.Minute)
 		k.Report(gone)
 		time.Sleep(time.Minute)
+		synctest.Wait() // what was asked is written by then
 		if w.asked["slow"] != 3 || w.asked["dead"] != 3 {
 			t.Errorf("asked %v", w.asked)
 		}

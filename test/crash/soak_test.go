@@ -92,6 +92,7 @@ func TestSoak(t *testing.T) {
 		t.Error("too little happened for the end to show anything")
 	}
 	for _, one := range tenants {
+		w.Ready(one.role, one.policy)
 		w.again(one.role, one.policy)
 		w.Ready(one.role, one.policy)
 	}

@@ -53,10 +53,7 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 			return err
 		}
 		as := d.exchanges(emulator, &held)
-		for _, c := range cells {
-			if c.role != role {
-				continue
-			}
+		for _, c := range cellsOf(cells, role) {
 			own := e.Needs(&held, []access.Cell{{Server: samplesSpace + "/" + serverName, Role: access.Key(&held), Tool: c.tool}})
 			if !c.declared {
 				err = d.denied(ctx, as, c, tools[c.tool], needed(own, &held), result)
@@ -77,6 +74,11 @@ func (d *demo) direct(ctx context.Context, result *Result) error {
 		return fmt.Errorf("let through with a token that lacks the tool's scopes: %s", strings.Join(allowed.scopeless, ", "))
 	}
 	return d.enforced(ctx, result)
+}
+
+// cellsOf are the cells of one role.
+func cellsOf(all []cell, role string) []cell {
+	return slices.DeleteFunc(slices.Clone(all), func(c cell) bool { return c.role != role })
 }
 
 // denied tries a denied cell. A caller's token can be exchanged for every scope, so the

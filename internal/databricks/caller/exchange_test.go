@@ -37,10 +37,10 @@ func exchanged(t *testing.T, answer http.HandlerFunc) (url.Values, caller.Token,
 		form = r.PostForm
 		answer(w, r)
 	}))
-	defer s.Close()
 	token, err := caller.NewExchanger(s.URL+"/", s.Client()).Exchange(t.Context(), caller.ExchangeRequest{
 		SubjectToken: subjectToken, ClientID: "app", Scopes: []string{"sql", "genie"},
 	})
+	s.Close() // waits for the handler, which writes the form
 	return form, token, err
 }
 

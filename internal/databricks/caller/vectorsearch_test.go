@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,9 +102,9 @@ func TestNamesThatCannotBePartOfAPathAreNotCalled(t *testing.T) {
 }
 
 // lost counts calls, and loses the first answer.
-func lost(n *int, then string) http.HandlerFunc {
+func lost(n *atomic.Int32, then string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if *n++; *n == 1 {
+		if n.Add(1) == 1 {
 			panic(http.ErrAbortHandler)
 		}
 		wiretest.Answers(200, then)(w, r)
@@ -114,16 +115,16 @@ func TestALostSearchIsMadeAgainAndALostQuestionIsNot(t *testing.T) {
 	client := func(s *httptest.Server) *http.Client {
 		return &http.Client{Transport: upstream.New(s.Client().Transport, upstream.Options{Sleep: func(context.Context, time.Duration) error { return nil }})}
 	}
-	searches, questions := 0, 0
+	var searches, questions atomic.Int32
 	a := httptest.NewServer(lost(&searches, found))
 	defer a.Close()
-	if _, err := caller.NewVectorSearch(a.URL, client(a)).Query(t.Context(), "t", caller.VectorQuery{Index: "a.b.c"}); err != nil || searches != 2 {
-		t.Errorf("%d searches, %v", searches, err)
+	if _, err := caller.NewVectorSearch(a.URL, client(a)).Query(t.Context(), "t", caller.VectorQuery{Index: "a.b.c"}); err != nil || searches.Load() != 2 {
+		t.Errorf("%d searches, %v", searches.Load(), err)
 	}
 	b := httptest.NewServer(lost(&questions, `{"choices":[{"message":{"content":"a"}}]}`))
 	defer b.Close()
 	var e *wire.CallError
-	if _, err := caller.NewServing(b.URL, client(b)).Ask(t.Context(), "t", caller.ServingRequest{Endpoint: "e"}); !errors.As(err, &e) || e.Kind != wire.CallUnavailable || questions != 1 {
-		t.Errorf("%d questions, %v", questions, err)
+	if _, err := caller.NewServing(b.URL, client(b)).Ask(t.Context(), "t", caller.ServingRequest{Endpoint: "e"}); !errors.As(err, &e) || e.Kind != wire.CallUnavailable || questions.Load() != 1 {
+		t.Errorf("%d questions, %v", questions.Load(), err)
 	}
 }
