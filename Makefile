@@ -32,9 +32,9 @@ test-e2e: need-go need-cc ## Run what is long: the race detector, the fuzz targe
 	@echo ">> the race detector (the first time everything is built for it, which takes some minutes)"
 	go test -race -timeout 20m ./internal/... ./mcp/...
 	@echo ">> fuzz targets"
-	hack/fuzz.sh
+	hack/fuzz.sh 10s
 	@echo ">> every crash point and every order"
-	GATEHOUSE_EXHAUSTIVE=1 go test -timeout 25m -run 'Crash|Lost|Neighbours' ./controllers/role ./controllers/connection ./controllers/datapolicy ./controllers/federationpolicy ./controllers/modelendpoint ./test/faults
+	GATEHOUSE_EXHAUSTIVE=1 go test -timeout 25m -run 'Crash|Lost|Neighbours|Killed' ./controllers/role ./controllers/connection ./controllers/datapolicy ./controllers/federationpolicy ./controllers/modelendpoint ./test/faults ./test/crash
 	@echo ">> the server in a browser (chromium of Debian is installed if there is none), and a soak of the operator"
 	go test -tags e2e -timeout 20m -run "Page|Name|Soak" ./test/browser ./test/crash
 bench: need-go need-cc ## Measure what the fences cost beside the bare MCP SDK, and the operator with 1,000 Roles; writes out/bench.json (some 7 minutes).
