@@ -119,8 +119,8 @@ func (a adapter) Gather(ctx context.Context, c *v1alpha1.Connection) (input, err
 	return in, err
 }
 
-// takesAway says whether what is there is taken away because the Boundary does not allow
-// it. A Boundary that has not taken note of the namespace yet takes nothing away.
+// takesAway is true when the connection is removed because the Boundary does not allow it.
+// A Boundary that has not registered the namespace yet removes nothing.
 func (in input) takesAway(c *v1alpha1.Connection) bool {
 	return in.outside.Reason != v1alpha1.ReasonPending && c.Spec.DeletionPolicy != v1alpha1.DeletionOrphan
 }

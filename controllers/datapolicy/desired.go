@@ -62,8 +62,8 @@ func (f function) same(o function) bool {
 	return f.Marked && o.Marked && f.Parameters == o.Parameters && f.Returns == o.Returns && datapolicy.SameBody(f.Body, o.Body)
 }
 
-// Desired is pure. What the spec comes to depends on the table, so that only the part of the
-// spec that decides is desired here.
+// Desired is pure. It copies the part of the spec that decides; Observe renders it for the
+// columns of the table.
 func (adapter) Desired(in input) (state, error) {
 	if in.outside != nil {
 		return state{}, in.outside

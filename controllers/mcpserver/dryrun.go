@@ -22,8 +22,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/api/v1alpha1"
 )
 
-// defaulted says whether the API server fills in fields of objects of a kind that nobody
-// sets. What is wanted of the others can be compared with what is there as it is.
+// defaulted is true for kinds in which the API server fills in fields that nobody sets.
+// Objects of other kinds are compared without a dry run.
 func defaulted(o client.Object) bool {
 	switch o.(type) {
 	case *appsv1.Deployment, *corev1.Service, *policyv1.PodDisruptionBudget, *v1alpha1.Role:
@@ -88,8 +88,8 @@ func versionsOf(want, live client.Object) comparedVersions {
 	return out
 }
 
-// merged is the live object as wanted. What somebody added to it goes, which a server-side
-// apply would leave; labels and annotations of others stay.
+// merged is the live object with the wanted content. It drops fields that somebody else
+// added, which a server-side apply would keep. Labels and annotations of others stay.
 func merged(want, live client.Object) (client.Object, error) {
 	target, ok := live.DeepCopyObject().(client.Object)
 	if !ok {

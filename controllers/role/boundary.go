@@ -53,7 +53,7 @@ func (in input) refusal() error {
 
 // confine says whether there is something to take away from a Role that asks for more
 // than it may, and if so makes it want nothing: a Boundary shrank, or is gone. A
-// Boundary that has not taken note of the namespace yet takes nothing away.
+// Boundary that has not registered the namespace yet revokes nothing.
 func (in *input) confine() bool {
 	pending := in.denial != nil && in.denial.Reason == v1alpha1.ReasonPending
 	in.confined = !pending && (*in.known != "" || in.intent != "" || len(in.groups)+len(in.applied) > 0)

@@ -62,7 +62,7 @@ type observed struct {
 	// Unread are the objects whose privileges could not be read, with why. What is recorded
 	// on them counts as held, so that it is not forgotten.
 	Unread []unread
-	// TrustUnread says why the federation policy could not be read. What is recorded of it is kept.
+	// TrustUnread says why the federation policy could not be read. The record of it is kept.
 	TrustUnread error
 }
 
